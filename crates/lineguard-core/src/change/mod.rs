@@ -1,0 +1,633 @@
+//! Changes: every administrative write as a value. One door ([`apply`]) turns them into rows.
+
+pub mod apply;
+
+use std::collections::BTreeMap;
+
+use crate::facts::{Capabilities, GrantList, MemberStatus};
+use crate::id::{
+    AccountId, ExtensionId, ExternalId, FaxId, FaxboxId, GroupId, InvitationId, Key, ModelDigest,
+    PhoneNumber, QueueId, RequestId, Revision, Subject, TenantId, Timestamp,
+};
+use crate::model::reach::{Direction, FaxState};
+use crate::model::ScopeKind;
+
+/// An atomic batch of changes to one tenant: all of them or none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Batch {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// Who makes the changes.
+    pub actor: Subject,
+    /// A repeat with the same id and the same changes returns the first result; with other
+    /// changes it is refused.
+    pub request_id: RequestId,
+    /// What an `Add…` of something that exists does.
+    pub if_exists: IfExists,
+    /// In this order; later changes see earlier ones.
+    pub changes: Vec<Change>,
+}
+
+/// What an `Add…` of something that exists does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum IfExists {
+    /// Nothing if it is the same, an error if it differs.
+    #[default]
+    Refuse,
+    /// It becomes what the change says. The import of a world file works this way.
+    Update,
+}
+
+/// What a batch did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Applied {
+    /// The tenant's revision at which the batch is in force.
+    pub revision: Revision,
+    /// How many of the changes had an effect; the others found things as they want them.
+    pub changed: usize,
+    /// Settings that do what was asked and perhaps not what was meant (rulings R18).
+    pub warnings: Vec<Warning>,
+}
+
+/// A remark on an applied change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Warning {
+    /// Position of the change in its batch, from 0.
+    pub change: usize,
+    /// What to know about it, without names or numbers.
+    pub text: String,
+}
+
+/// Shared or personal (rulings R3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum AccountKind {
+    /// Any number of members.
+    #[default]
+    Shared,
+    /// A root with exactly one member; a second member makes it shared.
+    Personal,
+}
+
+/// Who may be put into or own something.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum UserOrGroup {
+    /// A subject.
+    User(Subject),
+    /// A group.
+    Group(GroupId),
+}
+
+/// A list in its three states (rulings R13).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ListValue<T> {
+    /// Says nothing.
+    Unset,
+    /// Everything of its kind.
+    All,
+    /// These; may be empty.
+    These(Vec<T>),
+}
+
+/// A member's list with values of its own kind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MemberList {
+    /// Access, auto-assign or granted numbers.
+    Numbers(NumberList, ListValue<PhoneNumber>),
+    /// Extensions assigned to the member. `All` is refused.
+    HeldExtensions(ListValue<ExtensionId>),
+    /// Extensions granted to the member.
+    GrantedExtensions(ListValue<ExtensionId>),
+    /// Queues granted to the member.
+    GrantedQueues(ListValue<QueueId>),
+    /// Labels.
+    Labels(ListValue<ExternalId>),
+    /// Numbers that may be sent from on a channel.
+    SendFrom(crate::vocabulary::SendChannel, ListValue<PhoneNumber>),
+    /// Where attachments may come from.
+    AttachmentSources(ListValue<AttachmentSource>),
+}
+
+/// The three number lists of a member; three filters, not bigger and smaller ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum NumberList {
+    /// Numbers the member may use.
+    Access,
+    /// Numbers whose faxes are assigned to the member.
+    AutoAssign,
+    /// Numbers granted to the member.
+    Granted,
+}
+
+impl NumberList {
+    /// The list among all lists that grant.
+    pub const fn as_grant_list(self) -> GrantList {
+        match self {
+            Self::Access => GrantList::AccessNumbers,
+            Self::AutoAssign => GrantList::AutoAssignNumbers,
+            Self::Granted => GrantList::GrantedNumbers,
+        }
+    }
+}
+
+/// Where an attachment comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum AttachmentSource {
+    /// A file on the person's computer.
+    Computer,
+    /// A cloud drive.
+    Cloud,
+    /// A scan made with a mobile device.
+    MobileScan,
+    /// The account's document library.
+    Library,
+}
+
+impl AttachmentSource {
+    /// All sources, with their words.
+    pub const ALL: [(Self, &'static str); 4] = [
+        (Self::Computer, "computer"),
+        (Self::Cloud, "cloud"),
+        (Self::MobileScan, "mobile_scan"),
+        (Self::Library, "library"),
+    ];
+
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        Self::ALL.iter().find(|(one, _)| *one == self).map_or("", |(_, word)| word)
+    }
+
+    /// The source that a word names.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(_, one)| *one == word).map(|(source, _)| *source)
+    }
+
+    /// The number that stands for it in facts and sets.
+    pub const fn num(self) -> crate::id::Num {
+        crate::id::Num(match self {
+            Self::Computer => 1,
+            Self::Cloud => 2,
+            Self::MobileScan => 3,
+            Self::Library => 4,
+        })
+    }
+}
+
+/// An override as it is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OverrideValue {
+    /// As the roles say.
+    Unset,
+    /// Taken away.
+    Off,
+    /// Given.
+    On,
+    /// Given, limited to these values by scope. Numbers are in E.164 form.
+    Scoped(BTreeMap<ScopeKind, Vec<String>>),
+}
+
+/// What receives the faxes of a number, besides members whose auto-assign list names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NumberTarget {
+    /// A group.
+    Group(GroupId),
+    /// A faxbox.
+    Faxbox(FaxboxId),
+}
+
+/// A change. Each names all that it sets; an unset `Option` leaves the default.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    // --- tenant and accounts
+    /// Creates the tenant with its root account, owned by `owner`, who becomes an active member.
+    CreateTenant {
+        /// Title for people.
+        title: String,
+        /// The model text; must be in the store.
+        model: ModelDigest,
+        /// The root account.
+        root: AccountId,
+        /// Its kind.
+        kind: AccountKind,
+        /// The owner; none only for tenants whose members are all added afterwards.
+        owner: Option<Subject>,
+    },
+    /// Moves the tenant to another model text. Refused with the list of what it does not know.
+    SetModel {
+        /// The model text; must be in the store.
+        model: ModelDigest,
+    },
+    /// Adds an account below another one.
+    AddAccount {
+        /// Its id.
+        account: AccountId,
+        /// Its parent.
+        parent: AccountId,
+        /// Title for people.
+        title: String,
+        /// Whether view and use grants from above stop at it.
+        sealed: bool,
+        /// Who created it: becomes owner and active member.
+        owner: Option<Subject>,
+    },
+    /// Seals or opens an account.
+    SetSealed {
+        /// The account.
+        account: AccountId,
+        /// Sealed or not.
+        sealed: bool,
+    },
+    /// Removes an account that has no members, children, numbers or faxes.
+    RemoveAccount {
+        /// The account.
+        account: AccountId,
+    },
+    /// Makes a subject an owner of an account, or no longer one.
+    SetAccountOwner {
+        /// The account.
+        account: AccountId,
+        /// The subject; must be a member.
+        subject: Subject,
+        /// Owner or not.
+        owner: bool,
+    },
+    /// Sets an account's entitlement to a product; none says nothing.
+    SetEntitlement {
+        /// The account.
+        account: AccountId,
+        /// Product key.
+        product: Key,
+        /// Entitled or not.
+        entitled: Option<bool>,
+    },
+    /// Sets a feature flag at an account; none says nothing.
+    SetFlag {
+        /// The account.
+        account: AccountId,
+        /// Flag key.
+        flag: Key,
+        /// On or off.
+        on: Option<bool>,
+    },
+    /// Sets an account setting; none says nothing.
+    SetSetting {
+        /// The account.
+        account: AccountId,
+        /// Setting key.
+        setting: Key,
+        /// On or off.
+        on: Option<bool>,
+    },
+    // --- roles
+    /// Adds a role of the tenant's own.
+    AddRole {
+        /// The account where it is defined.
+        account: AccountId,
+        /// Key; not the key of a built-in role.
+        role: Key,
+        /// Title for people.
+        title: String,
+        /// Permission keys.
+        permissions: Vec<Key>,
+        /// Default visibility level.
+        visibility: Option<Key>,
+    },
+    /// Adjusts a built-in role at an account: differences to the model. Empty differences undo it.
+    AdjustRole {
+        /// The account.
+        account: AccountId,
+        /// Key of the built-in role.
+        role: Key,
+        /// Permissions it has besides.
+        add: Vec<Key>,
+        /// Permissions it no longer has.
+        remove: Vec<Key>,
+        /// Another default visibility level.
+        visibility: Option<Key>,
+    },
+    /// Removes a role of the tenant's own that nobody holds.
+    RemoveRole {
+        /// The account where it is defined.
+        account: AccountId,
+        /// Key.
+        role: Key,
+    },
+    // --- members
+    /// Adds a member.
+    AddMember {
+        /// The account.
+        account: AccountId,
+        /// The subject.
+        subject: Subject,
+        /// Status.
+        status: MemberStatus,
+        /// Role keys; none means the model's default roles.
+        roles: Option<Vec<Key>>,
+    },
+    /// Sets a member's status.
+    SetMemberStatus {
+        /// The account.
+        account: AccountId,
+        /// The subject.
+        subject: Subject,
+        /// Status.
+        status: MemberStatus,
+    },
+    /// Removes a membership; also takes the member out of the account's groups and faxboxes.
+    RemoveMember {
+        /// The account.
+        account: AccountId,
+        /// The subject.
+        subject: Subject,
+    },
+    /// Sets a member's roles. Clears the overrides unless told to keep them (rulings R10).
+    SetRoles {
+        /// The account.
+        account: AccountId,
+        /// The subject.
+        subject: Subject,
+        /// Role keys.
+        roles: Vec<Key>,
+        /// Whether the overrides stay.
+        keep_overrides: bool,
+    },
+    /// Overrides one permission of a member.
+    SetOverride {
+        /// The account.
+        account: AccountId,
+        /// The subject.
+        subject: Subject,
+        /// Permission key.
+        permission: Key,
+        /// What it becomes.
+        value: OverrideValue,
+    },
+    /// Sets a member's product switch; none says nothing.
+    SetSwitch {
+        /// The account.
+        account: AccountId,
+        /// The subject.
+        subject: Subject,
+        /// Product key.
+        product: Key,
+        /// On or off.
+        on: Option<bool>,
+    },
+    /// Sets a member's own visibility level; none takes the role's.
+    SetVisibility {
+        /// The account.
+        account: AccountId,
+        /// The subject.
+        subject: Subject,
+        /// Level key.
+        level: Option<Key>,
+    },
+    /// Sets one of a member's lists.
+    SetList {
+        /// The account.
+        account: AccountId,
+        /// The subject.
+        subject: Subject,
+        /// The list with its value.
+        list: MemberList,
+    },
+    /// Presets a member's default number; it must belong to the account.
+    SetDefaultNumber {
+        /// The account.
+        account: AccountId,
+        /// The subject.
+        subject: Subject,
+        /// The number; none presets nothing.
+        number: Option<PhoneNumber>,
+    },
+    /// Lets one member act for another.
+    SetDelegation {
+        /// The account.
+        account: AccountId,
+        /// The member who delegates.
+        from: Subject,
+        /// The member who may act for them.
+        to: Subject,
+        /// Whether the delegation holds.
+        on: bool,
+    },
+    // --- invitations
+    /// Invites somebody whose subject is not known yet.
+    Invite {
+        /// The account.
+        account: AccountId,
+        /// Its id.
+        invitation: InvitationId,
+        /// Roles the member will have; none means the model's default roles.
+        roles: Option<Vec<Key>>,
+        /// When it ends.
+        expires_at: Timestamp,
+    },
+    /// Binds an invitation to a subject, once.
+    AcceptInvitation {
+        /// Its id.
+        invitation: InvitationId,
+        /// Who accepts.
+        subject: Subject,
+    },
+    /// Revokes an invitation that has not been accepted.
+    RevokeInvitation {
+        /// Its id.
+        invitation: InvitationId,
+    },
+    // --- groups
+    /// Adds a group.
+    AddGroup {
+        /// The account.
+        account: AccountId,
+        /// Its id.
+        group: GroupId,
+        /// Title for people.
+        title: String,
+        /// Roles it holds in its account.
+        roles: Vec<Key>,
+    },
+    /// Removes a group.
+    RemoveGroup {
+        /// The group.
+        group: GroupId,
+    },
+    /// Sets the roles that a group holds.
+    SetGroupRoles {
+        /// The group.
+        group: GroupId,
+        /// Role keys.
+        roles: Vec<Key>,
+    },
+    /// Puts a member into a group or takes them out.
+    SetGroupMember {
+        /// The group.
+        group: GroupId,
+        /// The subject; must be a member of the group's account.
+        subject: Subject,
+        /// In or out.
+        member: bool,
+    },
+    /// Makes a subject an owner of a group, or no longer one.
+    SetGroupOwner {
+        /// The group.
+        group: GroupId,
+        /// The subject; must be a member of the group's account.
+        subject: Subject,
+        /// Owner or not.
+        owner: bool,
+    },
+    // --- numbers, extensions, queues
+    /// Adds a number.
+    AddNumber {
+        /// The account.
+        account: AccountId,
+        /// The number.
+        number: PhoneNumber,
+        /// What it can do.
+        capabilities: Capabilities,
+        /// Whether it is active.
+        active: bool,
+    },
+    /// Activates or deactivates a number.
+    SetNumberActive {
+        /// The number.
+        number: PhoneNumber,
+        /// Active or not.
+        active: bool,
+    },
+    /// Moves a number to another account. Registered faxes stay where they are.
+    MoveNumber {
+        /// The number.
+        number: PhoneNumber,
+        /// The account.
+        account: AccountId,
+    },
+    /// Sets or takes away a group or faxbox that receives the faxes of a number.
+    SetNumberTarget {
+        /// The number.
+        number: PhoneNumber,
+        /// The target.
+        target: NumberTarget,
+        /// Whether it receives them.
+        on: bool,
+    },
+    /// Removes a number that no list, target or default names.
+    RemoveNumber {
+        /// The number.
+        number: PhoneNumber,
+    },
+    /// Adds an extension.
+    AddExtension {
+        /// The account.
+        account: AccountId,
+        /// Its id.
+        extension: ExtensionId,
+    },
+    /// Removes an extension that no list names.
+    RemoveExtension {
+        /// The extension.
+        extension: ExtensionId,
+    },
+    /// Adds a queue.
+    AddQueue {
+        /// The account.
+        account: AccountId,
+        /// Its id.
+        queue: QueueId,
+    },
+    /// Removes a queue that no list names.
+    RemoveQueue {
+        /// The queue.
+        queue: QueueId,
+    },
+    // --- faxboxes
+    /// Adds a faxbox.
+    AddFaxbox {
+        /// The account.
+        account: AccountId,
+        /// Its id.
+        faxbox: FaxboxId,
+        /// Title for people.
+        title: String,
+    },
+    /// Removes a faxbox with everything in it: its faxes are gone for good.
+    RemoveFaxbox {
+        /// The faxbox.
+        faxbox: FaxboxId,
+    },
+    /// Puts a user or group into a faxbox or takes them out.
+    SetFaxboxMember {
+        /// The faxbox.
+        faxbox: FaxboxId,
+        /// Who.
+        member: UserOrGroup,
+        /// In or out.
+        on: bool,
+    },
+    /// Makes a subject an owner of a faxbox, or no longer one. Gives no membership.
+    SetFaxboxOwner {
+        /// The faxbox.
+        faxbox: FaxboxId,
+        /// The subject; must be a member of the faxbox's account.
+        subject: Subject,
+        /// Owner or not.
+        owner: bool,
+    },
+    // --- faxes
+    /// Assigns a fax to a user or group, or to nobody.
+    AssignFax {
+        /// The fax.
+        fax: FaxId,
+        /// The new assignee.
+        assignee: Option<UserOrGroup>,
+    },
+    /// Moves a fax to another faxbox of its account, or out of any.
+    MoveFax {
+        /// The fax.
+        fax: FaxId,
+        /// The new faxbox.
+        faxbox: Option<FaxboxId>,
+    },
+    /// Changes the state of a fax.
+    SetFaxState {
+        /// The fax.
+        fax: FaxId,
+        /// The new state.
+        state: FaxState,
+    },
+    /// Sets the labels of a fax.
+    SetFaxLabels {
+        /// The fax.
+        fax: FaxId,
+        /// All its labels.
+        labels: Vec<ExternalId>,
+    },
+    /// Deletes a fax for good. Its id is never used again.
+    DeleteFax {
+        /// The fax.
+        fax: FaxId,
+    },
+}
+
+/// A fax to be registered. Registering raises no revision: an unknown fax is never cached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewFax {
+    /// Its id. The same id with the same facts is success, with other facts an error.
+    pub fax: FaxId,
+    /// The account it arrived in or was sent from.
+    pub account: AccountId,
+    /// Direction.
+    pub direction: Direction,
+    /// The number of ours.
+    pub number: Option<PhoneNumber>,
+    /// Its faxbox. A received fax without one takes the auto-assign target, where that is a faxbox.
+    pub faxbox: Option<FaxboxId>,
+    /// Who sent it.
+    pub creator: Option<Subject>,
+    /// State.
+    pub state: FaxState,
+    /// Labels.
+    pub labels: Vec<ExternalId>,
+    /// When it arrived or was sent; the time that orders lists.
+    pub at: Timestamp,
+}

@@ -1,0 +1,147 @@
+//! Answers: a decision with everything needed to explain it.
+
+use crate::model::reach::Comparison;
+use crate::model::{Obligation, PermissionIx, Requirement};
+use crate::vocabulary::FactName;
+
+/// Allow or deny.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Effect {
+    /// The person may.
+    Allow,
+    /// The person may not.
+    Deny,
+}
+
+/// Why, as a stable machine-readable code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Reason {
+    /// A permission grants it.
+    Granted,
+    /// The subject is not a member of the acting account, or the account does not exist.
+    NotAMemberOfActingAccount,
+    /// Invited, not accepted yet.
+    MemberInvited,
+    /// E-mail address not verified yet.
+    MemberUnverified,
+    /// Suspended.
+    MemberSuspended,
+    /// Removed.
+    MemberRemoved,
+    /// The person may not work through this channel.
+    ChannelNotAllowed,
+    /// The account has no entitlement to the product.
+    NotEntitled,
+    /// The product is switched off for the member.
+    ProductSwitchedOff,
+    /// The feature flag is off.
+    FeatureOff,
+    /// Nothing grants it.
+    NoGrant,
+    /// An override takes it away.
+    ExplicitlyDenied,
+    /// Granted, but a requirement does not hold.
+    RequirementNotMet,
+    /// Granted, but not for this resource; also for a resource that does not exist.
+    OutOfReach,
+    /// What is to be conferred is neither held nor declared conferrable.
+    MayNotConfer,
+    /// A list of the member narrows it away.
+    Restricted,
+    /// The account allows only verified recipients.
+    RecipientNotVerified,
+    /// Somebody else holds the editing lock.
+    LockedByAnother,
+}
+
+impl Reason {
+    /// All reasons, with their codes.
+    pub const ALL: [(Self, &'static str); 18] = [
+        (Self::Granted, "GRANTED"),
+        (Self::NotAMemberOfActingAccount, "NOT_A_MEMBER_OF_ACTING_ACCOUNT"),
+        (Self::MemberInvited, "MEMBER_INVITED"),
+        (Self::MemberUnverified, "MEMBER_UNVERIFIED"),
+        (Self::MemberSuspended, "MEMBER_SUSPENDED"),
+        (Self::MemberRemoved, "MEMBER_REMOVED"),
+        (Self::ChannelNotAllowed, "CHANNEL_NOT_ALLOWED"),
+        (Self::NotEntitled, "NOT_ENTITLED"),
+        (Self::ProductSwitchedOff, "PRODUCT_SWITCHED_OFF"),
+        (Self::FeatureOff, "FEATURE_OFF"),
+        (Self::NoGrant, "NO_GRANT"),
+        (Self::ExplicitlyDenied, "EXPLICITLY_DENIED"),
+        (Self::RequirementNotMet, "REQUIREMENT_NOT_MET"),
+        (Self::OutOfReach, "OUT_OF_REACH"),
+        (Self::MayNotConfer, "MAY_NOT_CONFER"),
+        (Self::Restricted, "RESTRICTED"),
+        (Self::RecipientNotVerified, "RECIPIENT_NOT_VERIFIED"),
+        (Self::LockedByAnother, "LOCKED_BY_ANOTHER"),
+    ];
+
+    /// The code.
+    pub fn as_str(self) -> &'static str {
+        Self::ALL.iter().find(|(one, _)| *one == self).map_or("", |(_, code)| code)
+    }
+}
+
+/// What a permission came from: an index into the origins of an authority.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct OriginIx(pub u16);
+
+/// A set of obligations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Obligations {
+    approval: bool,
+}
+
+impl Obligations {
+    /// Adds one.
+    pub fn insert(&mut self, obligation: Obligation) {
+        match obligation {
+            Obligation::Approval => self.approval = true,
+        }
+    }
+
+    /// Those in the set.
+    pub fn iter(self) -> impl Iterator<Item = Obligation> {
+        self.approval.then_some(Obligation::Approval).into_iter()
+    }
+}
+
+/// The answer to a question. Holds indexes only; `crate::explain` turns it into words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Decision {
+    /// Allow or deny.
+    pub effect: Effect,
+    /// Why.
+    pub reason: Reason,
+    /// The permission concerned: the one that grants, or the one that came nearest.
+    pub permission: Option<PermissionIx>,
+    /// Where the permission came from, or what took it away.
+    pub origin: Option<OriginIx>,
+    /// The clause that matched, or, for a deny, the one that was missing.
+    pub clause: Option<Comparison>,
+    /// The requirement that does not hold.
+    pub requirement: Option<Requirement>,
+    /// What must also happen. Empty for a deny.
+    pub obligations: Obligations,
+}
+
+/// No answer: it depends on a fact that the question does not carry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MissingFact {
+    /// Whose fact.
+    pub of: FactOwner,
+    /// Which; for [`FactOwner::Context`] the field is `recipient_verified`.
+    pub fact: Option<FactName>,
+}
+
+/// Whose fact is missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FactOwner {
+    /// The resource's.
+    Resource,
+    /// The target's.
+    Target,
+    /// The context's: whether the recipient is verified.
+    Context,
+}

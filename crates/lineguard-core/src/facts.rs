@@ -1,0 +1,333 @@
+//! Facts: all that a decision may read, gathered before it is made.
+//!
+//! Identifiers are [`Num`]s here: the store maps external identifiers to numbers once, and sets
+//! and comparisons hold numbers only.
+
+use std::collections::BTreeMap;
+
+use crate::id::{Key, ModelDigest, Num, Revision};
+use crate::model::ScopeKind;
+use crate::model::reach::{Direction, FaxState};
+
+/// Everything about one subject at one acting account, as one statement read it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MemberFacts {
+    /// The tenant's revision in the snapshot that these facts come from.
+    pub revision: Revision,
+    /// The tenant's model.
+    pub model: ModelDigest,
+    /// The person. [`Num::UNKNOWN`] where the tenant has never seen this subject.
+    pub subject: Num,
+    /// The acting account first, then its ancestors up to the root.
+    pub path: Vec<AccountLevel>,
+    /// Accounts below the acting account, parents before children.
+    pub below: Vec<AccountBelow>,
+    /// Groups on the path that the person belongs to.
+    pub groups: Vec<GroupFacts>,
+    /// Accounts on the path that the person owns.
+    pub owned_accounts: Vec<Num>,
+    /// Faxboxes the person belongs to, directly or through a group.
+    pub faxboxes: Vec<Num>,
+    /// Faxboxes the person owns.
+    pub owned_faxboxes: Vec<Num>,
+    /// Groups the person owns.
+    pub owned_groups: Vec<Num>,
+    /// Subjects who are members of groups that the person owns.
+    pub supervised: Vec<Num>,
+    /// Subjects who delegated to the person.
+    pub delegators: Vec<Num>,
+}
+
+/// One account on the path from the acting account to the root.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountLevel {
+    /// The account.
+    pub account: Num,
+    /// Whether view and use grants from above stop here.
+    pub sealed: bool,
+    /// What is set up here; the nearest definition wins.
+    pub setup: AccountSetup,
+    /// Roles defined or adjusted here.
+    pub roles: Vec<RoleDefinition>,
+    /// The person's membership of this account, whatever its status.
+    pub membership: Option<Membership>,
+}
+
+/// What is set up at an account. An absent key means that this account says nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AccountSetup {
+    /// Entitlement by product key.
+    pub entitlements: BTreeMap<Key, bool>,
+    /// Value by flag key.
+    pub flags: BTreeMap<Key, bool>,
+    /// Value by setting key.
+    pub settings: BTreeMap<Key, bool>,
+}
+
+/// A role that a tenant defines or adjusts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RoleDefinition {
+    /// A role of the tenant's own.
+    Custom {
+        /// Key; never the key of a built-in role.
+        key: Key,
+        /// Title for people.
+        title: Box<str>,
+        /// Permission keys.
+        permissions: Vec<Key>,
+        /// Default visibility level.
+        visibility: Option<Key>,
+    },
+    /// Differences to a built-in role.
+    Adjusted {
+        /// Key of the built-in role.
+        key: Key,
+        /// Permissions it has besides.
+        add: Vec<Key>,
+        /// Permissions it no longer has.
+        remove: Vec<Key>,
+        /// Another default visibility level.
+        visibility: Option<Key>,
+    },
+}
+
+impl RoleDefinition {
+    /// The role's key.
+    pub fn key(&self) -> &Key {
+        match self {
+            Self::Custom { key, .. } | Self::Adjusted { key, .. } => key,
+        }
+    }
+}
+
+/// An account below the acting account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AccountBelow {
+    /// The account.
+    pub account: Num,
+    /// Its parent: the acting account or another one below it.
+    pub parent: Num,
+    /// Whether view and use grants from above stop here.
+    pub sealed: bool,
+}
+
+/// A group that the person belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupFacts {
+    /// The group.
+    pub group: Num,
+    /// Its account.
+    pub account: Num,
+    /// Title for people.
+    pub title: Box<str>,
+    /// Roles it holds in its account.
+    pub roles: Vec<Key>,
+}
+
+/// Status of a membership (rulings R5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum MemberStatus {
+    /// Invited, not accepted yet.
+    Invited,
+    /// Accepted, e-mail address not verified yet.
+    Unverified,
+    /// The only status that gives anything.
+    Active,
+    /// Suspended by an administrator.
+    Suspended,
+    /// Removed; kept so that the reason can be told.
+    Removed,
+}
+
+impl MemberStatus {
+    /// All statuses, with their words.
+    pub const ALL: [(Self, &'static str); 5] = [
+        (Self::Invited, "invited"),
+        (Self::Unverified, "unverified"),
+        (Self::Active, "active"),
+        (Self::Suspended, "suspended"),
+        (Self::Removed, "removed"),
+    ];
+
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        Self::ALL.iter().find(|(one, _)| *one == self).map_or("", |(_, word)| word)
+    }
+
+    /// The status that a word names.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(_, one)| *one == word).map(|(status, _)| *status)
+    }
+}
+
+/// A membership: a subject bound to an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Membership {
+    /// The member.
+    pub member: Num,
+    /// Its status.
+    pub status: MemberStatus,
+    /// Role keys.
+    pub roles: Vec<Key>,
+    /// Differences to the roles, by permission key (rulings R10).
+    pub overrides: BTreeMap<Key, Override>,
+    /// Product switches set on this member.
+    pub switches: BTreeMap<Key, bool>,
+    /// Visibility level of their own.
+    pub visibility: Option<Key>,
+    /// Lists that grant; unset means none (rulings R13).
+    pub lists: BTreeMap<GrantList, ListOf>,
+    /// Lists that narrow; unset means not restricted (rulings R13).
+    pub restrictions: BTreeMap<crate::model::RestrictionList, ListOf>,
+    /// The preset default number.
+    pub default_number: Option<Num>,
+}
+
+/// A member's override of one permission.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Override {
+    /// Taken away.
+    Off,
+    /// Given.
+    On,
+    /// Given, limited to these values; every scope named must match.
+    Scoped(BTreeMap<ScopeKind, Vec<Num>>),
+}
+
+/// A member's lists that grant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum GrantList {
+    /// Numbers the member may use.
+    AccessNumbers,
+    /// Numbers whose faxes are assigned to the member.
+    AutoAssignNumbers,
+    /// Numbers granted to the member.
+    GrantedNumbers,
+    /// Extensions assigned to the member.
+    HeldExtensions,
+    /// Extensions granted to the member.
+    GrantedExtensions,
+    /// Queues granted to the member.
+    GrantedQueues,
+    /// Labels.
+    Labels,
+}
+
+impl GrantList {
+    /// All lists, with their words.
+    pub const ALL: [(Self, &'static str); 7] = [
+        (Self::AccessNumbers, "access"),
+        (Self::AutoAssignNumbers, "auto_assign"),
+        (Self::GrantedNumbers, "granted"),
+        (Self::HeldExtensions, "held_extensions"),
+        (Self::GrantedExtensions, "granted_extensions"),
+        (Self::GrantedQueues, "granted_queues"),
+        (Self::Labels, "labels"),
+    ];
+}
+
+/// A list that is set: everything, or these values. An absent list is the third state, unset.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ListOf {
+    /// Everything of its kind.
+    All,
+    /// These; may be empty.
+    These(Vec<Num>),
+}
+
+/// What is known of one fact.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Fact<T> {
+    /// The asking service did not say. A decision that depends on it is an error (rulings R14).
+    #[default]
+    Missing,
+    /// Known to be none.
+    Absent,
+    /// Known.
+    Known(T),
+}
+
+/// Facts about one resource, or about the target of a question.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ResourceFacts {
+    /// The account it lies in.
+    pub account: Fact<Num>,
+    /// Who created, sent or holds it.
+    pub creator: Fact<Num>,
+    /// Who took part.
+    pub participants: Fact<Box<[Num]>>,
+    /// The user or group it is assigned to.
+    pub assignee: Fact<Num>,
+    /// The faxbox it lies in, or is.
+    pub faxbox: Fact<Num>,
+    /// The number of ours.
+    pub number: Fact<Num>,
+    /// The extension.
+    pub extension: Fact<Num>,
+    /// The queue.
+    pub queue: Fact<Num>,
+    /// Tags.
+    pub labels: Fact<Box<[Num]>>,
+    /// The group.
+    pub group: Fact<Num>,
+    /// Direction.
+    pub direction: Fact<Direction>,
+    /// State.
+    pub state: Fact<FaxState>,
+    /// Type of form.
+    pub form_type: Fact<Num>,
+    /// Type of document.
+    pub document_type: Fact<Num>,
+    /// Template.
+    pub template: Fact<Num>,
+    /// Attachment sources.
+    pub sources: Fact<Box<[Num]>>,
+}
+
+impl ResourceFacts {
+    /// Facts of something that does not exist: nothing is missing, and nothing matches.
+    pub fn nowhere() -> Self {
+        Self {
+            account: Fact::Absent,
+            creator: Fact::Absent,
+            participants: Fact::Absent,
+            assignee: Fact::Absent,
+            faxbox: Fact::Absent,
+            number: Fact::Absent,
+            extension: Fact::Absent,
+            queue: Fact::Absent,
+            labels: Fact::Absent,
+            group: Fact::Absent,
+            direction: Fact::Absent,
+            state: Fact::Absent,
+            form_type: Fact::Absent,
+            document_type: Fact::Absent,
+            template: Fact::Absent,
+            sources: Fact::Absent,
+        }
+    }
+}
+
+/// A number as caller-ID resolution sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NumberFacts {
+    /// The number.
+    pub number: Num,
+    /// Its account.
+    pub account: Num,
+    /// Only an active number counts.
+    pub active: bool,
+    /// What it can do.
+    pub capabilities: Capabilities,
+}
+
+/// What a number can do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Capabilities {
+    /// Voice calls.
+    pub voice: bool,
+    /// Faxes.
+    pub fax: bool,
+    /// Text messages.
+    pub message: bool,
+}

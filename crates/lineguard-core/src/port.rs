@@ -1,0 +1,383 @@
+//! Ports: what the service needs from a store. Every store shows the behaviour that the
+//! conformance suite of `lineguard-testkit` describes.
+
+use std::fmt;
+
+use async_trait::async_trait;
+
+use crate::change::{Applied, Batch, NewFax};
+use crate::id::{
+    AccountId, ExternalId, FaxId, ModelDigest, Num, Revision, Subject, TenantId, Timestamp,
+};
+use crate::model::reach::{Direction, FaxState};
+use crate::row::{Link, LinkKind, Object, ObjectKind};
+
+/// Why a store gave no answer. Never a deny.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoreError {
+    /// The database cannot be reached or refused; worth a retry.
+    Unavailable {
+        /// For the log; not for clients.
+        detail: String,
+    },
+    /// A row does not parse. Questions that need it get no answer; others do.
+    Corrupt {
+        /// Table.
+        table: &'static str,
+        /// Column.
+        column: &'static str,
+        /// Row, by its key.
+        row: String,
+    },
+    /// The tenant's model text is not in the store, or this server cannot read it.
+    UnreadableModel {
+        /// Its digest.
+        digest: ModelDigest,
+        /// For the log.
+        detail: String,
+    },
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unavailable { detail } => write!(f, "the store is unavailable: {detail}"),
+            Self::Corrupt { table, column, row } => {
+                write!(f, "table `{table}`, column `{column}`, row {row} does not parse")
+            }
+            Self::UnreadableModel { digest, detail } => {
+                write!(f, "model text {digest} cannot be read: {detail}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for StoreError {}
+
+/// Why a batch, or one fax of a registration, was refused. Nothing of it was applied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ApplyError {
+    /// The store gave no answer.
+    Store(StoreError),
+    /// A field does not fit. All faults of the batch that could be found, at once.
+    Invalid(Vec<Fault>),
+    /// Something named does not exist in the tenant.
+    NotFound(Fault),
+    /// It exists already, and differs.
+    AlreadyExists(Fault),
+    /// The state of the tenant does not allow it: the last owner, a locked role, a used number.
+    Refused(Fault),
+    /// The request id was used for other changes.
+    RequestIdReused,
+}
+
+impl From<StoreError> for ApplyError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// What is wrong with one change of a batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// Position of the change (or fax) in the batch, from 0.
+    pub change: usize,
+    /// Its field, in snake case.
+    pub field: &'static str,
+    /// What is wrong, for people; quotes only what the caller sent.
+    pub problem: String,
+}
+
+/// A tenant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TenantRow {
+    /// Its number; unique in the store.
+    pub num: Num,
+    /// Its id.
+    pub id: TenantId,
+    /// Title for people.
+    pub title: String,
+    /// Its revision.
+    pub revision: Revision,
+    /// Its model.
+    pub model: ModelDigest,
+}
+
+/// A registered fax.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FaxRow {
+    /// Its number in the tenant; larger for later registrations.
+    pub num: Num,
+    /// Its id.
+    pub id: FaxId,
+    /// The account it arrived in or was sent from.
+    pub account: Num,
+    /// Direction.
+    pub direction: Direction,
+    /// The number of ours.
+    pub number: Option<Num>,
+    /// Its faxbox.
+    pub faxbox: Option<Num>,
+    /// Who sent it.
+    pub creator: Option<Num>,
+    /// The user or group it is assigned to.
+    pub assignee: Option<Num>,
+    /// State.
+    pub state: FaxState,
+    /// Labels.
+    pub labels: Vec<Num>,
+    /// The time that orders lists; set once.
+    pub at: Timestamp,
+}
+
+/// What one statement reads about a subject at an acting account; `crate::assemble` makes
+/// [`crate::facts::MemberFacts`] of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MemberRows {
+    /// The tenant, with the revision of this snapshot.
+    pub tenant: TenantRow,
+    /// The subject's number, if the tenant knows it.
+    pub subject: Option<Num>,
+    /// The acting account first, then its ancestors up to the root.
+    pub path: Vec<Num>,
+    /// Objects: accounts of the path and below; roles defined on the path; the subject's members
+    /// on the path; groups on the path that the subject belongs to; members of the acting account
+    /// who delegated to the subject; in any order, without repeats.
+    pub objects: Vec<Object>,
+    /// Links: from the subject's members on the path (kinds 20 to 34); `GroupMember`,
+    /// `FaxboxUser`, and every `…Owner` link to the subject; `FaxboxGroup` to the groups above;
+    /// `GroupMember` from groups that the subject owns; `Delegation` to the subject from members
+    /// of the acting account. Any order, without repeats.
+    pub links: Vec<Link>,
+}
+
+/// Reads of one tenant from one snapshot: all answers are of one revision.
+#[async_trait]
+pub trait TenantReader: Send {
+    /// The tenant as of this snapshot.
+    async fn tenant(&mut self) -> Result<TenantRow, StoreError>;
+
+    /// What `crate::assemble` needs; none if the account does not exist. One statement.
+    async fn member_rows(
+        &mut self,
+        account: &AccountId,
+        subject: &Subject,
+    ) -> Result<Option<MemberRows>, StoreError>;
+
+    /// Objects by kind, scope and id, in the order asked; one statement for up to 500.
+    async fn find(
+        &mut self,
+        keys: &[(ObjectKind, Num, &str)],
+    ) -> Result<Vec<Option<Object>>, StoreError>;
+
+    /// Objects by number; those that exist, in any order; chunks of up to 500.
+    async fn get(&mut self, nums: &[Num]) -> Result<Vec<Object>, StoreError>;
+
+    /// Objects of a kind in order of their number, after `after`; of one account if given.
+    async fn list(
+        &mut self,
+        kind: ObjectKind,
+        account: Option<Num>,
+        after: Num,
+        limit: usize,
+    ) -> Result<Vec<Object>, StoreError>;
+
+    /// Far ends of the links of a kind from `a`, ascending.
+    async fn links_from(&mut self, kind: LinkKind, a: Num) -> Result<Vec<Num>, StoreError>;
+
+    /// Near ends of the links of a kind to `b`, ascending.
+    async fn links_to(&mut self, kind: LinkKind, b: Num) -> Result<Vec<Num>, StoreError>;
+
+    /// A registered fax; none if it does not exist or was deleted.
+    async fn fax(&mut self, fax: &FaxId) -> Result<Option<FaxRow>, StoreError>;
+}
+
+/// Writes inside one transaction that holds the tenant's lock. Every write is recorded with what
+/// was before and what is after; the record, the new revision and the rows commit together.
+#[async_trait]
+pub trait TenantTx: TenantReader {
+    /// Inserts an object and gives it the next number.
+    async fn insert_object(
+        &mut self,
+        kind: ObjectKind,
+        scope: Num,
+        id: &str,
+        account: Option<Num>,
+        body: String,
+    ) -> Result<Num, StoreError>;
+
+    /// Replaces account and body of an object.
+    async fn update_object(
+        &mut self,
+        num: Num,
+        account: Option<Num>,
+        body: String,
+    ) -> Result<(), StoreError>;
+
+    /// Removes an object. Its links must be gone already.
+    async fn remove_object(&mut self, num: Num) -> Result<(), StoreError>;
+
+    /// Inserts a link; whether it was new.
+    async fn link(&mut self, link: Link) -> Result<bool, StoreError>;
+
+    /// Removes a link; whether it was there.
+    async fn unlink(&mut self, link: Link) -> Result<bool, StoreError>;
+
+    /// Sets title and model of the tenant.
+    async fn update_tenant(&mut self, title: &str, model: ModelDigest) -> Result<(), StoreError>;
+
+    /// Replaces faxbox, assignee, state and labels of a fax.
+    async fn update_fax(&mut self, fax: &FaxRow) -> Result<(), StoreError>;
+
+    /// Deletes a fax for good; its id stays taken.
+    async fn delete_fax(&mut self, num: Num) -> Result<(), StoreError>;
+
+    /// Faxes in a faxbox or an account, up to `limit`, in any order.
+    async fn faxes_in(
+        &mut self,
+        column: FaxColumn,
+        value: Num,
+        limit: usize,
+    ) -> Result<Vec<FaxRow>, StoreError>;
+}
+
+/// A column of the fax index that seeks go by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum FaxColumn {
+    /// The account.
+    Account,
+    /// The number.
+    Number,
+    /// The faxbox.
+    Faxbox,
+    /// The creator.
+    Creator,
+    /// The assignee.
+    Assignee,
+}
+
+/// One seek: the newest faxes that have this value in this column, in one direction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Seek {
+    /// Column.
+    pub column: FaxColumn,
+    /// Value.
+    pub value: Num,
+    /// Direction.
+    pub direction: Direction,
+}
+
+/// A position in a list: everything after it is older, or as old with a lower number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FaxCursor {
+    /// Time of the last fax seen.
+    pub at: Timestamp,
+    /// Number of the last fax seen.
+    pub num: Num,
+}
+
+/// What part of the order of faxes to read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct FaxSlice {
+    /// After this position; from the newest if none.
+    pub after: Option<FaxCursor>,
+    /// Not older than this.
+    pub not_before: Option<Timestamp>,
+    /// Older than this.
+    pub before: Option<Timestamp>,
+}
+
+/// Rows with the tenant revision of the statement that read them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stamped<T> {
+    /// The revision.
+    pub revision: Revision,
+    /// The rows.
+    pub rows: T,
+}
+
+/// A membership of a subject, for the account switcher.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountOfSubject {
+    /// The tenant's id.
+    pub tenant: TenantId,
+    /// The tenant's title.
+    pub tenant_title: String,
+    /// The account.
+    pub account: Object,
+    /// The member.
+    pub member: Object,
+}
+
+/// What registering one fax gave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Registered {
+    /// The fax as it is stored.
+    pub fax: FaxRow,
+    /// Whether it was new.
+    pub created: bool,
+}
+
+/// A store.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// A snapshot of a tenant; none if it does not exist.
+    async fn snapshot(
+        &self,
+        tenant: &TenantId,
+    ) -> Result<Option<Box<dyn TenantReader + '_>>, StoreError>;
+
+    /// Applies a batch: `crate::change::apply` inside one transaction.
+    async fn apply(&self, batch: &Batch, now: Timestamp) -> Result<Applied, ApplyError>;
+
+    /// Registers faxes, all in one transaction; each gets its own answer.
+    async fn register(
+        &self,
+        tenant: &TenantId,
+        faxes: &[NewFax],
+    ) -> Result<Vec<Result<Registered, ApplyError>>, ApplyError>;
+
+    /// The newest faxes of a tenant.
+    async fn newest_faxes(
+        &self,
+        tenant: Num,
+        slice: FaxSlice,
+        limit: usize,
+    ) -> Result<Stamped<Vec<FaxRow>>, StoreError>;
+
+    /// For each seek its newest faxes, in the order of the seeks. All of one snapshot.
+    async fn seek_faxes(
+        &self,
+        tenant: Num,
+        seeks: &[Seek],
+        slice: FaxSlice,
+        limit_each: usize,
+    ) -> Result<Stamped<Vec<Vec<FaxRow>>>, StoreError>;
+
+    /// Memberships of a subject in all tenants, ordered by tenant and account number.
+    async fn accounts_of(
+        &self,
+        subject: &Subject,
+        after: Option<(Num, Num)>,
+        limit: usize,
+    ) -> Result<Vec<(Num, AccountOfSubject)>, StoreError>;
+
+    /// Tenants in order of their number, after `after`.
+    async fn tenants(&self, after: Num, limit: usize) -> Result<Vec<TenantRow>, StoreError>;
+
+    /// Keeps a model text under its digest; no effect if it is there.
+    async fn put_model(&self, text: &str) -> Result<ModelDigest, StoreError>;
+
+    /// A model text.
+    async fn model_text(&self, digest: &ModelDigest) -> Result<Option<String>, StoreError>;
+
+    /// A secret of the store's own, made on first use: `make` gives the value to keep.
+    async fn secret(
+        &self,
+        name: &'static str,
+        make: &(dyn Fn() -> Vec<u8> + Sync),
+    ) -> Result<Vec<u8>, StoreError>;
+}
+
+/// A plain name that a scope or a label uses; stored as an object without a body.
+pub type PlainName = (ObjectKind, ExternalId);

@@ -1,0 +1,66 @@
+//! Questions, as the engine reads them: every identifier is already a number of the tenant.
+
+use crate::facts::ResourceFacts;
+use crate::id::{Key, Num};
+use crate::model::Channel;
+use crate::vocabulary::{Action, SendChannel};
+
+/// May this person do this, to this thing, from this account?
+#[derive(Debug, Clone)]
+pub struct Question {
+    /// What is to be done.
+    pub action: Action,
+    /// Whether the question names one resource of a stored type. Then a resource that does not
+    /// exist and one that the person may not see get the same answer.
+    pub names_stored_resource: bool,
+    /// Facts about the resource.
+    pub resource: ResourceFacts,
+    /// Facts about the target, where the action has one.
+    pub target: Option<ResourceFacts>,
+    /// What the target confers, for actions that confer.
+    pub conferred: Option<Conferred>,
+    /// The circumstances.
+    pub context: Context,
+}
+
+/// A role or permission that is to be conferred on somebody.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Conferred {
+    /// A role, by key.
+    Role(Key),
+    /// A permission, by key.
+    Permission(Key),
+}
+
+/// The circumstances of a question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Context {
+    /// The channel the person works through, where known.
+    pub channel: Option<Channel>,
+    /// Whether the recipient is verified; the asking service knows (rulings R21).
+    pub recipient_verified: Option<bool>,
+    /// Who holds the editing lock; none if nobody does (rulings R20).
+    pub locked_by: Option<Num>,
+}
+
+/// What is to be presented.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presentation {
+    /// Nothing was asked for.
+    Unspecified,
+    /// This number.
+    Number(Num),
+    /// No number.
+    Anonymous,
+}
+
+/// Which number may this person present?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CallerIdQuestion {
+    /// What the number is to be used for.
+    pub channel: SendChannel,
+    /// What the person asked for.
+    pub requested: Presentation,
+    /// The circumstances.
+    pub context: Context,
+}

@@ -1,0 +1,323 @@
+//! The rows that a tenant's set-up consists of, the same in every store.
+//!
+//! Set-up is kept as *objects* (an account, a member, a number …) with a typed body, and *links*
+//! between them. One form of row means one form of change record, of snapshot and of restore, and
+//! a new kind of object needs no migration.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::Num;
+
+/// What an object is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum ObjectKind {
+    /// A subject; its id is [`crate::id::Subject::qualified`]. Body: none.
+    Subject = 1,
+    /// An account. `account` is its parent. Body: [`AccountBody`].
+    Account = 2,
+    /// A member. `scope` and `account` are the account, the id is the subject's. Body: [`MemberBody`].
+    Member = 3,
+    /// A group. Body: [`GroupBody`].
+    Group = 4,
+    /// A role; `scope` and `account` are the account that defines it. Body: [`RoleBody`].
+    Role = 5,
+    /// A number. Body: [`NumberBody`].
+    Number = 6,
+    /// An extension. Body: none.
+    Extension = 7,
+    /// A queue. Body: none.
+    Queue = 8,
+    /// A faxbox. Body: [`FaxboxBody`].
+    Faxbox = 9,
+    /// An invitation. Body: [`InvitationBody`].
+    Invitation = 10,
+    /// A label. Body: none.
+    Label = 11,
+    /// A type of form that a scope names. Body: none.
+    FormType = 12,
+    /// A type of document that a scope names. Body: none.
+    DocumentType = 13,
+    /// A template that a scope names. Body: none.
+    Template = 14,
+}
+
+impl ObjectKind {
+    /// All kinds, with their words.
+    pub const ALL: [(Self, &'static str); 14] = [
+        (Self::Subject, "subject"),
+        (Self::Account, "account"),
+        (Self::Member, "member"),
+        (Self::Group, "group"),
+        (Self::Role, "role"),
+        (Self::Number, "number"),
+        (Self::Extension, "extension"),
+        (Self::Queue, "queue"),
+        (Self::Faxbox, "faxbox"),
+        (Self::Invitation, "invitation"),
+        (Self::Label, "label"),
+        (Self::FormType, "form_type"),
+        (Self::DocumentType, "document_type"),
+        (Self::Template, "template"),
+    ];
+
+    /// The kind of a stored code.
+    pub fn from_code(code: u8) -> Option<Self> {
+        Self::ALL.iter().map(|(kind, _)| *kind).find(|kind| *kind as u8 == code)
+    }
+
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        Self::ALL.iter().find(|(one, _)| *one == self).map_or("", |(_, word)| word)
+    }
+}
+
+/// An object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Object {
+    /// Its number in the tenant; unique over all kinds, never reused.
+    pub num: Num,
+    /// What it is.
+    pub kind: ObjectKind,
+    /// What its id is unique within: the account for members and roles, `Num(0)` (the tenant) for
+    /// all others.
+    pub scope: Num,
+    /// External identifier, compared byte for byte.
+    pub id: String,
+    /// The account it belongs to; the parent for an account; none for a root and for subjects,
+    /// labels and other plain names.
+    pub account: Option<Num>,
+    /// JSON of the body type of its kind; `{}` for kinds without one.
+    pub body: String,
+}
+
+/// What a link means; `a` and `b` are its ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum LinkKind {
+    /// Group `a` has subject `b`.
+    GroupMember = 1,
+    /// Group `a` is owned by subject `b`.
+    GroupOwner = 2,
+    /// Faxbox `a` has subject `b`.
+    FaxboxUser = 3,
+    /// Faxbox `a` has group `b`.
+    FaxboxGroup = 4,
+    /// Faxbox `a` is owned by subject `b`.
+    FaxboxOwner = 5,
+    /// Account `a` is owned by subject `b`.
+    AccountOwner = 6,
+    /// Number `a` has its faxes received by faxbox `b`.
+    NumberFaxbox = 7,
+    /// Number `a` has its faxes received by group `b`.
+    NumberGroup = 8,
+    /// Member `a` delegated to subject `b`.
+    Delegation = 9,
+    /// Member `a` has access number `b`.
+    AccessNumber = 20,
+    /// Member `a` has auto-assign number `b`.
+    AutoAssignNumber = 21,
+    /// Member `a` has granted number `b`.
+    GrantedNumber = 22,
+    /// Member `a` holds extension `b`.
+    HeldExtension = 23,
+    /// Member `a` has granted extension `b`.
+    GrantedExtension = 24,
+    /// Member `a` has granted queue `b`.
+    GrantedQueue = 25,
+    /// Member `a` has label `b`.
+    MemberLabel = 26,
+    /// Member `a` may send faxes from number `b`.
+    SendFromFax = 30,
+    /// Member `a` may send messages from number `b`.
+    SendFromMessage = 31,
+    /// Member `a` may call from number `b`.
+    SendFromCall = 32,
+    /// Member `a` may attach from source `b` ([`crate::change::AttachmentSource::num`]).
+    AttachmentSource = 33,
+    /// Member `a` has default number `b`.
+    DefaultNumber = 34,
+}
+
+impl LinkKind {
+    /// All kinds.
+    pub const ALL: [Self; 21] = [
+        Self::GroupMember,
+        Self::GroupOwner,
+        Self::FaxboxUser,
+        Self::FaxboxGroup,
+        Self::FaxboxOwner,
+        Self::AccountOwner,
+        Self::NumberFaxbox,
+        Self::NumberGroup,
+        Self::Delegation,
+        Self::AccessNumber,
+        Self::AutoAssignNumber,
+        Self::GrantedNumber,
+        Self::HeldExtension,
+        Self::GrantedExtension,
+        Self::GrantedQueue,
+        Self::MemberLabel,
+        Self::SendFromFax,
+        Self::SendFromMessage,
+        Self::SendFromCall,
+        Self::AttachmentSource,
+        Self::DefaultNumber,
+    ];
+
+    /// The kind of a stored code.
+    pub fn from_code(code: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| *kind as u8 == code)
+    }
+}
+
+/// The far end of a list link that stands for everything of its kind.
+pub const ALL: Num = Num(0);
+
+/// A link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Link {
+    /// What it means.
+    pub kind: LinkKind,
+    /// One end.
+    pub a: Num,
+    /// The other end.
+    pub b: Num,
+}
+
+/// Body of an account.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AccountBody {
+    /// Title for people.
+    #[serde(default)]
+    pub title: String,
+    /// Personal (rulings R3) or shared.
+    #[serde(default)]
+    pub personal: bool,
+    /// Whether view and use grants from above stop here.
+    #[serde(default)]
+    pub sealed: bool,
+    /// Entitlement by product key.
+    #[serde(default)]
+    pub entitlements: BTreeMap<String, bool>,
+    /// Value by flag key.
+    #[serde(default)]
+    pub flags: BTreeMap<String, bool>,
+    /// Value by setting key.
+    #[serde(default)]
+    pub settings: BTreeMap<String, bool>,
+}
+
+/// Body of a member. The values of its lists are links; here stands only which lists are set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MemberBody {
+    /// Word of the status.
+    pub status: String,
+    /// Role keys.
+    #[serde(default)]
+    pub roles: Vec<String>,
+    /// Overrides by permission key.
+    #[serde(default)]
+    pub overrides: BTreeMap<String, OverrideBody>,
+    /// Product switches.
+    #[serde(default)]
+    pub switches: BTreeMap<String, bool>,
+    /// Visibility level of their own.
+    #[serde(default)]
+    pub visibility: Option<String>,
+    /// Codes of the list links ([`LinkKind`] 20 to 33) that are set, maybe to an empty list. A list
+    /// that is set to "all" is a single link to [`ALL`].
+    #[serde(default)]
+    pub lists: BTreeSet<u8>,
+}
+
+/// An override as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OverrideBody {
+    /// Taken away.
+    Off,
+    /// Given.
+    On,
+    /// Given, limited: numbers of the values by word of the scope.
+    Scoped(BTreeMap<String, Vec<u64>>),
+}
+
+/// Body of a group.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GroupBody {
+    /// Title for people.
+    #[serde(default)]
+    pub title: String,
+    /// Role keys.
+    #[serde(default)]
+    pub roles: Vec<String>,
+}
+
+/// Body of a role.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum RoleBody {
+    /// A role of the tenant's own.
+    Custom {
+        /// Title for people.
+        title: String,
+        /// Permission keys.
+        permissions: Vec<String>,
+        /// Default visibility level.
+        visibility: Option<String>,
+    },
+    /// Differences to a built-in role.
+    Adjusted {
+        /// Permissions it has besides.
+        add: Vec<String>,
+        /// Permissions it no longer has.
+        remove: Vec<String>,
+        /// Another default visibility level.
+        visibility: Option<String>,
+    },
+}
+
+/// Body of a number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NumberBody {
+    /// Whether it is active.
+    pub active: bool,
+    /// Voice calls.
+    pub voice: bool,
+    /// Faxes.
+    pub fax: bool,
+    /// Text messages.
+    pub message: bool,
+}
+
+/// Body of a faxbox.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FaxboxBody {
+    /// Title for people.
+    #[serde(default)]
+    pub title: String,
+}
+
+/// Body of an invitation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InvitationBody {
+    /// Roles the member will have.
+    pub roles: Vec<String>,
+    /// When it ends, in milliseconds since 1970-01-01 UTC.
+    pub expires_at: i64,
+    /// Qualified subject that accepted it.
+    #[serde(default)]
+    pub accepted_by: Option<String>,
+    /// Whether it was revoked.
+    #[serde(default)]
+    pub revoked: bool,
+}

@@ -1,0 +1,266 @@
+//! The action vocabulary: every action and resource type that a question can name, as data.
+
+mod parse;
+
+use std::collections::HashMap;
+
+pub use parse::parse;
+
+/// An action: an index into the vocabulary, made only by looking a name up in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Action(pub(crate) u16);
+
+impl Action {
+    /// The position of this action in the vocabulary.
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// A resource type: an index into the vocabulary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ResourceType(pub(crate) u16);
+
+impl ResourceType {
+    /// The position of this type in the vocabulary.
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// What an action does to its resource. Below a sealed account only `Manage` reaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ActionKind {
+    /// Reads content or records.
+    View,
+    /// Works with the resource.
+    Use,
+    /// Sets something up.
+    Manage,
+}
+
+/// A channel that a message leaves by; each has a send-from list of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum SendChannel {
+    /// A fax.
+    Fax,
+    /// A text message.
+    Message,
+    /// A voice call.
+    Call,
+}
+
+/// Whose facts describe what goes out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Outgoing {
+    /// The resource of the question.
+    #[default]
+    Resource,
+    /// The target of the question.
+    Target,
+}
+
+/// What an action confers on somebody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Confers {
+    /// A role, named by the target.
+    Role,
+    /// A permission, named by the target.
+    Permission,
+}
+
+/// A resource type whose facts the store holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum StoredType {
+    /// A node of the account tree.
+    Account,
+    /// A subject bound to an account.
+    Member,
+    /// A group of users.
+    Group,
+    /// A phone number.
+    Number,
+    /// An extension.
+    Extension,
+    /// A call queue.
+    Queue,
+    /// A faxbox.
+    Faxbox,
+    /// A registered fax.
+    Fax,
+}
+
+impl StoredType {
+    /// All stored types, with the words that name them.
+    pub const ALL: [(Self, &'static str); 8] = [
+        (Self::Account, "account"),
+        (Self::Member, "member"),
+        (Self::Group, "group"),
+        (Self::Number, "number"),
+        (Self::Extension, "extension"),
+        (Self::Queue, "queue"),
+        (Self::Faxbox, "faxbox"),
+        (Self::Fax, "fax"),
+    ];
+}
+
+/// A fact about a resource that a decision may read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum FactName {
+    /// The account the resource lies in.
+    Account,
+    /// Who created, sent or holds it.
+    Creator,
+    /// Who took part (a set).
+    Participant,
+    /// The user or group it is assigned to.
+    Assignee,
+    /// The faxbox it lies in.
+    Faxbox,
+    /// The number of ours that it came in on or goes out from.
+    Number,
+    /// The extension concerned.
+    Extension,
+    /// The queue concerned.
+    Queue,
+    /// Opaque tags (a set).
+    Label,
+    /// The group concerned.
+    Group,
+    /// Inbound or outbound.
+    Direction,
+    /// Draft, pending approval, active or trash.
+    State,
+    /// The type of a form.
+    FormType,
+    /// The type of a document.
+    DocumentType,
+    /// The template used.
+    Template,
+    /// Where attachments come from (a set).
+    Source,
+}
+
+impl FactName {
+    /// All facts, with the words that name them in data files, on the wire and in answers.
+    pub const ALL: [(Self, &'static str); 16] = [
+        (Self::Account, "account"),
+        (Self::Creator, "creator"),
+        (Self::Participant, "participant"),
+        (Self::Assignee, "assignee"),
+        (Self::Faxbox, "faxbox"),
+        (Self::Number, "number"),
+        (Self::Extension, "extension"),
+        (Self::Queue, "queue"),
+        (Self::Label, "label"),
+        (Self::Group, "group"),
+        (Self::Direction, "direction"),
+        (Self::State, "state"),
+        (Self::FormType, "form_type"),
+        (Self::DocumentType, "document_type"),
+        (Self::Template, "template"),
+        (Self::Source, "source"),
+    ];
+
+    /// The word that names this fact.
+    pub fn as_str(self) -> &'static str {
+        Self::ALL.iter().find(|(fact, _)| *fact == self).map_or("", |(_, word)| word)
+    }
+}
+
+/// One action of the vocabulary.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ActionDef {
+    /// Dotted name, stable: `fax.view`.
+    pub name: Box<str>,
+    /// What it does, for people.
+    pub title: Box<str>,
+    /// The type of resource it acts on.
+    pub resource: ResourceType,
+    /// View, use or manage.
+    pub kind: ActionKind,
+    /// An action that must be allowed on the very same resource first (rulings R16).
+    pub sees: Option<Action>,
+    /// The type of the target resource, where the action has one.
+    pub target: Option<ResourceType>,
+    /// The channel whose send-from list applies.
+    pub sends: Option<SendChannel>,
+    /// Whose facts describe what goes out.
+    pub outgoing: Outgoing,
+    /// Whether the attachment-source list applies.
+    pub attaches: bool,
+    /// Whether the recipient restriction applies (rulings R21).
+    pub recipient: bool,
+    /// Whether it is refused while somebody else holds the editing lock (rulings R20).
+    pub exclusive: bool,
+    /// What the target confers, where it does (rulings R15).
+    pub confers: Option<Confers>,
+}
+
+/// One resource type of the vocabulary.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResourceDef {
+    /// Name of the type: `fax`.
+    pub name: Box<str>,
+    /// What it is, for people.
+    pub title: Box<str>,
+    /// Set where the store holds the facts; otherwise the asking service supplies them.
+    pub stored: Option<StoredType>,
+    /// The action that makes one resource of this type visible.
+    pub view: Option<Action>,
+    /// The facts a decision about this type may need.
+    pub facts: Vec<FactName>,
+}
+
+/// The whole vocabulary.
+#[derive(Debug, Clone)]
+pub struct Vocabulary {
+    actions: Vec<ActionDef>,
+    resources: Vec<ResourceDef>,
+    by_name: HashMap<Box<str>, Action>,
+    by_type: HashMap<Box<str>, ResourceType>,
+}
+
+impl Vocabulary {
+    /// The action of this name.
+    pub fn action(&self, name: &str) -> Option<Action> {
+        self.by_name.get(name).copied()
+    }
+
+    /// The resource type of this name.
+    pub fn resource_type(&self, name: &str) -> Option<ResourceType> {
+        self.by_type.get(name).copied()
+    }
+
+    /// What is known about an action. Falls back to the first action only if `action` comes from
+    /// another vocabulary, which a process that holds one vocabulary cannot make.
+    pub fn def(&self, action: Action) -> Option<&ActionDef> {
+        self.actions.get(action.index())
+    }
+
+    /// What is known about a resource type.
+    pub fn resource(&self, resource: ResourceType) -> Option<&ResourceDef> {
+        self.resources.get(resource.index())
+    }
+
+    /// All actions in the order of the file.
+    pub fn actions(&self) -> impl ExactSizeIterator<Item = (Action, &ActionDef)> {
+        self.actions.iter().enumerate().map(|(i, def)| (Action(i as u16), def))
+    }
+
+    /// All resource types in the order of the file.
+    pub fn resources(&self) -> impl ExactSizeIterator<Item = (ResourceType, &ResourceDef)> {
+        self.resources.iter().enumerate().map(|(i, def)| (ResourceType(i as u16), def))
+    }
+
+    /// The known action whose name is nearest to a misspelt one.
+    pub fn suggest_action(&self, name: &str) -> Option<&str> {
+        crate::suggest::nearest(name, self.actions.iter().map(|def| &*def.name))
+    }
+
+    /// The known resource type whose name is nearest to a misspelt one.
+    pub fn suggest_type(&self, name: &str) -> Option<&str> {
+        crate::suggest::nearest(name, self.resources.iter().map(|def| &*def.name))
+    }
+}
