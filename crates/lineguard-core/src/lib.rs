@@ -5,6 +5,7 @@
 
 pub mod change;
 pub mod decision;
+pub mod engine;
 pub mod facts;
 pub mod id;
 pub mod model;

@@ -9,8 +9,8 @@ use crate::id::{
     AccountId, ExtensionId, ExternalId, FaxId, FaxboxId, GroupId, InvitationId, Key, ModelDigest,
     PhoneNumber, QueueId, RequestId, Revision, Subject, TenantId, Timestamp,
 };
-use crate::model::reach::{Direction, FaxState};
 use crate::model::ScopeKind;
+use crate::model::reach::{Direction, FaxState};
 
 /// An atomic batch of changes to one tenant: all of them or none.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -153,12 +153,18 @@ impl AttachmentSource {
 
     /// The word for it.
     pub fn as_str(self) -> &'static str {
-        Self::ALL.iter().find(|(one, _)| *one == self).map_or("", |(_, word)| word)
+        Self::ALL
+            .iter()
+            .find(|(one, _)| *one == self)
+            .map_or("", |(_, word)| word)
     }
 
     /// The source that a word names.
     pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.iter().find(|(_, one)| *one == word).map(|(source, _)| *source)
+        Self::ALL
+            .iter()
+            .find(|(_, one)| *one == word)
+            .map(|(source, _)| *source)
     }
 
     /// The number that stands for it in facts and sets.

@@ -283,7 +283,10 @@ impl Requirement {
 
     /// The word for it.
     pub fn as_str(self) -> &'static str {
-        Self::ALL.iter().find(|(one, _)| *one == self).map_or("", |(_, word)| word)
+        Self::ALL
+            .iter()
+            .find(|(one, _)| *one == self)
+            .map_or("", |(_, word)| word)
     }
 }
 
@@ -314,7 +317,10 @@ impl ScopeKind {
 
     /// The word for it.
     pub fn as_str(self) -> &'static str {
-        Self::ALL.iter().find(|(one, _)| *one == self).map_or("", |(_, word)| word)
+        Self::ALL
+            .iter()
+            .find(|(one, _)| *one == self)
+            .map_or("", |(_, word)| word)
     }
 }
 
@@ -463,6 +469,8 @@ impl Model {
 
     /// The permissions that grant an action.
     pub fn permissions_for(&self, action: Action) -> &[PermissionIx] {
-        self.granted_by.get(action.index()).map_or(&[], Vec::as_slice)
+        self.granted_by
+            .get(action.index())
+            .map_or(&[], Vec::as_slice)
     }
 }
