@@ -62,6 +62,32 @@ pub enum Lost {
     Restricted,
 }
 
+impl NoNumber {
+    /// The code of the reason.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::NotInModel => "NO_CALLER_ID_IN_PRODUCT",
+            Self::ChoiceNeeded => "CHOICE_NEEDED",
+            Self::NothingSelectable => "NOTHING_SELECTABLE",
+            Self::DefaultNotUsable(_) => "DEFAULT_NOT_USABLE",
+        }
+    }
+}
+
+impl Lost {
+    /// The code of the reason. A number that does not exist and one that the person may not use
+    /// have the same.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::NotGranted(Reason::OutOfReach | Reason::NoGrant) => "NOT_GRANTED",
+            Self::NotGranted(reason) => reason.as_str(),
+            Self::Inactive => "NUMBER_INACTIVE",
+            Self::Incapable => "NUMBER_INCAPABLE",
+            Self::Restricted => "RESTRICTED",
+        }
+    }
+}
+
 /// The answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallerId {

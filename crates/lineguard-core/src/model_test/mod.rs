@@ -8,8 +8,8 @@ use std::fmt::Display;
 
 use toml::{Table, Value};
 
-use crate::decision::{Decision, Effect, Reason};
-use crate::engine::caller_id::{CallerId, Lost, NoNumber, Outcome, resolve};
+use crate::decision::{Decision, Effect};
+use crate::engine::caller_id::{CallerId, Outcome, resolve};
 use crate::engine::{Authority, compile, decide};
 use crate::id::{Num, PhoneNumber};
 use crate::model::{Model, ModelTest};
@@ -127,34 +127,13 @@ fn caller_id_as_expected(answer: &CallerId, expect: &Table, names: &Names) -> Re
     let (outcome, number, reason) = match answer.outcome {
         Outcome::Number(number, _) => ("number", names.name_of(number).unwrap_or(""), ""),
         Outcome::Anonymous => ("anonymous", "", ""),
-        Outcome::None(why) => ("none", "", no_number(why)),
-        Outcome::Denied(why) => ("denied", "", lost(why)),
+        Outcome::None(why) => ("none", "", why.code()),
+        Outcome::Denied(why) => ("denied", "", why.code()),
     };
     same("outcome", text(expect, "outcome")?, outcome)?;
     same("number", text(expect, "number")?, number)
         .map_err(|problem| format!("{problem} ({outcome} {reason})"))?;
     same("reason", text(expect, "reason")?, reason)
-}
-
-/// The code of why there is no number.
-pub fn no_number(why: NoNumber) -> &'static str {
-    match why {
-        NoNumber::NotInModel => "NO_CALLER_ID_IN_PRODUCT",
-        NoNumber::ChoiceNeeded => "CHOICE_NEEDED",
-        NoNumber::NothingSelectable => "NOTHING_SELECTABLE",
-        NoNumber::DefaultNotUsable(_) => "DEFAULT_NOT_USABLE",
-    }
-}
-
-/// The code of why a candidate lost.
-pub fn lost(why: Lost) -> &'static str {
-    match why {
-        Lost::NotGranted(Reason::OutOfReach | Reason::NoGrant) => "NOT_GRANTED",
-        Lost::NotGranted(reason) => reason.as_str(),
-        Lost::Inactive => "NUMBER_INACTIVE",
-        Lost::Incapable => "NUMBER_INCAPABLE",
-        Lost::Restricted => "RESTRICTED",
-    }
 }
 
 fn same(what: &str, expected: Option<&str>, came: impl Display) -> Result<(), String> {
