@@ -1,3 +1,9 @@
 //! The Lineguard service: everything that knows gRPC, processes and signals.
 
+pub mod app;
+pub mod clock;
+pub mod gather;
+pub mod models;
+pub mod rpc;
+pub mod token;
 pub mod wire;

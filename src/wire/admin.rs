@@ -21,13 +21,7 @@ pub const MAX_MODEL_BYTES: usize = 1 << 20;
 
 /// Reads a request of `Apply`.
 pub fn apply_batch(message: pb::ApplyRequest) -> Result<Batch, InvalidRequest> {
-    let pb::ApplyRequest {
-        tenant,
-        actor,
-        request_id,
-        if_exists,
-        changes,
-    } = message;
+    let pb::ApplyRequest { tenant, actor, request_id, if_exists, changes } = message;
     Faults::collect(|faults, at| {
         let tenant = Field::read(faults, &at.field("tenant"), tenant);
         let actor = Field::read(faults, &at.field("actor"), actor);
@@ -59,11 +53,7 @@ fn read_changes(
 
 /// The answer to `Apply`.
 pub fn apply_response(applied: Applied) -> pb::ApplyResponse {
-    let Applied {
-        revision,
-        changed,
-        warnings,
-    } = applied;
+    let Applied { revision, changed, warnings } = applied;
     pb::ApplyResponse {
         revision: revision.0,
         changed: count(changed),
@@ -74,10 +64,7 @@ pub fn apply_response(applied: Applied) -> pb::ApplyResponse {
 /// A remark on the wire.
 pub fn warning_to_wire(warning: Warning) -> pb::Warning {
     let Warning { change, text } = warning;
-    pb::Warning {
-        change: count(change),
-        text,
-    }
+    pb::Warning { change: count(change), text }
 }
 
 /// A number of things on the wire.
@@ -102,13 +89,7 @@ pub struct ImportPart {
 
 /// Reads a part of an import; `index` is its position in the stream, from 0.
 pub fn import_part(message: pb::ImportRequest, index: usize) -> Result<ImportPart, InvalidRequest> {
-    let pb::ImportRequest {
-        tenant,
-        actor,
-        request_id,
-        changes,
-        faxes,
-    } = message;
+    let pb::ImportRequest { tenant, actor, request_id, changes, faxes } = message;
     Faults::collect(|faults, at| {
         let at = at.field("parts");
         let at = at.index(index);
@@ -217,13 +198,7 @@ pub struct ListCall {
 
 /// Reads a request of `List`.
 pub fn list_call(message: pb::ListRequest) -> Result<ListCall, InvalidRequest> {
-    let pb::ListRequest {
-        tenant,
-        kind,
-        account,
-        page_size,
-        page_token,
-    } = message;
+    let pb::ListRequest { tenant, kind, account, page_size, page_token } = message;
     Faults::collect(|faults, at| {
         let tenant = Field::read(faults, &at.field("tenant"), tenant);
         let at_kind = at.field("kind");
@@ -233,21 +208,13 @@ pub fn list_call(message: pb::ListRequest) -> Result<ListCall, InvalidRequest> {
         };
         let account = Field::read(faults, &at.field("account"), account);
         let page = page::page(faults, at, page_size, page_token);
-        Some(ListCall {
-            tenant: tenant?,
-            kind: kind?,
-            account: account?,
-            page: page?,
-        })
+        Some(ListCall { tenant: tenant?, kind: kind?, account: account?, page: page? })
     })
 }
 
 /// Reads a request of `ListTenants`.
 pub fn list_tenants_call(message: pb::ListTenantsRequest) -> Result<Page, InvalidRequest> {
-    let pb::ListTenantsRequest {
-        page_size,
-        page_token,
-    } = message;
+    let pb::ListTenantsRequest { page_size, page_token } = message;
     Faults::collect(|faults, at| page::page(faults, at, page_size, page_token))
 }
 
@@ -276,32 +243,17 @@ pub fn put_model_call(message: pb::PutModelRequest) -> Result<(Subject, String),
 /// The mistakes of a model text, each with its line and column.
 pub fn model_errors(errors: Vec<TextError>) -> InvalidRequest {
     let violation = |error| {
-        let TextError {
-            line,
-            column,
-            problem,
-            suggestion,
-        } = error;
-        let meant = suggestion
-            .map(|s| format!(", did you mean `{s}`?"))
-            .unwrap_or_default();
+        let TextError { line, column, problem, suggestion } = error;
+        let meant = suggestion.map(|s| format!(", did you mean `{s}`?")).unwrap_or_default();
         let problem = format!("line {line}, column {column}: {problem}{meant}");
-        Violation {
-            field: "text".to_owned(),
-            problem,
-        }
+        Violation { field: "text".to_owned(), problem }
     };
-    InvalidRequest {
-        violations: errors.into_iter().map(violation).collect(),
-    }
+    InvalidRequest { violations: errors.into_iter().map(violation).collect() }
 }
 
 /// Reads a request of `Export`: the tenant, and whether its faxes are exported too.
 pub fn export_call(message: pb::ExportRequest) -> Result<(TenantId, bool), InvalidRequest> {
-    let pb::ExportRequest {
-        tenant,
-        include_faxes,
-    } = message;
+    let pb::ExportRequest { tenant, include_faxes } = message;
     Faults::collect(|faults, at| {
         let tenant = Field::read(faults, &at.field("tenant"), tenant);
         Some((tenant?, include_faxes))

@@ -1,0 +1,2 @@
+//! The gRPC services. Each method reads the same: parse, gather, decide, encode. No rule about who
+//! may do what stands here.
