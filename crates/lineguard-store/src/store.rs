@@ -11,7 +11,7 @@ use lineguard_core::port::{
     TenantReader, TenantRow,
 };
 use lineguard_core::row::ObjectKind;
-use sea_orm::{ConnectionTrait as _, DatabaseConnection, TransactionTrait as _};
+use sea_orm::{DatabaseConnection, TransactionTrait as _};
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::apply::CoreRules;
