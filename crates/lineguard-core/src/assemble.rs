@@ -87,9 +87,8 @@ struct Rows<'a> {
 impl<'a> Rows<'a> {
     fn new(rows: &'a MemberRows) -> Self {
         let by_num = rows.objects.iter().map(|object| (object.num, object)).collect();
-        let delegation = |link: &&Link| {
-            link.kind == LinkKind::Delegation && Some(link.b) == rows.subject
-        };
+        let delegation =
+            |link: &&Link| link.kind == LinkKind::Delegation && Some(link.b) == rows.subject;
         let delegating = rows.links.iter().filter(delegation).map(|link| link.a).collect();
         Self { rows, by_num, delegating }
     }

@@ -94,6 +94,9 @@ pub struct Obligations {
 }
 
 impl Obligations {
+    /// The empty set.
+    pub const NONE: Self = Self { approval: false };
+
     /// Adds one.
     pub fn insert(&mut self, obligation: Obligation) {
         match obligation {

@@ -130,11 +130,7 @@ pub(crate) fn query(tenant: i64, account: &AccountId, subject: &Subject) -> Sql 
 /// [`TEXT`] with its constants filled in; what is left in braces is bound.
 static TEMPLATE: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| {
     let list = |kinds: &[LinkKind]| {
-        kinds
-            .iter()
-            .map(|kind| (*kind as u8).to_string())
-            .collect::<Vec<_>>()
-            .join(", ")
+        kinds.iter().map(|kind| (*kind as u8).to_string()).collect::<Vec<_>>().join(", ")
     };
     let constants = [
         ("{max_depth}", MAX_DEPTH.to_string()),
@@ -150,11 +146,7 @@ static TEMPLATE: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| {
         ("{member_links}", list(&MEMBER_LINKS)),
         ("{subject_links}", list(&SUBJECT_LINKS)),
     ];
-    constants
-        .iter()
-        .fold(TEXT.to_owned(), |text, (word, value)| {
-            text.replace(word, value)
-        })
+    constants.iter().fold(TEXT.to_owned(), |text, (word, value)| text.replace(word, value))
 });
 
 /// The answer; none if the account does not exist.
@@ -182,23 +174,15 @@ pub(crate) fn collect(
     }
     path.sort_unstable_by_key(|(depth, _)| *depth);
     if path.last().is_some_and(|(depth, _)| *depth >= MAX_DEPTH) {
-        let row = path
-            .first()
-            .map_or_else(String::new, |(_, num)| num.0.to_string());
-        return Err(StoreError::Corrupt {
-            table: "object",
-            column: "account",
-            row,
-        });
+        let row = path.first().map_or_else(String::new, |(_, num)| num.0.to_string());
+        return Err(StoreError::Corrupt { table: "object", column: "account", row });
     }
     answer.path = path.into_iter().map(|(_, num)| num).collect();
     Ok((!answer.path.is_empty()).then_some(answer))
 }
 
 fn link(row: &Row<'_>) -> Result<Link, StoreError> {
-    let kind = u8::try_from(row.int(0, "kind")?)
-        .ok()
-        .and_then(LinkKind::from_code);
+    let kind = u8::try_from(row.int(0, "kind")?).ok().and_then(LinkKind::from_code);
     Ok(Link {
         kind: kind.ok_or_else(|| row.corrupt("kind"))?,
         a: row.num(1, "a")?,

@@ -39,17 +39,11 @@ impl<'r> Row<'r> {
                 let _ = write!(key, "{}{number}", if key.is_empty() { "" } else { "/" });
             }
         }
-        StoreError::Corrupt {
-            table: self.table,
-            column,
-            row: key,
-        }
+        StoreError::Corrupt { table: self.table, column, row: key }
     }
 
     fn get<T: TryGetable>(&self, index: usize, column: &'static str) -> Result<T, StoreError> {
-        self.row
-            .try_get_by_index(self.first + index)
-            .map_err(|_| self.corrupt(column))
+        self.row.try_get_by_index(self.first + index).map_err(|_| self.corrupt(column))
     }
 
     /// An integer.
@@ -76,9 +70,7 @@ impl<'r> Row<'r> {
         let Some(value) = self.get::<Option<i64>>(index, column)? else {
             return Ok(None);
         };
-        u64::try_from(value)
-            .map(|num| Some(Num(num)))
-            .map_err(|_| self.corrupt(column))
+        u64::try_from(value).map(|num| Some(Num(num))).map_err(|_| self.corrupt(column))
     }
 
     /// Text.
@@ -98,18 +90,14 @@ impl<'r> Row<'r> {
 
     /// A SHA-256.
     pub(crate) fn hash(&self, index: usize, column: &'static str) -> Result<[u8; 32], StoreError> {
-        self.bytes(index, column)?
-            .try_into()
-            .map_err(|_| self.corrupt(column))
+        self.bytes(index, column)?.try_into().map_err(|_| self.corrupt(column))
     }
 }
 
 /// An object.
 pub(crate) fn object(row: &QueryResult, first: usize) -> Result<Object, StoreError> {
     let row = Row::new("object", row, first);
-    let kind = u8::try_from(row.int(1, "kind")?)
-        .ok()
-        .and_then(ObjectKind::from_code);
+    let kind = u8::try_from(row.int(1, "kind")?).ok().and_then(ObjectKind::from_code);
     Ok(Object {
         num: row.num(0, "num")?,
         kind: kind.ok_or_else(|| row.corrupt("kind"))?,
@@ -174,9 +162,7 @@ pub(crate) fn direction_code(direction: Direction) -> i64 {
 }
 
 fn direction(code: i64) -> Option<Direction> {
-    [Direction::Inbound, Direction::Outbound]
-        .into_iter()
-        .find(|one| direction_code(*one) == code)
+    [Direction::Inbound, Direction::Outbound].into_iter().find(|one| direction_code(*one) == code)
 }
 
 /// The code of a state.
@@ -190,30 +176,20 @@ pub(crate) fn state_code(state: FaxState) -> i64 {
 }
 
 fn state(code: i64) -> Option<FaxState> {
-    FaxState::ALL
-        .iter()
-        .map(|(state, _)| *state)
-        .find(|state| state_code(*state) == code)
+    FaxState::ALL.iter().map(|(state, _)| *state).find(|state| state_code(*state) == code)
 }
 
 /// Labels as they are stored: their numbers, separated by blanks.
 pub(crate) fn labels_text(labels: &[Num]) -> String {
     let mut text = String::new();
     for label in labels {
-        let _ = write!(
-            text,
-            "{}{}",
-            if text.is_empty() { "" } else { " " },
-            label.0
-        );
+        let _ = write!(text, "{}{}", if text.is_empty() { "" } else { " " }, label.0);
     }
     text
 }
 
 fn labels(text: &str) -> Option<Vec<Num>> {
-    text.split_ascii_whitespace()
-        .map(|label| label.parse().ok().map(Num))
-        .collect()
+    text.split_ascii_whitespace().map(|label| label.parse().ok().map(Num)).collect()
 }
 
 #[cfg(test)]

@@ -10,8 +10,8 @@ use crate::id::{
     AccountId, ExtensionId, ExternalId, FaxId, FaxboxId, GroupId, InvitationId, Key, ModelDigest,
     PhoneNumber, QueueId, RequestId, Revision, Subject, TenantId, Timestamp,
 };
-use crate::model::reach::{Direction, FaxState};
 use crate::model::ScopeKind;
+use crate::model::reach::{Direction, FaxState};
 
 /// An atomic batch of changes to one tenant: all of them or none.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -191,7 +191,10 @@ impl Door<'_> {
     }
 
     /// Qualified subjects of the members of an account who were not removed.
-    pub(super) async fn present_members(&mut self, account: Num) -> Result<Vec<String>, ApplyError> {
+    pub(super) async fn present_members(
+        &mut self,
+        account: Num,
+    ) -> Result<Vec<String>, ApplyError> {
         let mut present = Vec::new();
         for member in self.every(ObjectKind::Member, Some(account)).await? {
             let body: crate::row::MemberBody = self.body(&member)?;

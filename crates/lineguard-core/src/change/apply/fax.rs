@@ -23,11 +23,7 @@ impl Door<'_> {
         Ok(true)
     }
 
-    pub(super) async fn assign_fax(
-        &mut self,
-        fax: &FaxId,
-        assignee: Option<&UserOrGroup>,
-    ) -> Done {
+    pub(super) async fn assign_fax(&mut self, fax: &FaxId, assignee: Option<&UserOrGroup>) -> Done {
         let fax = self.fax(fax).await?;
         let assignee = match assignee {
             Some(assignee) => Some(self.assignee(fax.account, assignee).await?),

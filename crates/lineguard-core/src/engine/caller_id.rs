@@ -1,0 +1,273 @@
+//! Which number a person may present (rulings R26).
+//!
+//! A number is selectable if the model's `choose` action covers it: reporting reach never makes
+//! one selectable, because it is another action.
+
+use super::authority::Authority;
+use super::decide::decide;
+use crate::decision::{Decision, Effect, MissingFact, Reason};
+use crate::facts::{Fact, NumberFacts, ResourceFacts};
+use crate::id::Num;
+use crate::model::{CallerIdRules, Model, RestrictionList};
+use crate::request::{CallerIdQuestion, Presentation, Question};
+use crate::vocabulary::{Action, SendChannel, Vocabulary};
+
+/// What is to be presented.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// This number.
+    Number(Num, Won),
+    /// No number, as asked.
+    Anonymous,
+    /// Nobody refused anything, but there is no number to present.
+    None(NoNumber),
+    /// A number or anonymity was asked for that this person may not use, or they may do nothing.
+    Denied(Lost),
+}
+
+/// Why a number won.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Won {
+    /// Asked for and selectable.
+    Requested,
+    /// The preset default.
+    Default,
+    /// The only selectable one, where the model says that it is the default.
+    OnlySelectable,
+}
+
+/// Why there is no number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoNumber {
+    /// The product has no caller ID.
+    NotInModel,
+    /// No default is preset; the person may choose.
+    ChoiceNeeded,
+    /// No default is preset and there is nothing to choose from.
+    NothingSelectable,
+    /// The preset default cannot be used now.
+    DefaultNotUsable(Lost),
+}
+
+/// Why a candidate lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lost {
+    /// The person may not use it, or it does not exist.
+    NotGranted(Reason),
+    /// It is not active.
+    Inactive,
+    /// It cannot do what it is needed for.
+    Incapable,
+    /// The person's send-from list leaves it out.
+    Restricted,
+}
+
+impl NoNumber {
+    /// The code of the reason.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::NotInModel => "NO_CALLER_ID_IN_PRODUCT",
+            Self::ChoiceNeeded => "CHOICE_NEEDED",
+            Self::NothingSelectable => "NOTHING_SELECTABLE",
+            Self::DefaultNotUsable(_) => "DEFAULT_NOT_USABLE",
+        }
+    }
+}
+
+impl Lost {
+    /// The code of the reason. A number that does not exist and one that the person may not use
+    /// have the same.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::NotGranted(Reason::OutOfReach | Reason::NoGrant) => "NOT_GRANTED",
+            Self::NotGranted(reason) => reason.as_str(),
+            Self::Inactive => "NUMBER_INACTIVE",
+            Self::Incapable => "NUMBER_INCAPABLE",
+            Self::Restricted => "RESTRICTED",
+        }
+    }
+}
+
+/// The answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallerId {
+    /// What is to be presented.
+    pub outcome: Outcome,
+    /// The decision behind it, where one permission decided.
+    pub decision: Option<Decision>,
+    /// What the person may choose from.
+    pub selectable: Vec<Num>,
+    /// Every other candidate, with the reason.
+    pub lost: Vec<(Num, Lost)>,
+}
+
+/// Resolves what a person may present. `candidates` are the numbers in question: those of the
+/// account as far as they could be selectable, the requested one and the default, each once.
+pub fn resolve(
+    model: &Model,
+    vocabulary: &Vocabulary,
+    authority: &Authority,
+    question: &CallerIdQuestion,
+    candidates: &[NumberFacts],
+) -> Result<CallerId, MissingFact> {
+    let Some(rules) = model.caller_id else {
+        return Ok(nothing(Outcome::None(NoNumber::NotInModel)));
+    };
+    if let Some(reason) = authority.barred() {
+        return Ok(nothing(Outcome::Denied(Lost::NotGranted(reason))));
+    }
+    let resolver = Resolver { model, vocabulary, authority, question, rules };
+    let mut selectable = Vec::new();
+    let mut lost = Vec::new();
+    for candidate in candidates {
+        match resolver.selectable(candidate)? {
+            Ok(()) => selectable.push(candidate.number),
+            Err(why) => lost.push((candidate.number, why)),
+        }
+    }
+    let (outcome, decision) = match question.requested {
+        Presentation::Number(number) => {
+            resolver.requested(number, candidates, &selectable, &lost)?
+        }
+        Presentation::Anonymous => resolver.anonymous()?,
+        Presentation::Unspecified => resolver.unspecified(candidates, &selectable)?,
+    };
+    Ok(CallerId { outcome, decision, selectable, lost })
+}
+
+const fn nothing(outcome: Outcome) -> CallerId {
+    CallerId { outcome, decision: None, selectable: Vec::new(), lost: Vec::new() }
+}
+
+type Answer = (Outcome, Option<Decision>);
+
+struct Resolver<'a> {
+    model: &'a Model,
+    vocabulary: &'a Vocabulary,
+    authority: &'a Authority,
+    question: &'a CallerIdQuestion,
+    rules: CallerIdRules,
+}
+
+impl Resolver<'_> {
+    fn ask(&self, action: Action, resource: ResourceFacts) -> Result<Decision, MissingFact> {
+        let question = Question {
+            action,
+            names_stored_resource: false,
+            resource,
+            target: None,
+            conferred: None,
+            context: self.question.context,
+        };
+        decide(self.model, self.vocabulary, self.authority, &question)
+    }
+
+    fn about_number(&self, number: &NumberFacts) -> ResourceFacts {
+        let flows_down = self.model.tree.numbers_flow_down;
+        ResourceFacts {
+            account: self.authority.number_account(flows_down, number.account),
+            number: Fact::Known(number.number),
+            ..ResourceFacts::nowhere()
+        }
+    }
+
+    fn selectable(&self, number: &NumberFacts) -> Result<Result<(), Lost>, MissingFact> {
+        let decision = self.ask(self.rules.choose, self.about_number(number))?;
+        if decision.effect == Effect::Deny {
+            return Ok(Err(Lost::NotGranted(decision.reason)));
+        }
+        Ok(self.fits(number))
+    }
+
+    /// Whether the number itself can be used: active, capable, and not left out by a list.
+    fn fits(&self, number: &NumberFacts) -> Result<(), Lost> {
+        let capable = match self.question.channel {
+            SendChannel::Call => number.capabilities.voice,
+            SendChannel::Fax => number.capabilities.fax,
+            SendChannel::Message => number.capabilities.message,
+        };
+        let list = RestrictionList::SendFrom(self.question.channel);
+        let listed =
+            self.authority.restriction(list).is_none_or(|list| list.contains(number.number));
+        match (number.active, capable, listed) {
+            (false, _, _) => Err(Lost::Inactive),
+            (_, false, _) => Err(Lost::Incapable),
+            (_, _, false) => Err(Lost::Restricted),
+            (true, true, true) => Ok(()),
+        }
+    }
+
+    fn requested(
+        &self,
+        number: Num,
+        candidates: &[NumberFacts],
+        selectable: &[Num],
+        lost: &[(Num, Lost)],
+    ) -> Result<Answer, MissingFact> {
+        if selectable.contains(&number) {
+            return Ok((Outcome::Number(number, Won::Requested), None));
+        }
+        if self.authority.default_number == Some(number) && self.default_usable(candidates)?.is_ok()
+        {
+            return Ok((Outcome::Number(number, Won::Default), None));
+        }
+        let why = lost.iter().find(|(one, _)| *one == number).map(|(_, why)| *why);
+        Ok((Outcome::Denied(why.unwrap_or(Lost::NotGranted(Reason::OutOfReach))), None))
+    }
+
+    fn anonymous(&self) -> Result<Answer, MissingFact> {
+        let here = ResourceFacts {
+            account: Fact::Known(self.authority.account),
+            ..ResourceFacts::nowhere()
+        };
+        let decision = self.ask(self.rules.hide, here)?;
+        let outcome = match decision.effect {
+            Effect::Allow => Outcome::Anonymous,
+            Effect::Deny => Outcome::Denied(Lost::NotGranted(decision.reason)),
+        };
+        Ok((outcome, Some(decision)))
+    }
+
+    fn unspecified(
+        &self,
+        candidates: &[NumberFacts],
+        selectable: &[Num],
+    ) -> Result<Answer, MissingFact> {
+        if let Some(number) = self.authority.default_number {
+            let outcome = match self.default_usable(candidates)? {
+                Ok(()) => Outcome::Number(number, Won::Default),
+                Err(why) => Outcome::None(NoNumber::DefaultNotUsable(why)),
+            };
+            return Ok((outcome, None));
+        }
+        let outcome = match selectable {
+            [only] if self.rules.single_number_is_default => {
+                Outcome::Number(*only, Won::OnlySelectable)
+            }
+            [] => Outcome::None(NoNumber::NothingSelectable),
+            _ => Outcome::None(NoNumber::ChoiceNeeded),
+        };
+        Ok((outcome, None))
+    }
+
+    /// An administrator may preset a number that is in none of the member's lists, as long as it
+    /// belongs to the account.
+    fn default_usable(&self, candidates: &[NumberFacts]) -> Result<Result<(), Lost>, MissingFact> {
+        let of_account = |number: &&NumberFacts| {
+            Some(number.number) == self.authority.default_number
+                && (number.account == self.authority.account
+                    || (self.model.tree.numbers_flow_down
+                        && self.authority.is_on_path(number.account)))
+        };
+        let Some(number) = candidates.iter().find(of_account) else {
+            return Ok(Err(Lost::NotGranted(Reason::OutOfReach)));
+        };
+        if let Some(action) = self.rules.default {
+            let decision = self.ask(action, self.about_number(number))?;
+            if decision.effect == Effect::Deny {
+                return Ok(Err(Lost::NotGranted(decision.reason)));
+            }
+        }
+        Ok(self.fits(number))
+    }
+}

@@ -1,0 +1,318 @@
+//! The decision.
+
+use super::authority::{Authority, Obstacle, Term};
+use super::evaluate::Truth;
+use crate::decision::{Decision, Effect, FactOwner, MissingFact, Obligations, Reason};
+use crate::facts::{Fact, ResourceFacts};
+use crate::model::{Channel, Model, Obligation, PermissionIx, Requirement, RestrictionList};
+use crate::request::{Conferred, Context, Question};
+use crate::vocabulary::{Action, ActionDef, Confers, FactName, Outgoing, SendChannel, Vocabulary};
+
+/// Decides a question about a member. An error is no answer: it names the fact that the answer
+/// depends on and that the question does not carry (rulings R14).
+///
+/// The gates stand in the order of rulings R8: member status, channel, then entitlement, switch,
+/// flag, grants and denies (compiled into the authority), requirements, reach, restrictions,
+/// obligations.
+pub fn decide(
+    model: &Model,
+    vocabulary: &Vocabulary,
+    authority: &Authority,
+    question: &Question,
+) -> Result<Decision, MissingFact> {
+    let Some(def) = vocabulary.def(question.action) else {
+        return Ok(deny(Reason::NoGrant));
+    };
+    if let Some(denied) = before_any_resource(authority, question.action, question.context.channel)
+    {
+        return Ok(denied);
+    }
+    let inquiry = Inquiry { model, vocabulary, authority, question, def };
+    let term = match inquiry.covering_term(&question.resource)? {
+        Ok(term) => term,
+        Err(denied) if inquiry.may_tell(&question.resource)? => return Ok(denied),
+        // A resource that does not exist and one that the person may not see get one answer: the
+        // answer for nothing at all.
+        Err(denied) => {
+            return Ok(inquiry.covering_term(&ResourceFacts::nowhere())?.err().unwrap_or(denied));
+        }
+    };
+    if let Some(reason) = inquiry.narrowed()? {
+        return Ok(Decision { reason, ..about(term, Effect::Deny) });
+    }
+    Ok(Decision { obligations: inquiry.obligations(), ..about(term, Effect::Allow) })
+}
+
+/// Whether the member may do this to anything at all; otherwise why not. What a list asks first.
+pub fn may_see(
+    authority: &Authority,
+    action: Action,
+    channel: Option<Channel>,
+) -> Result<&[Term], Decision> {
+    match before_any_resource(authority, action, channel) {
+        Some(denied) => Err(denied),
+        None => Ok(authority.terms(action)),
+    }
+}
+
+fn before_any_resource(
+    authority: &Authority,
+    action: Action,
+    channel: Option<Channel>,
+) -> Option<Decision> {
+    if let Some(reason) = authority.barred {
+        return Some(deny(reason));
+    }
+    let closed = authority.closed_channels.iter().find(|(closed, _)| Some(*closed) == channel);
+    if let Some((_, permission)) = closed {
+        let permission = Some(*permission);
+        return Some(Decision { permission, ..deny(Reason::ChannelNotAllowed) });
+    }
+    if authority.terms(action).is_empty() {
+        let Obstacle { reason, permission, origin } = authority.obstacle(action);
+        return Some(Decision { permission, origin, ..deny(reason) });
+    }
+    None
+}
+
+const fn deny(reason: Reason) -> Decision {
+    Decision {
+        effect: Effect::Deny,
+        reason,
+        permission: None,
+        origin: None,
+        clause: None,
+        requirement: None,
+        obligations: Obligations::NONE,
+    }
+}
+
+const fn about(term: &Term, effect: Effect) -> Decision {
+    Decision {
+        effect,
+        reason: Reason::Granted,
+        permission: term.permission,
+        origin: Some(term.origin),
+        clause: Some(term.comparison),
+        requirement: None,
+        obligations: Obligations::NONE,
+    }
+}
+
+struct Inquiry<'a> {
+    model: &'a Model,
+    vocabulary: &'a Vocabulary,
+    authority: &'a Authority,
+    question: &'a Question,
+    def: &'a ActionDef,
+}
+
+impl<'a> Inquiry<'a> {
+    /// The term that grants the action on a resource, or the denial. Seeing the resource comes
+    /// first where the action requires it (rulings R16).
+    fn covering_term(
+        &self,
+        facts: &ResourceFacts,
+    ) -> Result<Result<&'a Term, Decision>, MissingFact> {
+        let seen = match self.def.sees {
+            None => Ok(Ok(())),
+            Some(view) => self.seen_by(view, facts),
+        };
+        let covered = self.covered_by(self.question.action, facts);
+        match (seen, covered) {
+            // False wins over unknown: no missing fact could turn these into an allow.
+            (Ok(Err(denied)), _) | (_, Ok(Err(denied))) => Ok(Err(denied)),
+            (Err(missing), _) | (_, Err(missing)) => Err(missing),
+            (Ok(Ok(())), Ok(Ok(term))) => Ok(Ok(term)),
+        }
+    }
+
+    fn seen_by(
+        &self,
+        view: Action,
+        facts: &ResourceFacts,
+    ) -> Result<Result<(), Decision>, MissingFact> {
+        if let Some(denied) = before_any_resource(self.authority, view, None) {
+            return Ok(Err(denied));
+        }
+        Ok(self.covered_by(view, facts)?.map(|_| ()))
+    }
+
+    /// The first term of an action that covers a resource. Where none does, the denial tells of
+    /// the term that came furthest: requirements stand before reach.
+    fn covered_by(
+        &self,
+        action: Action,
+        facts: &ResourceFacts,
+    ) -> Result<Result<&'a Term, Decision>, MissingFact> {
+        let target = self.question.target.as_ref();
+        let mut missing = None;
+        let mut nearest: Option<Decision> = None;
+        for term in self.authority.terms(action) {
+            match self.authority.covers(term, facts, target) {
+                Truth::True => return Ok(Ok(term)),
+                Truth::Unknown(fact) => missing = missing.or(Some(fact)),
+                Truth::False => {
+                    let unmet = self.authority.meets(term, facts, target).0;
+                    let denied = out_of_reach(term, unmet);
+                    if nearest.is_none_or(|so_far| so_far.reason < denied.reason) {
+                        nearest = Some(denied);
+                    }
+                }
+            }
+        }
+        match missing {
+            Some(fact) => Err(fact),
+            None => Ok(Err(nearest.unwrap_or(deny(Reason::NoGrant)))),
+        }
+    }
+
+    /// Whether details about this resource may be told: the question names none that the store
+    /// holds, or the person may see it.
+    fn may_tell(&self, facts: &ResourceFacts) -> Result<bool, MissingFact> {
+        if !self.question.names_stored_resource {
+            return Ok(true);
+        }
+        let view = self.vocabulary.resource(self.def.resource).and_then(|resource| resource.view);
+        match view {
+            Some(view) => Ok(self.seen_by(view, facts)?.is_ok()),
+            None => Ok(false),
+        }
+    }
+
+    /// What stands between a grant and an allow. A denial that is certain wins over a missing fact.
+    fn narrowed(&self) -> Result<Option<Reason>, MissingFact> {
+        let checks = [
+            self.conferral(),
+            Ok(self.lock()),
+            self.send_from(),
+            self.attachments(),
+            self.recipient(),
+        ];
+        match checks.iter().find_map(|check| check.ok().flatten()) {
+            Some(reason) => Ok(Some(reason)),
+            None => checks.into_iter().find(Result::is_err).unwrap_or(Ok(None)),
+        }
+    }
+
+    /// Nobody confers what they neither hold nor may confer by the model (rulings R15).
+    fn conferral(&self) -> Result<Option<Reason>, MissingFact> {
+        let Some(confers) = self.def.confers else {
+            return Ok(None);
+        };
+        if self.may_confer_by_the_model(confers) {
+            return Ok(None);
+        }
+        let held = |ix| self.authority.standing(ix).is_some_and(|standing| standing.held);
+        let holds = match (&self.question.conferred, confers) {
+            (None, _) => {
+                return Err(MissingFact { of: FactOwner::Target, fact: None });
+            }
+            (Some(Conferred::Role(role)), Confers::Role) => self
+                .authority
+                .roles
+                .get(role)
+                .is_some_and(|permissions| permissions.iter().all(|ix| held(*ix))),
+            (Some(Conferred::Permission(key)), Confers::Permission) => self
+                .model
+                .permission(key.as_str())
+                .and_then(|(ix, _)| u16::try_from(ix).ok())
+                .is_some_and(|ix| held(PermissionIx(ix))),
+            (Some(_), _) => false,
+        };
+        Ok((!holds).then_some(Reason::MayNotConfer))
+    }
+
+    /// Whether a permission that grants this action here declares that it confers.
+    fn may_confer_by_the_model(&self, confers: Confers) -> bool {
+        let Question { resource, target, .. } = self.question;
+        let declares = |term: &Term| match term
+            .permission
+            .and_then(|ix| self.model.permission_at(ix))
+        {
+            Some(permission) => permission.confers.contains(&confers) || self.owns_everything(term),
+            None => true,
+        };
+        self.authority.terms(self.question.action).iter().any(|term| {
+            declares(term) && self.authority.covers(term, resource, target.as_ref()) == Truth::True
+        })
+    }
+
+    fn owns_everything(&self, term: &Term) -> bool {
+        self.authority.everything == Some(term.origin)
+    }
+
+    /// The list of numbers to send from (rulings R13).
+    fn send_from(&self) -> Result<Option<Reason>, MissingFact> {
+        let list = self.def.sends.map(RestrictionList::SendFrom);
+        let Some(list) = list.and_then(|list| self.authority.restriction(list)) else {
+            return Ok(None);
+        };
+        let number = self.outgoing(FactName::Number, |facts| &facts.number)?;
+        let listed = number.is_some_and(|number| list.contains(*number));
+        Ok((!listed).then_some(Reason::Restricted))
+    }
+
+    /// The list of sources that attachments may come from (rulings R13).
+    fn attachments(&self) -> Result<Option<Reason>, MissingFact> {
+        let list = self.authority.restriction(RestrictionList::AttachmentSources);
+        let Some(list) = list.filter(|_| self.def.attaches) else {
+            return Ok(None);
+        };
+        let sources = self.outgoing(FactName::Source, |facts| &facts.sources)?;
+        let listed = sources.is_none_or(|sources| sources.iter().all(|one| list.contains(*one)));
+        Ok((!listed).then_some(Reason::Restricted))
+    }
+
+    fn outgoing<T: 'a>(
+        &self,
+        name: FactName,
+        fact: impl Fn(&'a ResourceFacts) -> &'a Fact<T>,
+    ) -> Result<Option<&'a T>, MissingFact> {
+        let (of, facts) = match self.def.outgoing {
+            Outgoing::Resource => (FactOwner::Resource, Some(&self.question.resource)),
+            Outgoing::Target => (FactOwner::Target, self.question.target.as_ref()),
+        };
+        match facts.map(fact) {
+            None | Some(Fact::Missing) => Err(MissingFact { of, fact: Some(name) }),
+            Some(Fact::Absent) => Ok(None),
+            Some(Fact::Known(value)) => Ok(Some(value)),
+        }
+    }
+
+    fn recipient(&self) -> Result<Option<Reason>, MissingFact> {
+        if !(self.def.recipient && self.authority.recipient_restriction) {
+            return Ok(None);
+        }
+        match self.question.context.recipient_verified {
+            Some(true) => Ok(None),
+            Some(false) => Ok(Some(Reason::RecipientNotVerified)),
+            None => Err(MissingFact { of: FactOwner::Context, fact: None }),
+        }
+    }
+
+    /// One editor at a time (rulings R20). The asking service holds the locks.
+    fn lock(&self) -> Option<Reason> {
+        let Context { locked_by, .. } = self.question.context;
+        let by_another = locked_by.is_some_and(|holder| holder != self.authority.subject);
+        (self.def.exclusive && by_another).then_some(Reason::LockedByAnother)
+    }
+
+    fn obligations(&self) -> Obligations {
+        let mut obligations = Obligations::NONE;
+        for (obligation, actions) in &self.authority.obligations {
+            if actions.contains(&self.question.action) {
+                obligations.insert(*obligation);
+            }
+        }
+        if self.authority.approval && self.def.sends == Some(SendChannel::Fax) {
+            obligations.insert(Obligation::Approval);
+        }
+        obligations
+    }
+}
+
+fn out_of_reach(term: &Term, unmet: Option<Requirement>) -> Decision {
+    let reason = if unmet.is_some() { Reason::RequirementNotMet } else { Reason::OutOfReach };
+    Decision { reason, requirement: unmet, ..about(term, Effect::Deny) }
+}

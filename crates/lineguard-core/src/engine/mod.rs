@@ -1,0 +1,17 @@
+//! The engine: one rule, two readers.
+//!
+//! [`compile`] turns what is known about a member into an [`Authority`]: for every action the
+//! *terms* that grant it. [`decide`] reads them for one resource; [`Authority::terms`] hands the
+//! same terms to the list. Nothing here does I/O, reads a clock, or can panic.
+
+mod authority;
+pub mod caller_id;
+mod compile;
+mod decide;
+mod effective;
+mod evaluate;
+
+pub use authority::{AccountReach, Authority, CompiledExcept, IdSet, Origin, OriginKind, Term};
+pub use compile::{UnknownKey, compile};
+pub use decide::{decide, may_see};
+pub use evaluate::Truth;
