@@ -76,8 +76,8 @@ in_group (num) AS (
       AND g.tenant = {t} AND g.num = l.a AND g.kind = {group}
       AND g.account IN (SELECT num FROM path)
 ),
-delegator (num, subject) AS (
-  SELECT m.num, s.num FROM subj s CROSS JOIN link l CROSS JOIN object m
+delegator (num, id, subject) AS (
+  SELECT m.num, m.id, s.num FROM subj s CROSS JOIN link l CROSS JOIN object m
     WHERE l.tenant = {t} AND l.kind = {delegation} AND l.b = s.num
       AND m.tenant = {t} AND m.num = l.a AND m.kind = {member}
       AND m.account IN (SELECT num FROM path WHERE depth = 0)
@@ -88,6 +88,8 @@ wanted (num) AS (
   UNION SELECT num FROM membership
   UNION SELECT num FROM in_group
   UNION SELECT num FROM delegator
+  UNION SELECT o.num FROM delegator d CROSS JOIN object o
+    WHERE o.tenant = {t} AND o.kind = {subject} AND o.scope = 0 AND o.id = d.id
   UNION SELECT o.num FROM path p CROSS JOIN object o
     WHERE o.tenant = {t} AND o.kind = {role} AND o.account = p.num
 ),
@@ -163,9 +165,9 @@ pub(crate) fn collect(
     };
     let mut path: Vec<(i64, Num)> = Vec::new();
     for row in rows {
-        let link = Row::new("link", row, 1);
+        let link = Row::new("link", row, 1).of(answer.tenant.num);
         match Row::new("object", row, 0).int(0, "part")? {
-            part::OBJECT => answer.objects.push(rows::object(row, 1)?),
+            part::OBJECT => answer.objects.push(rows::object(row, 1, answer.tenant.num)?),
             part::LINK => answer.links.push(self::link(&link)?),
             part::PATH => path.push((link.int(1, "depth")?, link.num(0, "num")?)),
             part::SUBJECT => answer.subject = Some(link.num(0, "num")?),

@@ -42,11 +42,7 @@ async fn whatever_is_rewritten_shows() {
             matches!(chain(&store).await, Chain::Broken { revision } if revision.0 == at),
             "{field}"
         );
-        let other = store
-            .verify_chain(&tenant_id("other"))
-            .await
-            .unwrap()
-            .unwrap();
+        let other = store.verify_chain(&tenant_id("other")).await.unwrap().unwrap();
         assert!(matches!(other, Chain::Intact { .. }));
     }
 }
@@ -59,9 +55,7 @@ async fn whatever_is_removed_shows() {
         tamper(&store, &text).await;
         assert_eq!(
             chain(&store).await,
-            Chain::Broken {
-                revision: lineguard_core::id::Revision(broken)
-            }
+            Chain::Broken { revision: lineguard_core::id::Revision(broken) }
         );
     }
 }
@@ -92,9 +86,7 @@ async fn edits_say_what_was_before_and_what_is_after() {
         Op::Title("new"),
     ];
     apply(&store, "t", "r2", &ops).await.unwrap();
-    let rows = Sql::new("SELECT edits FROM change_log ORDER BY revision")
-        .all(&store.readers)
-        .await;
+    let rows = Sql::new("SELECT edits FROM change_log ORDER BY revision").all(&store.readers).await;
     let edits: Vec<serde_json::Value> = rows
         .unwrap()
         .iter()
@@ -102,15 +94,10 @@ async fn edits_say_what_was_before_and_what_is_after() {
         .collect();
     let tables = |edits: &serde_json::Value| -> Vec<String> {
         let list = edits.as_array().unwrap();
-        list.iter()
-            .map(|edit| edit["table"].as_str().unwrap().to_owned())
-            .collect()
+        list.iter().map(|edit| edit["table"].as_str().unwrap().to_owned()).collect()
     };
     assert_eq!(tables(&edits[0]), ["tenant", "object", "link"]);
-    assert_eq!(
-        tables(&edits[1]),
-        ["object", "link", "fax", "fax", "tenant"]
-    );
+    assert_eq!(tables(&edits[1]), ["object", "link", "fax", "fax", "tenant"]);
     assert_eq!(edits[0][1]["before"], serde_json::Value::Null);
     assert_eq!(edits[1][0]["before"]["body"], "{\"title\":\"root\"}");
     assert_eq!(edits[1][0]["after"]["body"], "{}");

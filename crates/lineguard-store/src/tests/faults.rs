@@ -38,15 +38,8 @@ async fn a_fault_at_any_statement_of_a_batch_leaves_nothing() {
         if answer.is_ok() {
             break;
         }
-        assert!(matches!(
-            answer,
-            Err(ApplyError::Store(StoreError::Unavailable { .. }))
-        ));
-        assert_eq!(
-            dump(&store).await,
-            before,
-            "after a fault at statement {faults}"
-        );
+        assert!(matches!(answer, Err(ApplyError::Store(StoreError::Unavailable { .. }))));
+        assert_eq!(dump(&store).await, before, "after a fault at statement {faults}");
         faults += 1;
     }
     assert!(faults > 15, "only {faults} statements were made to fail");
@@ -66,11 +59,7 @@ async fn a_fault_while_a_tenant_is_created_leaves_no_tenant() {
         if answer.is_ok() {
             break;
         }
-        assert_eq!(
-            dump(&store).await,
-            "",
-            "after a fault at statement {faults}"
-        );
+        assert_eq!(dump(&store).await, "", "after a fault at statement {faults}");
         faults += 1;
     }
     assert!(faults > 7);
@@ -81,10 +70,7 @@ async fn a_fault_at_any_statement_of_a_registration_leaves_nothing() {
     let store = fresh().await;
     apply(&store, "t", "r0", &setup()).await.unwrap();
     let before = dump(&store).await;
-    let new = NewFax {
-        creator: Some(user("somebody")),
-        ..fax("f", 1)
-    };
+    let new = NewFax { creator: Some(user("somebody")), ..fax("f", 1) };
     let mut faults = 0;
     loop {
         arm(&store, faults);
@@ -93,11 +79,7 @@ async fn a_fault_at_any_statement_of_a_registration_leaves_nothing() {
         if answer.is_ok() {
             break;
         }
-        assert_eq!(
-            dump(&store).await,
-            before,
-            "after a fault at statement {faults}"
-        );
+        assert_eq!(dump(&store).await, before, "after a fault at statement {faults}");
         faults += 1;
     }
     assert!(faults > 5);
@@ -111,10 +93,7 @@ async fn a_refused_batch_leaves_nothing_and_may_be_tried_again() {
     let answer = apply(&store, "t", "r0", &ops).await;
     assert!(matches!(answer, Err(ApplyError::Refused(_))));
     assert_eq!(dump(&store).await, "");
-    assert_eq!(
-        apply(&store, "t", "r0", &setup()).await.unwrap().revision.0,
-        1
-    );
+    assert_eq!(apply(&store, "t", "r0", &setup()).await.unwrap().revision.0, 1);
 }
 
 #[tokio::test]
@@ -151,13 +130,7 @@ async fn writes_wait_for_each_other_and_all_take_effect() {
         .map(|id| {
             let store = std::sync::Arc::clone(&store);
             tokio::spawn(async move {
-                apply(
-                    &store,
-                    "t",
-                    id,
-                    &[Op::Insert(ObjectKind::Label, 0, id, None)],
-                )
-                .await
+                apply(&store, "t", id, &[Op::Insert(ObjectKind::Label, 0, id, None)]).await
             })
         })
         .collect();

@@ -16,11 +16,7 @@ async fn ready() -> SqlStore {
     let faxes: Vec<_> = (0..60)
         .map(|position| NewFax {
             account: AccountId::parse(if position % 3 == 0 { "sub" } else { "root" }).unwrap(),
-            direction: if position % 2 == 0 {
-                Direction::Inbound
-            } else {
-                Direction::Outbound
-            },
+            direction: if position % 2 == 0 { Direction::Inbound } else { Direction::Outbound },
             ..fax(&format!("f{position}"), position / 5)
         })
         .collect();
@@ -29,10 +25,7 @@ async fn ready() -> SqlStore {
 }
 
 fn cursor(fax: &FaxRow) -> Option<FaxCursor> {
-    Some(FaxCursor {
-        at: fax.at,
-        num: fax.num,
-    })
+    Some(FaxCursor { at: fax.at, num: fax.num })
 }
 
 #[tokio::test]
@@ -50,30 +43,18 @@ async fn a_walk_over_pages_sees_every_fax_once_newest_first() {
             slice.after = cursor(last);
             seen.extend(stamped.rows.iter().map(|fax| fax.num.0));
         }
-        assert_eq!(
-            seen,
-            (1..=60).rev().collect::<Vec<u64>>(),
-            "pages of {page}"
-        );
+        assert_eq!(seen, (1..=60).rev().collect::<Vec<u64>>(), "pages of {page}");
     }
 }
 
 #[tokio::test]
 async fn bounds_hold_alone_and_together() {
     let store = ready().await;
-    let all = store
-        .newest_faxes(Num(1), FaxSlice::default(), 100)
-        .await
-        .unwrap()
-        .rows;
+    let all = store.newest_faxes(Num(1), FaxSlice::default(), 100).await.unwrap().rows;
     for after in [None, cursor(&all[10]), cursor(&all[30])] {
         for not_before in [None, Some(Timestamp(3))] {
             for before in [None, Some(Timestamp(6)), Some(Timestamp(9))] {
-                let slice = FaxSlice {
-                    after,
-                    not_before,
-                    before,
-                };
+                let slice = FaxSlice { after, not_before, before };
                 let expected: Vec<_> = all
                     .iter()
                     .filter(|fax| after.is_none_or(|one| (fax.at, fax.num) < (one.at, one.num)))
@@ -91,34 +72,15 @@ async fn bounds_hold_alone_and_together() {
 #[tokio::test]
 async fn each_seek_gets_its_own_newest_faxes() {
     let store = ready().await;
-    let all = store
-        .newest_faxes(Num(1), FaxSlice::default(), 100)
-        .await
-        .unwrap()
-        .rows;
+    let all = store.newest_faxes(Num(1), FaxSlice::default(), 100).await.unwrap().rows;
     let seeks: Vec<_> = (0..1_000)
         .map(|position| Seek {
-            column: if position % 5 == 4 {
-                FaxColumn::Number
-            } else {
-                FaxColumn::Account
-            },
-            value: if position % 11 == 0 {
-                Num::UNKNOWN
-            } else {
-                Num(position % 4)
-            },
-            direction: if position % 2 == 0 {
-                Direction::Inbound
-            } else {
-                Direction::Outbound
-            },
+            column: if position % 5 == 4 { FaxColumn::Number } else { FaxColumn::Account },
+            value: if position % 11 == 0 { Num::UNKNOWN } else { Num(position % 4) },
+            direction: if position % 2 == 0 { Direction::Inbound } else { Direction::Outbound },
         })
         .collect();
-    let found = store
-        .seek_faxes(Num(1), &seeks, FaxSlice::default(), 4)
-        .await
-        .unwrap();
+    let found = store.seek_faxes(Num(1), &seeks, FaxSlice::default(), 4).await.unwrap();
     assert_eq!(found.rows.len(), seeks.len());
     for (seek, rows) in seeks.iter().zip(&found.rows) {
         let expected: Vec<_> = all
@@ -130,29 +92,16 @@ async fn each_seek_gets_its_own_newest_faxes() {
             .collect();
         assert_eq!(*rows, expected, "{seek:?}");
     }
-    let none = store
-        .seek_faxes(Num(1), &[], FaxSlice::default(), 4)
-        .await
-        .unwrap();
+    let none = store.seek_faxes(Num(1), &[], FaxSlice::default(), 4).await.unwrap();
     assert_eq!((none.revision.0, none.rows.len()), (1, 0));
-    let unknown = store
-        .seek_faxes(Num(77), &seeks, FaxSlice::default(), 4)
-        .await;
-    assert!(matches!(
-        unknown,
-        Err(StoreError::Corrupt {
-            table: "tenant",
-            ..
-        })
-    ));
+    let unknown = store.seek_faxes(Num(77), &seeks, FaxSlice::default(), 4).await;
+    assert!(matches!(unknown, Err(StoreError::Corrupt { table: "tenant", .. })));
 }
 
 /// The steps by which the database means to run a statement.
 pub(super) async fn plan(store: &SqlStore, sql: Sql) -> Vec<String> {
     let rows = sql.explained().all(&store.readers).await.unwrap();
-    rows.iter()
-        .map(|row| row.try_get_by_index::<String>(3).unwrap())
-        .collect()
+    rows.iter().map(|row| row.try_get_by_index::<String>(3).unwrap()).collect()
 }
 
 #[tokio::test]
@@ -161,18 +110,11 @@ async fn every_seek_uses_its_index_and_sorts_nothing() {
     let slices = [
         FaxSlice::default(),
         FaxSlice {
-            after: Some(FaxCursor {
-                at: Timestamp(5),
-                num: Num(5),
-            }),
+            after: Some(FaxCursor { at: Timestamp(5), num: Num(5) }),
             not_before: Some(Timestamp(1)),
             before: None,
         },
-        FaxSlice {
-            after: None,
-            not_before: Some(Timestamp(1)),
-            before: Some(Timestamp(9)),
-        },
+        FaxSlice { after: None, not_before: Some(Timestamp(1)), before: Some(Timestamp(9)) },
     ];
     let columns = [
         (FaxColumn::Account, "fax_by_account"),
@@ -183,18 +125,10 @@ async fn every_seek_uses_its_index_and_sorts_nothing() {
     ];
     for slice in slices {
         for (column, name) in columns {
-            let seek = Seek {
-                column,
-                value: Num(1),
-                direction: Direction::Inbound,
-            };
+            let seek = Seek { column, value: Num(1), direction: Direction::Inbound };
             let sql = index::by_seeks(DbBackend::Sqlite, Num(1), &[seek, seek], slice, 5);
             let steps = plan(&store, sql).await.join("\n");
-            assert_eq!(
-                steps.matches(&format!("USING INDEX {name} ")).count(),
-                2,
-                "{steps}"
-            );
+            assert_eq!(steps.matches(&format!("USING INDEX {name} ")).count(), 2, "{steps}");
             assert_no_detour(&steps);
         }
         let sql = index::newest(DbBackend::Sqlite, Num(1), slice, 5);

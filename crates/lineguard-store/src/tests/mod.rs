@@ -55,14 +55,8 @@ impl Rules for Script {
         for op in &self.0 {
             run(tx, op).await?;
         }
-        let warnings = vec![Warning {
-            change: 0,
-            text: "careful".into(),
-        }];
-        Ok(Outcome {
-            changed: self.0.len(),
-            warnings,
-        })
+        let warnings = vec![Warning { change: 0, text: "careful".into() }];
+        Ok(Outcome { changed: self.0.len(), warnings })
     }
 }
 
@@ -70,36 +64,20 @@ async fn run(tx: &mut dyn TenantTx, op: &Op) -> Result<(), ApplyError> {
     match op.clone() {
         Op::Insert(kind, scope, id, account) => {
             let body = format!("{{\"title\":\"{id}\"}}");
-            tx.insert_object(kind, Num(scope), id, account.map(Num), body)
-                .await?;
+            tx.insert_object(kind, Num(scope), id, account.map(Num), body).await?;
         }
         Op::Update(num, body) => tx.update_object(Num(num), None, body.to_owned()).await?,
         Op::Remove(num) => tx.remove_object(Num(num)).await?,
         Op::Link(kind, a, b) => {
-            tx.link(Link {
-                kind,
-                a: Num(a),
-                b: Num(b),
-            })
-            .await?;
+            tx.link(Link { kind, a: Num(a), b: Num(b) }).await?;
         }
         Op::Unlink(kind, a, b) => {
-            tx.unlink(Link {
-                kind,
-                a: Num(a),
-                b: Num(b),
-            })
-            .await?;
+            tx.unlink(Link { kind, a: Num(a), b: Num(b) }).await?;
         }
         Op::Title(title) => tx.update_tenant(title, digest("other")).await?,
         Op::EditFax(id, state) => {
             let fax = tx.fax(&FaxId::parse(id).unwrap()).await?.unwrap();
-            tx.update_fax(&FaxRow {
-                state,
-                labels: vec![Num(9)],
-                ..fax
-            })
-            .await?;
+            tx.update_fax(&FaxRow { state, labels: vec![Num(9)], ..fax }).await?;
         }
         Op::DeleteFax(id) => {
             let fax = tx.fax(&FaxId::parse(id).unwrap()).await?.unwrap();
@@ -107,11 +85,7 @@ async fn run(tx: &mut dyn TenantTx, op: &Op) -> Result<(), ApplyError> {
         }
         Op::Refuse => {
             let problem = "no".to_owned();
-            return Err(ApplyError::Refused(Fault {
-                change: 0,
-                field: "x",
-                problem,
-            }));
+            return Err(ApplyError::Refused(Fault { change: 0, field: "x", problem }));
         }
     }
     Ok(())
@@ -129,13 +103,7 @@ impl FaxRules for PlainFaxes {
         fax: &NewFax,
         position: usize,
     ) -> Result<FaxRow, ApplyError> {
-        let account = named(
-            tx,
-            "account",
-            ObjectKind::Account,
-            fax.account.as_str(),
-            position,
-        );
+        let account = named(tx, "account", ObjectKind::Account, fax.account.as_str(), position);
         let account = account.await?;
         let number = match &fax.number {
             Some(one) => {
@@ -175,39 +143,20 @@ async fn named(
     id: &str,
     position: usize,
 ) -> Result<Num, ApplyError> {
-    match tx
-        .find(&[(kind, Num(0), id)])
-        .await?
-        .into_iter()
-        .next()
-        .flatten()
-    {
+    match tx.find(&[(kind, Num(0), id)]).await?.into_iter().next().flatten() {
         Some(object) => Ok(object.num),
         None => {
             let problem = format!("no {field} `{id}`");
-            Err(ApplyError::NotFound(Fault {
-                change: position,
-                field,
-                problem,
-            }))
+            Err(ApplyError::NotFound(Fault { change: position, field, problem }))
         }
     }
 }
 
 async fn subject(tx: &mut dyn TenantTx, subject: &Subject) -> Result<Num, StoreError> {
     let id = subject.qualified();
-    match tx
-        .find(&[(ObjectKind::Subject, Num(0), &id)])
-        .await?
-        .into_iter()
-        .next()
-        .flatten()
-    {
+    match tx.find(&[(ObjectKind::Subject, Num(0), &id)]).await?.into_iter().next().flatten() {
         Some(object) => Ok(object.num),
-        None => {
-            tx.insert_object(ObjectKind::Subject, Num(0), &id, None, "{}".into())
-                .await
-        }
+        None => tx.insert_object(ObjectKind::Subject, Num(0), &id, None, "{}".into()).await,
     }
 }
 
@@ -226,9 +175,7 @@ fn user(id: &str) -> Subject {
 }
 
 async fn fresh() -> SqlStore {
-    SqlStore::open("sqlite::memory:", OpenMode::Existing)
-        .await
-        .unwrap()
+    SqlStore::open("sqlite::memory:", OpenMode::Existing).await.unwrap()
 }
 
 /// A batch whose change creates the tenant; the script says what is really done.
@@ -323,20 +270,12 @@ async fn dump(store: &SqlStore) -> String {
             "tenant || '|' || num || '|' || hex(id) || '|' || state || '|' || labels || '|' || at",
         ),
         ("fax_gone", "tenant || '|' || hex(id)"),
-        (
-            "change_log",
-            "tenant || '|' || revision || '|' || edits || '|' || hex(hash)",
-        ),
-        (
-            "request",
-            "tenant || '|' || hex(request_id) || '|' || revision || '|' || changed",
-        ),
+        ("change_log", "tenant || '|' || revision || '|' || edits || '|' || hex(hash)"),
+        ("request", "tenant || '|' || hex(request_id) || '|' || revision || '|' || changed"),
         ("model_text", "content"),
         ("secret", "hex(content)"),
     ] {
-        let query = Sql::new(format!(
-            "SELECT {columns} AS line FROM {table} ORDER BY line"
-        ));
+        let query = Sql::new(format!("SELECT {columns} AS line FROM {table} ORDER BY line"));
         for row in query.all(&store.readers).await.unwrap() {
             let line: String = row.try_get_by_index(0).unwrap();
             text.push_str(&format!("{table}: {line}\n"));
@@ -347,10 +286,5 @@ async fn dump(store: &SqlStore) -> String {
 
 async fn find(store: &SqlStore, tenant: &str, kind: ObjectKind, id: &str) -> Option<Object> {
     let mut snapshot = store.snapshot(&tenant_id(tenant)).await.unwrap().unwrap();
-    snapshot
-        .find(&[(kind, Num(0), id)])
-        .await
-        .unwrap()
-        .pop()
-        .flatten()
+    snapshot.find(&[(kind, Num(0), id)]).await.unwrap().pop().flatten()
 }

@@ -26,27 +26,14 @@ async fn each_fax_gets_its_own_answer() {
     let store = ready().await;
     let nowhere = AccountId::parse("nowhere").unwrap();
     let faxes = [
-        NewFax {
-            number: Some(phone("+15550100100")),
-            ..fax("a", 1)
-        },
-        NewFax {
-            account: nowhere,
-            ..fax("b", 2)
-        },
-        NewFax {
-            number: Some(phone("+15550100199")),
-            ..fax("c", 3)
-        },
+        NewFax { number: Some(phone("+15550100100")), ..fax("a", 1) },
+        NewFax { account: nowhere, ..fax("b", 2) },
+        NewFax { number: Some(phone("+15550100199")), ..fax("c", 3) },
         fax("d", 4),
         fax("d", 4),
         fax("d", 5),
     ];
-    let answers: Vec<_> = register(&store, "t", &faxes)
-        .await
-        .iter()
-        .map(field)
-        .collect();
+    let answers: Vec<_> = register(&store, "t", &faxes).await.iter().map(field).collect();
     let expected = [
         "1 true",
         "not found 1 account",
@@ -56,11 +43,7 @@ async fn each_fax_gets_its_own_answer() {
         "exists 5 fax",
     ];
     assert_eq!(answers, expected);
-    let answers: Vec<_> = register(&store, "t", &faxes[..1])
-        .await
-        .iter()
-        .map(field)
-        .collect();
+    let answers: Vec<_> = register(&store, "t", &faxes[..1]).await.iter().map(field).collect();
     assert_eq!(answers, ["1 false"]);
     let tenant = store.tenants(Num(0), 1).await.unwrap().remove(0);
     assert_eq!(tenant.revision.0, 1, "faxes raise no revision");
@@ -70,52 +53,25 @@ async fn each_fax_gets_its_own_answer() {
 async fn the_id_of_a_deleted_fax_is_never_used_again() {
     let store = ready().await;
     register(&store, "t", &[fax("a", 1), fax("b", 2)]).await;
-    apply(&store, "t", "r2", &[Op::DeleteFax("a")])
-        .await
-        .unwrap();
-    let answers: Vec<_> = register(&store, "t", &[fax("a", 1), fax("c", 3)])
-        .await
-        .iter()
-        .map(field)
-        .collect();
+    apply(&store, "t", "r2", &[Op::DeleteFax("a")]).await.unwrap();
+    let answers: Vec<_> =
+        register(&store, "t", &[fax("a", 1), fax("c", 3)]).await.iter().map(field).collect();
     assert_eq!(answers, ["exists 0 fax", "3 true"]);
     let mut snapshot = store.snapshot(&tenant_id("t")).await.unwrap().unwrap();
-    assert_eq!(
-        snapshot.fax(&FaxId::parse("a").unwrap()).await.unwrap(),
-        None
-    );
-    let again = apply(
-        &store,
-        "u",
-        "r",
-        &[Op::Insert(ObjectKind::Account, 0, "root", None)],
-    )
-    .await;
+    assert_eq!(snapshot.fax(&FaxId::parse("a").unwrap()).await.unwrap(), None);
+    let again = apply(&store, "u", "r", &[Op::Insert(ObjectKind::Account, 0, "root", None)]).await;
     again.unwrap();
-    assert!(
-        register(&store, "u", &[fax("a", 1)]).await[0]
-            .as_ref()
-            .unwrap()
-            .created
-    );
+    assert!(register(&store, "u", &[fax("a", 1)]).await[0].as_ref().unwrap().created);
 }
 
 #[tokio::test]
 async fn a_repeat_is_known_after_the_fax_was_changed() {
     let store = ready().await;
     register(&store, "t", &[fax("a", 1)]).await;
-    apply(&store, "t", "r2", &[Op::EditFax("a", FaxState::Trash)])
-        .await
-        .unwrap();
-    let answer = register(&store, "t", &[fax("a", 1)])
-        .await
-        .remove(0)
-        .unwrap();
+    apply(&store, "t", "r2", &[Op::EditFax("a", FaxState::Trash)]).await.unwrap();
+    let answer = register(&store, "t", &[fax("a", 1)]).await.remove(0).unwrap();
     assert!(!answer.created);
-    assert_eq!(
-        (answer.fax.state, answer.fax.labels),
-        (FaxState::Trash, vec![Num(9)])
-    );
+    assert_eq!((answer.fax.state, answer.fax.labels), (FaxState::Trash, vec![Num(9)]));
 }
 
 #[tokio::test]
@@ -130,16 +86,8 @@ async fn many_faxes_at_once_are_all_there() {
         .collect();
     for chunk in faxes.chunks(5_000) {
         let answers = register(&store, "t", chunk).await;
-        assert!(
-            answers
-                .iter()
-                .all(|answer| answer.as_ref().unwrap().created)
-        );
+        assert!(answers.iter().all(|answer| answer.as_ref().unwrap().created));
     }
-    let count = Sql::new("SELECT count(*) FROM fax")
-        .one(&store.readers)
-        .await
-        .unwrap()
-        .unwrap();
+    let count = Sql::new("SELECT count(*) FROM fax").one(&store.readers).await.unwrap().unwrap();
     assert_eq!(count.try_get_by_index::<i64>(0).unwrap(), 20_000);
 }
