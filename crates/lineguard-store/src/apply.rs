@@ -134,7 +134,7 @@ async fn earlier(
     let Some(row) = session.tx.one(query).await? else {
         return Ok(None);
     };
-    let row = Row::new("request", &row, 0);
+    let row = Row::new("request", &row, 0).of(session.state.row.num);
     let changed = row.count(2, "changed")?;
     let applied = Applied {
         revision: Revision(row.count(1, "revision")?),

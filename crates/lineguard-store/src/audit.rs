@@ -72,7 +72,9 @@ pub(crate) async fn append(
     let last =
         Sql::new("SELECT hash FROM change_log WHERE tenant = ? ORDER BY revision DESC LIMIT 1");
     let last = session.tx.one(last.bind(session.tenant_num())).await?;
-    let previous = last.map_or(Ok(START), |row| Row::new("change_log", &row, 0).hash(0, "hash"))?;
+    let previous = last.map_or(Ok(START), |row| {
+        Row::new("change_log", &row, 0).of(session.state.row.num).hash(0, "hash")
+    })?;
     let actor = batch.actor.qualified();
     let edits = edit::to_text(&session.edits);
     let record = Record {
@@ -142,7 +144,7 @@ fn verified(
     revision: Revision,
     previous: [u8; 32],
 ) -> Result<Option<[u8; 32]>, StoreError> {
-    let row = Row::new("change_log", row, 0);
+    let row = Row::new("change_log", row, 0).of(tenant);
     let (actor, request_id, edits) =
         (row.id(2, "actor")?, row.id(3, "request_id")?, row.text(4, "edits")?);
     let record = Record {

@@ -133,7 +133,7 @@ pub(crate) async fn read(
         if position == REVISION {
             revision = Some(Revision(Row::new("tenant", row, 1).count(0, "revision")?));
         } else {
-            part(&mut rows, row, position)?.push(rows::fax(row, 1)?);
+            part(&mut rows, row, position)?.push(rows::fax(row, 1, tenant)?);
         }
     }
     for part in &mut rows {

@@ -174,6 +174,7 @@ async fn prefetch(session: &mut Session, faxes: &[NewFax]) -> Result<(), StoreEr
 
 /// What the tenant knows of the ids, registered or deleted.
 async fn known(session: &Session, faxes: &[NewFax]) -> Result<HashMap<String, Known>, StoreError> {
+    let tenant = session.state.row.num;
     let mut known = HashMap::new();
     for chunk in faxes.chunks(MAX_IN) {
         let ids: Vec<Vec<u8>> =
@@ -182,15 +183,16 @@ async fn known(session: &Session, faxes: &[NewFax]) -> Result<HashMap<String, Kn
         let mut query = Sql::new(text).bind(session.tenant_num());
         query.push_list(&ids);
         for row in session.tx.all(query).await? {
-            let fax = rows::fax(&row, 0)?;
-            let fingerprint = Row::new("fax", &row, 0).hash(FAX_COLUMNS, "fingerprint")?;
+            let fax = rows::fax(&row, 0, tenant)?;
+            let fingerprint =
+                Row::new("fax", &row, 0).of(tenant).hash(FAX_COLUMNS, "fingerprint")?;
             known.insert(fax.id.as_str().to_owned(), Known::Registered { fax, fingerprint });
         }
         let mut query = Sql::new("SELECT id FROM fax_gone WHERE tenant = ? AND id IN ")
             .bind(session.tenant_num());
         query.push_list(&ids);
         for row in session.tx.all(query).await? {
-            known.insert(Row::new("fax_gone", &row, 0).id(0, "id")?, Known::Deleted);
+            known.insert(Row::new("fax_gone", &row, 0).of(tenant).id(0, "id")?, Known::Deleted);
         }
     }
     Ok(known)

@@ -23,23 +23,26 @@ pub(crate) struct Row<'r> {
     table: &'static str,
     row: &'r QueryResult,
     first: usize,
+    tenant: Option<Num>,
 }
 
 impl<'r> Row<'r> {
-    /// A row whose columns begin at `first`; that one and those after it are its key in errors.
+    /// A row whose columns begin at `first`; a number there is its key in errors.
     pub(crate) fn new(table: &'static str, row: &'r QueryResult, first: usize) -> Self {
-        Self { table, row, first }
+        Self { table, row, first, tenant: None }
+    }
+
+    /// The same row with the tenant that it belongs to, for errors.
+    pub(crate) fn of(self, tenant: Num) -> Self {
+        Self { tenant: Some(tenant), ..self }
     }
 
     /// The error for a column that does not parse.
     pub(crate) fn corrupt(&self, column: &'static str) -> StoreError {
-        let mut key = String::new();
-        for index in self.first..self.first + 2 {
-            if let Ok(number) = self.row.try_get_by_index::<i64>(index) {
-                let _ = write!(key, "{}{number}", if key.is_empty() { "" } else { "/" });
-            }
-        }
-        StoreError::Corrupt { table: self.table, column, row: key }
+        let tenant = self.tenant.map(|tenant| format!("tenant {}", tenant.0));
+        let num = self.row.try_get_by_index::<i64>(self.first).ok().map(|num| format!("num {num}"));
+        let row = tenant.into_iter().chain(num).collect::<Vec<_>>().join(" ");
+        StoreError::Corrupt { table: self.table, column, row }
     }
 
     fn get<T: TryGetable>(&self, index: usize, column: &'static str) -> Result<T, StoreError> {
@@ -95,8 +98,8 @@ impl<'r> Row<'r> {
 }
 
 /// An object.
-pub(crate) fn object(row: &QueryResult, first: usize) -> Result<Object, StoreError> {
-    let row = Row::new("object", row, first);
+pub(crate) fn object(row: &QueryResult, first: usize, tenant: Num) -> Result<Object, StoreError> {
+    let row = Row::new("object", row, first).of(tenant);
     let kind = u8::try_from(row.int(1, "kind")?).ok().and_then(ObjectKind::from_code);
     Ok(Object {
         num: row.num(0, "num")?,
@@ -109,8 +112,8 @@ pub(crate) fn object(row: &QueryResult, first: usize) -> Result<Object, StoreErr
 }
 
 /// A registered fax.
-pub(crate) fn fax(row: &QueryResult, first: usize) -> Result<FaxRow, StoreError> {
-    let row = Row::new("fax", row, first);
+pub(crate) fn fax(row: &QueryResult, first: usize, tenant: Num) -> Result<FaxRow, StoreError> {
+    let row = Row::new("fax", row, first).of(tenant);
     Ok(FaxRow {
         num: row.num(0, "num")?,
         id: FaxId::parse(&row.id(1, "id")?).map_err(|_| row.corrupt("id"))?,

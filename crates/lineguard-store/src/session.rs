@@ -23,6 +23,7 @@ pub(crate) struct Session {
 #[derive(Default)]
 struct Remembered {
     objects: HashMap<(ObjectKind, Num, String), Option<Object>>,
+    nums: HashMap<i64, Object>,
     links: HashMap<(LinkKind, End, Num), Vec<Num>>,
 }
 
@@ -88,7 +89,7 @@ impl Session {
         query.push(")");
         let mut found = HashMap::new();
         for row in self.tx.all(query).await? {
-            let object = rows::object(&row, 0)?;
+            let object = rows::object(&row, 0, self.state.row.num)?;
             found.insert((object.kind, object.scope, object.id.clone()), object);
         }
         Ok(found)
@@ -102,7 +103,9 @@ impl Session {
         let query =
             Sql::new(text).bind(self.tenant_num()).bind(i64::from(kind as u8)).bind(seek(num));
         let rows = self.tx.all(query).await?;
-        rows.iter().map(|row| Row::new("link", row, 0).num(0, "a or b")).collect()
+        rows.iter()
+            .map(|row| Row::new("link", row, 0).of(self.state.row.num).num(0, "a or b"))
+            .collect()
     }
 
     async fn remembered_ends(
@@ -176,14 +179,28 @@ impl TenantReader for Session {
         nums.sort_unstable();
         nums.dedup();
         let mut objects = Vec::new();
+        if let Some(remembered) = &self.remembered {
+            nums.retain(|num| match remembered.nums.get(num) {
+                Some(object) => {
+                    objects.push(object.clone());
+                    false
+                }
+                None => true,
+            });
+        }
+        let fresh = objects.len();
         for chunk in nums.chunks(MAX_IN) {
             let mut query =
                 Sql::new(format!("SELECT {OBJECT} FROM object WHERE tenant = ? AND num IN "))
                     .bind(self.tenant_num());
             query.push_list(chunk);
             for row in self.tx.all(query).await? {
-                objects.push(rows::object(&row, 0)?);
+                objects.push(rows::object(&row, 0, self.state.row.num)?);
             }
+        }
+        if let Some(remembered) = &mut self.remembered {
+            let read = objects.iter().skip(fresh);
+            remembered.nums.extend(read.map(|object| (seek(object.num), object.clone())));
         }
         Ok(objects)
     }
@@ -204,7 +221,7 @@ impl TenantReader for Session {
         query.push(" AND num > ? ORDER BY num LIMIT ?");
         query.add(i64::try_from(after.0).unwrap_or(i64::MAX)).add(limit(count));
         let rows = self.tx.all(query).await?;
-        rows.iter().map(|row| rows::object(row, 0)).collect()
+        rows.iter().map(|row| rows::object(row, 0, self.state.row.num)).collect()
     }
 
     async fn links_from(&mut self, kind: LinkKind, a: Num) -> Result<Vec<Num>, StoreError> {
@@ -219,6 +236,6 @@ impl TenantReader for Session {
         let query = Sql::new(format!("SELECT {FAX} FROM fax WHERE tenant = ? AND id = ?"))
             .bind(self.tenant_num())
             .bind(fax.as_str().as_bytes().to_vec());
-        self.tx.one(query).await?.map(|row| rows::fax(&row, 0)).transpose()
+        self.tx.one(query).await?.map(|row| rows::fax(&row, 0, self.state.row.num)).transpose()
     }
 }

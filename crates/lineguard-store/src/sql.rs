@@ -57,6 +57,13 @@ impl Sql {
         self
     }
 
+    /// The same statement, to be explained instead of run.
+    #[cfg(test)]
+    pub(crate) fn explained(mut self) -> Self {
+        self.text.insert_str(0, "EXPLAIN QUERY PLAN ");
+        self
+    }
+
     /// All rows.
     pub(crate) async fn all(
         self,

@@ -11,7 +11,7 @@ use lineguard_core::port::{
     TenantReader, TenantRow,
 };
 use lineguard_core::row::ObjectKind;
-use sea_orm::{ConnectionTrait as _, DatabaseConnection, TransactionTrait as _};
+use sea_orm::{DatabaseConnection, TransactionTrait as _};
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::apply::CoreRules;
@@ -175,8 +175,8 @@ impl Store for SqlStore {
                 let membership = AccountOfSubject {
                     tenant: tenant.id,
                     tenant_title: tenant.title,
-                    account: rows::object(row, 7)?,
-                    member: rows::object(row, 13)?,
+                    account: rows::object(row, 7, tenant.num)?,
+                    member: rows::object(row, 13, tenant.num)?,
                 };
                 Ok((tenant.num, membership))
             })

@@ -22,7 +22,7 @@ impl Session {
         let row = self.tx.one(query).await?;
         row.map_or_else(
             || Err(refused(format!("no object {} to write", num.0))),
-            |row| rows::object(&row, 0),
+            |row| rows::object(&row, 0, self.state.row.num),
         )
     }
 
@@ -33,7 +33,7 @@ impl Session {
         let row = self.tx.one(query).await?;
         row.map_or_else(
             || Err(refused(format!("no fax {} to write", num.0))),
-            |row| rows::fax(&row, 0),
+            |row| rows::fax(&row, 0, self.state.row.num),
         )
     }
 
@@ -210,7 +210,7 @@ impl TenantTx for Session {
         let text = format!("SELECT {FAX} FROM fax WHERE tenant = ? AND {column} = ? LIMIT ?");
         let query = Sql::new(text).bind(self.tenant_num()).bind(seek(value)).bind(limit(count));
         let rows = self.tx.all(query).await?;
-        rows.iter().map(|row| rows::fax(row, 0)).collect()
+        rows.iter().map(|row| rows::fax(row, 0, self.state.row.num)).collect()
     }
 }
 
