@@ -23,17 +23,20 @@ impl Door<'_> {
         Ok(true)
     }
 
-    pub(super) async fn assign_fax(
-        &mut self,
-        fax: &FaxId,
-        assignee: Option<&UserOrGroup>,
-    ) -> Done {
+    pub(super) async fn assign_fax(&mut self, fax: &FaxId, assignee: Option<&UserOrGroup>) -> Done {
         let fax = self.fax(fax).await?;
         let assignee = match assignee {
             Some(assignee) => Some(self.assignee(fax.account, assignee).await?),
             None => None,
         };
-        self.save_fax(&fax, &FaxRow { assignee, ..fax.clone() }).await
+        self.save_fax(
+            &fax,
+            &FaxRow {
+                assignee,
+                ..fax.clone()
+            },
+        )
+        .await
     }
 
     async fn assignee(&mut self, account: Num, assignee: &UserOrGroup) -> Result<Num, ApplyError> {
@@ -63,7 +66,14 @@ impl Door<'_> {
             }
             None => None,
         };
-        self.save_fax(&fax, &FaxRow { faxbox, ..fax.clone() }).await
+        self.save_fax(
+            &fax,
+            &FaxRow {
+                faxbox,
+                ..fax.clone()
+            },
+        )
+        .await
     }
 
     pub(super) async fn set_fax_state(&mut self, fax: &FaxId, state: FaxState) -> Done {
@@ -73,7 +83,14 @@ impl Door<'_> {
         {
             return Err(self.refused("state", "a received fax is neither a draft nor pending"));
         }
-        self.save_fax(&fax, &FaxRow { state, ..fax.clone() }).await
+        self.save_fax(
+            &fax,
+            &FaxRow {
+                state,
+                ..fax.clone()
+            },
+        )
+        .await
     }
 
     pub(super) async fn set_fax_labels(&mut self, fax: &FaxId, labels: &[ExternalId]) -> Done {
@@ -83,11 +100,20 @@ impl Door<'_> {
             nums.insert(self.plain(ObjectKind::Label, label.as_str()).await?);
         }
         let labels = Vec::from_iter(nums);
-        self.save_fax(&fax, &FaxRow { labels, ..fax.clone() }).await
+        self.save_fax(
+            &fax,
+            &FaxRow {
+                labels,
+                ..fax.clone()
+            },
+        )
+        .await
     }
 
     pub(super) async fn delete_fax(&mut self, fax: &FaxId) -> Done {
-        let Some(fax) = self.tx.fax(fax).await? else { return Ok(false) };
+        let Some(fax) = self.tx.fax(fax).await? else {
+            return Ok(false);
+        };
         self.tx.delete_fax(fax.num).await?;
         Ok(true)
     }
