@@ -13,4 +13,5 @@ pub mod port;
 pub mod request;
 pub mod row;
 pub mod suggest;
+mod text;
 pub mod vocabulary;
