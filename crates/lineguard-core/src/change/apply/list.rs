@@ -24,9 +24,12 @@ impl Door<'_> {
         let (member, mut body) = self.member(account, "subject", subject).await?;
         let kind = link_kind(list);
         let stored = self.stored_list(account, &member, list).await?;
-        let changed = self.write_list(&member, &mut body, kind, stored.as_ref()).await?;
+        let changed = self
+            .write_list(&member, &mut body, kind, stored.as_ref())
+            .await?;
         if changed && kind == LinkKind::AutoAssignNumber {
-            self.check_assigned(account, &stored.unwrap_or_default()).await?;
+            self.check_assigned(account, &stored.unwrap_or_default())
+                .await?;
             self.warn_about_routing(&Routed::Member(member)).await?;
         }
         Ok(changed)
@@ -45,7 +48,9 @@ impl Door<'_> {
             None => body.lists.remove(&code),
         };
         let mut changed = self.save(member, body).await?;
-        changed |= self.set_links(kind, member.num, stored.unwrap_or(&BTreeSet::new())).await?;
+        changed |= self
+            .set_links(kind, member.num, stored.unwrap_or(&BTreeSet::new()))
+            .await?;
         Ok(changed)
     }
 
@@ -57,28 +62,42 @@ impl Door<'_> {
     ) -> Result<Stored, ApplyError> {
         match list {
             MemberList::Numbers(_, value) | MemberList::SendFrom(_, value) => {
-                let Some(numbers) = these(value) else { return Ok(whole(value)) };
+                let Some(numbers) = these(value) else {
+                    return Ok(whole(value));
+                };
                 self.usable_numbers(account, numbers).await.map(Some)
             }
             MemberList::HeldExtensions(value) => {
-                let Some(ids) = these(value) else { return Ok(whole(value)) };
+                let Some(ids) = these(value) else {
+                    return Ok(whole(value));
+                };
                 let ids = ids.iter().map(ExtensionId::as_str);
                 let held = self.of_account(ObjectKind::Extension, account, ids).await?;
                 self.check_not_held(member.num, &held).await?;
                 Ok(Some(held))
             }
             MemberList::GrantedExtensions(value) => {
-                let Some(ids) = these(value) else { return Ok(whole(value)) };
+                let Some(ids) = these(value) else {
+                    return Ok(whole(value));
+                };
                 let ids = ids.iter().map(ExtensionId::as_str);
-                self.of_account(ObjectKind::Extension, account, ids).await.map(Some)
+                self.of_account(ObjectKind::Extension, account, ids)
+                    .await
+                    .map(Some)
             }
             MemberList::GrantedQueues(value) => {
-                let Some(ids) = these(value) else { return Ok(whole(value)) };
+                let Some(ids) = these(value) else {
+                    return Ok(whole(value));
+                };
                 let ids = ids.iter().map(QueueId::as_str);
-                self.of_account(ObjectKind::Queue, account, ids).await.map(Some)
+                self.of_account(ObjectKind::Queue, account, ids)
+                    .await
+                    .map(Some)
             }
             MemberList::Labels(value) => {
-                let Some(labels) = these(value) else { return Ok(whole(value)) };
+                let Some(labels) = these(value) else {
+                    return Ok(whole(value));
+                };
                 let mut nums = BTreeSet::new();
                 for label in labels {
                     nums.insert(self.plain(ObjectKind::Label, label.as_str()).await?);
@@ -86,7 +105,9 @@ impl Door<'_> {
                 Ok(Some(nums))
             }
             MemberList::AttachmentSources(value) => {
-                let Some(sources) = these(value) else { return Ok(whole(value)) };
+                let Some(sources) = these(value) else {
+                    return Ok(whole(value));
+                };
                 Ok(Some(sources.iter().map(|source| source.num()).collect()))
             }
         }
@@ -101,7 +122,10 @@ impl Door<'_> {
         number: &PhoneNumber,
     ) -> Result<Num, ApplyError> {
         let accounts = self.number_accounts(account).await?;
-        match self.find(ObjectKind::Number, IN_TENANT, number.as_str()).await? {
+        match self
+            .find(ObjectKind::Number, IN_TENANT, number.as_str())
+            .await?
+        {
             Some(found) if accounts.contains(&self.account_of(&found)?) => Ok(found.num),
             _ => Err(self.not_found(field, "no such number in the account")),
         }
@@ -144,7 +168,10 @@ impl Door<'_> {
         extensions: &BTreeSet<Num>,
     ) -> Result<(), ApplyError> {
         for extension in extensions {
-            let holders = self.tx.links_to(LinkKind::HeldExtension, *extension).await?;
+            let holders = self
+                .tx
+                .links_to(LinkKind::HeldExtension, *extension)
+                .await?;
             if holders.iter().any(|holder| *holder != member) {
                 return Err(self.refused("list", "another member holds the extension"));
             }
@@ -164,7 +191,8 @@ impl Door<'_> {
         if let Some(number) = number {
             ends.insert(self.usable_number(account, "number", number).await?);
         }
-        self.set_links(LinkKind::DefaultNumber, member.num, &ends).await
+        self.set_links(LinkKind::DefaultNumber, member.num, &ends)
+            .await
     }
 }
 
