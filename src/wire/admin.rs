@@ -2,22 +2,19 @@
 
 use lineguard_core::change::{Applied, Batch, Change, NewFax, Warning};
 use lineguard_core::id::{
-    AccountId, ExtensionId, FaxboxId, GroupId, InvitationId, Key, ModelDigest, PhoneNumber,
-    QueueId, RequestId, Subject, TenantId,
+    AccountId, ExtensionId, FaxboxId, GroupId, InvitationId, Key, PhoneNumber, QueueId, RequestId,
+    Subject, TenantId,
 };
-use lineguard_core::model::TextError;
 use lineguard_core::row::ObjectKind;
 
 use super::field::Field;
-use super::invalid::{Faults, InvalidRequest, Path, Violation};
+use super::invalid::{Faults, InvalidRequest, Path};
 use super::page::{self, Page};
+use super::status::Failure;
 use super::{change, enums, id, pb};
 
 /// Greatest number of changes of a batch, and of changes or faxes of a part of an import.
 pub const MAX_CHANGES: usize = 10_000;
-
-/// Greatest length of a model text, in bytes.
-pub const MAX_MODEL_BYTES: usize = 1 << 20;
 
 /// Reads a request of `Apply`.
 pub fn apply_batch(message: pb::ApplyRequest) -> Result<Batch, InvalidRequest> {
@@ -75,8 +72,6 @@ pub fn count(n: usize) -> u32 {
 /// One part of an import, parsed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImportPart {
-    /// The tenant.
-    pub tenant: TenantId,
     /// Who imports.
     pub actor: Subject,
     /// The caller's own name for the import of this tenant.
@@ -87,13 +82,29 @@ pub struct ImportPart {
     pub faxes: Vec<NewFax>,
 }
 
-/// Reads a part of an import; `index` is its position in the stream, from 0.
-pub fn import_part(message: pb::ImportRequest, index: usize) -> Result<ImportPart, InvalidRequest> {
-    let pb::ImportRequest { tenant, actor, request_id, changes, faxes } = message;
-    Faults::collect(|faults, at| {
+/// Reads a part of an import; `index` is its position in the stream, from 0. A part that names no
+/// tenant is a fault of the stream; all other faults belong to its tenant.
+pub fn import_part(
+    message: pb::ImportRequest,
+    index: usize,
+) -> Result<(TenantId, Result<ImportPart, InvalidRequest>), InvalidRequest> {
+    let pb::ImportRequest {
+        tenant,
+        actor,
+        request_id,
+        changes,
+        faxes,
+    } = message;
+    let tenant = Faults::collect(|faults, at| {
+        Field::read(
+            faults,
+            &at.field("parts").index(index).field("tenant"),
+            tenant,
+        )
+    })?;
+    let part = Faults::collect_of_file(|faults, at| {
         let at = at.field("parts");
         let at = at.index(index);
-        let tenant = Field::read(faults, &at.field("tenant"), tenant);
         let actor = Field::read(faults, &at.field("actor"), actor);
         let request_id = Field::read(faults, &at.field("request_id"), request_id);
         let changes = read_changes(faults, &at, changes);
@@ -103,13 +114,58 @@ pub fn import_part(message: pb::ImportRequest, index: usize) -> Result<ImportPar
             None => None,
         };
         Some(ImportPart {
-            tenant: tenant?,
             actor: actor?,
             request_id: request_id?,
             changes: changes?,
             faxes: faxes?,
         })
+    });
+    Ok((tenant, part))
+}
+
+/// What the import of one tenant did: the batch, and how many faxes were new.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Imported {
+    /// What its changes did.
+    pub applied: Applied,
+    /// How many of its faxes were new.
+    pub registered_faxes: usize,
+}
+
+/// The answer to `Import`, in the order of the tenants' first parts.
+pub fn import_response(
+    results: impl IntoIterator<Item = (TenantId, Result<Imported, Failure>)>,
+) -> pb::ImportResponse {
+    use pb::import_result::Result as Wire;
+
+    let result = |result| match result {
+        Ok(Imported {
+            applied,
+            registered_faxes,
+        }) => {
+            let pb::ApplyResponse {
+                revision,
+                changed,
+                warnings,
+            } = apply_response(applied);
+            let registered_faxes = count(registered_faxes);
+            Wire::Imported(pb::ImportedTenant {
+                revision,
+                changed,
+                warnings,
+                registered_faxes,
     })
+}
+        Err(failure) => Wire::Error(Failure::into_item_error(failure)),
+    };
+    let results = results
+        .into_iter()
+        .map(|(tenant, item)| pb::ImportResult {
+            tenant: tenant.to_wire(),
+            result: Some(result(item)),
+        })
+        .collect();
+    pb::ImportResponse { results }
 }
 
 /// Names one object of a tenant.
@@ -216,39 +272,6 @@ pub fn list_call(message: pb::ListRequest) -> Result<ListCall, InvalidRequest> {
 pub fn list_tenants_call(message: pb::ListTenantsRequest) -> Result<Page, InvalidRequest> {
     let pb::ListTenantsRequest { page_size, page_token } = message;
     Faults::collect(|faults, at| page::page(faults, at, page_size, page_token))
-}
-
-/// Reads a request of `GetModel`.
-pub fn get_model_call(message: pb::GetModelRequest) -> Result<ModelDigest, InvalidRequest> {
-    let pb::GetModelRequest { digest } = message;
-    Faults::collect(|faults, at| Field::read(faults, &at.field("digest"), digest))
-}
-
-/// Reads a request of `PutModel`: who keeps it, and the text, still unread.
-pub fn put_model_call(message: pb::PutModelRequest) -> Result<(Subject, String), InvalidRequest> {
-    let pb::PutModelRequest { actor, text } = message;
-    Faults::collect(|faults, at| {
-        let actor = Field::read(faults, &at.field("actor"), actor);
-        if text.is_empty() {
-            return faults.add(&at.field("text"), "must not be empty");
-        }
-        if text.len() > MAX_MODEL_BYTES {
-            let problem = format!("must be at most {MAX_MODEL_BYTES} bytes long");
-            return faults.add(&at.field("text"), problem);
-        }
-        Some((actor?, text))
-    })
-}
-
-/// The mistakes of a model text, each with its line and column.
-pub fn model_errors(errors: Vec<TextError>) -> InvalidRequest {
-    let violation = |error| {
-        let TextError { line, column, problem, suggestion } = error;
-        let meant = suggestion.map(|s| format!(", did you mean `{s}`?")).unwrap_or_default();
-        let problem = format!("line {line}, column {column}: {problem}{meant}");
-        Violation { field: "text".to_owned(), problem }
-    };
-    InvalidRequest { violations: errors.into_iter().map(violation).collect() }
 }
 
 /// Reads a request of `Export`: the tenant, and whether its faxes are exported too.

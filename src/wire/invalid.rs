@@ -84,30 +84,59 @@ impl fmt::Display for InvalidRequest {
 
 impl std::error::Error for InvalidRequest {}
 
-/// Greatest number of faults that are reported; a message with more has its tail left out.
+/// Greatest number of faults that are reported; a message with more has its tail left out, so that
+/// a bad message costs no more than a good one.
 const MAX_VIOLATIONS: usize = 100;
+
+/// Greatest number of faults of something that a person wrote and wants to mend in one go.
+const MAX_VIOLATIONS_OF_FILE: usize = 10_000;
 
 /// Collects faults while a message is read. A reader returns `None` if and only if it has added a
 /// fault, so that the other fields are still read.
-#[derive(Debug, Default)]
-pub struct Faults(Vec<Violation>);
+#[derive(Debug)]
+pub struct Faults {
+    violations: Vec<Violation>,
+    max: usize,
+}
 
 impl Faults {
     /// Reads a whole message; its faults if it has any.
     pub fn collect<T>(
         read: impl FnOnce(&mut Self, &Path<'_>) -> Option<T>,
     ) -> Result<T, InvalidRequest> {
-        let mut faults = Self::default();
+        Self::collect_up_to(MAX_VIOLATIONS, read)
+    }
+
+    /// Reads a part of an import; its faults if it has any, far more of them than of a request.
+    pub fn collect_of_file<T>(
+        read: impl FnOnce(&mut Self, &Path<'_>) -> Option<T>,
+    ) -> Result<T, InvalidRequest> {
+        Self::collect_up_to(MAX_VIOLATIONS_OF_FILE, read)
+    }
+
+    fn collect_up_to<T>(
+        max: usize,
+        read: impl FnOnce(&mut Self, &Path<'_>) -> Option<T>,
+    ) -> Result<T, InvalidRequest> {
+        let mut faults = Self {
+            violations: Vec::new(),
+            max,
+        };
         match read(&mut faults, &Path::ROOT) {
-            Some(value) if faults.0.is_empty() => Ok(value),
-            Some(_) | None => Err(InvalidRequest { violations: faults.0 }),
+            Some(value) if faults.violations.is_empty() => Ok(value),
+            Some(_) | None => Err(InvalidRequest {
+                violations: faults.violations,
+            }),
         }
     }
 
     /// Adds a fault; always `None`.
     pub fn add<T>(&mut self, at: &Path<'_>, problem: impl Into<String>) -> Option<T> {
-        if self.0.len() < MAX_VIOLATIONS {
-            self.0.push(Violation { field: at.to_string(), problem: problem.into() });
+        if self.violations.len() < self.max {
+            self.violations.push(Violation {
+                field: at.to_string(),
+                problem: problem.into(),
+            });
         }
         None
     }

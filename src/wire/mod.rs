@@ -4,6 +4,7 @@
 //! compile error here until somebody says what it means.
 
 pub mod admin;
+pub mod auto_assign;
 pub mod caller_id;
 pub mod change;
 pub mod check;
@@ -14,6 +15,7 @@ pub mod faxes;
 mod field;
 pub mod id;
 pub mod invalid;
+pub mod models;
 pub mod page;
 pub mod permissions;
 mod setup;

@@ -103,7 +103,7 @@ impl Failure {
         pb::ItemError {
             code: code.into(),
             reason: reason.to_owned(),
-            message,
+            message: shortened(message),
             field_violations: violations.into_iter().map(violation_to_wire).collect(),
         }
     }
@@ -260,7 +260,18 @@ impl Parts {
     }
 
     fn into_status(self) -> Status {
-        let Self { code, reason, message, violations, metadata, retry } = self;
+        let Self {
+            code,
+            reason,
+            message,
+            mut violations,
+            mut metadata,
+            retry,
+        } = self;
+        let left_out = shorten_list(&mut violations);
+        if left_out > 0 {
+            metadata.insert("violations_left_out".to_owned(), left_out.to_string());
+        }
         let mut details = ErrorDetails::with_error_info(reason, DOMAIN, metadata);
         if retry {
             details.set_retry_info(Some(RETRY_AFTER));
@@ -280,13 +291,33 @@ impl Parts {
     }
 }
 
-/// A status message travels in a header; the violations carry the whole list.
-fn shortened(message: String) -> String {
-    const MAX_CHARS: usize = 1_000;
-    match message.char_indices().nth(MAX_CHARS) {
-        Some((end, _)) => message.get(..end).unwrap_or_default().to_owned() + "…",
-        None => message,
+// A status travels in headers, and some clients accept no more than 8 KiB of them. The message is
+// there twice, once percent-encoded, and the details are in base64.
+const MAX_MESSAGE_BYTES: usize = 600;
+const MAX_VIOLATION_BYTES: usize = 3_000;
+
+fn shortened(mut message: String) -> String {
+    if message.len() > MAX_MESSAGE_BYTES {
+        message.truncate(message.floor_char_boundary(MAX_MESSAGE_BYTES));
+        message.push('…');
     }
+    message
+}
+
+/// Cuts a list of violations to what fits, but never to nothing; how many were left out.
+fn shorten_list(violations: &mut Vec<Violation>) -> usize {
+    let before = violations.len();
+    let mut bytes = 0;
+    let mut first = true;
+    violations.retain(|violation| {
+        // Both texts, and the bytes that frame them.
+        bytes += violation.field.len() + violation.problem.len() + 8;
+        std::mem::take(&mut first) || bytes <= MAX_VIOLATION_BYTES
+    });
+    for Violation { problem, .. } in violations.iter_mut() {
+        *problem = shortened(std::mem::take(problem));
+    }
+    before - violations.len()
 }
 
 #[cfg(test)]

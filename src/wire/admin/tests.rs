@@ -1,4 +1,5 @@
 use lineguard_core::change::IfExists;
+use lineguard_core::id::Revision;
 
 use super::*;
 
@@ -48,17 +49,27 @@ fn faults_of_all_changes_are_told_with_their_paths() {
 }
 
 #[test]
-fn a_part_of_an_import_names_its_position() {
-    let part = pb::ImportRequest {
+fn faults_of_an_import_belong_to_their_tenant_and_name_their_part() {
+    let mut part = pb::ImportRequest {
         tenant: "acme".into(),
         actor: user("alice"),
         request_id: "r1".into(),
         changes: vec![remove("")],
         faxes: vec![],
     };
+    let (tenant, read) = import_part(part.clone(), 4).unwrap();
+    assert_eq!(tenant.as_str(), "acme");
+    assert_eq!(
+        read.unwrap_err().to_string(),
+        "`parts[4].changes[0].remove_account.account` must not be empty"
+    );
+    part.changes = vec![remove(""); 2_000];
+    let (_, read) = import_part(part.clone(), 0).unwrap();
+    assert_eq!(read.unwrap_err().violations.len(), 2_000);
+    part.tenant = String::new();
     assert_eq!(
         import_part(part, 4).unwrap_err().to_string(),
-        "`parts[4].changes[0].remove_account.account` must not be empty"
+        "`parts[4].tenant` must not be empty"
     );
 }
 
@@ -92,22 +103,29 @@ fn a_list_needs_a_kind_and_no_negative_page() {
 }
 
 #[test]
-fn mistakes_of_a_model_text_have_line_and_column() {
-    let error = TextError {
-        line: 3,
-        column: 7,
-        problem: "unknown action `fax.veiw`".into(),
-        suggestion: Some("fax.view".into()),
+fn the_failure_of_one_tenant_stands_beside_the_others() {
+    let applied = Applied {
+        revision: Revision(2),
+        changed: 1,
+        warnings: vec![],
     };
-    assert_eq!(
-        model_errors(vec![error]).to_string(),
-        "`text` line 3, column 7: unknown action `fax.veiw`, did you mean `fax.view`?"
-    );
-}
-
-#[test]
-fn a_digest_is_64_hexadecimal_digits() {
-    let call = |digest: &str| get_model_call(pb::GetModelRequest { digest: digest.into() });
-    assert!(call("xyz").is_err());
-    assert_eq!(call(&"0a".repeat(32)), Ok(ModelDigest([0x0a; 32])));
+    let tenant = |id| TenantId::parse(id).unwrap();
+    let response = import_response([
+        (tenant("a"), Err(Failure::RequestIdReused)),
+        (
+            tenant("b"),
+            Ok(Imported {
+                applied,
+                registered_faxes: 4,
+            }),
+        ),
+    ]);
+    assert!(matches!(
+        response.results[0].result,
+        Some(pb::import_result::Result::Error(_))
+    ));
+    let Some(pb::import_result::Result::Imported(imported)) = &response.results[1].result else {
+        panic!("not imported");
+    };
+    assert_eq!((imported.revision, imported.registered_faxes), (2, 4));
 }

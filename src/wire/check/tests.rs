@@ -82,8 +82,8 @@ fn the_resource_type_must_be_the_one_that_the_action_acts_on() {
         "`resource.type` action `fax.view` acts on a `fax`, not a `call`"
     );
     assert_eq!(
-        faults(request("fax.view", resource("faks", None))),
-        "`resource.type` unknown resource type `faks`, did you mean `fax`?"
+        faults(request("fax.view", resource("faxx", None))),
+        "`resource.type` unknown resource type `faxx`, did you mean `fax`?"
     );
 }
 
