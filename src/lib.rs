@@ -1,1 +1,3 @@
-//! wip
+//! The Lineguard service: everything that knows gRPC, processes and signals.
+
+pub mod wire;

@@ -1,0 +1,17 @@
+//! Protobuf to domain and back: the only modules that look inside generated types.
+//!
+//! Every message is taken fully apart, field by field, so that a new field of a message is a
+//! compile error here until somebody says what it means.
+
+/// The generated messages, services and clients.
+#[expect(
+    clippy::all,
+    unused_qualifications,
+    reason = "generated; documented in proto/"
+)]
+pub mod pb {
+    tonic::include_proto!("lineguard.v1");
+
+    /// The compiled protobuf files, for reflection.
+    pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
+}
