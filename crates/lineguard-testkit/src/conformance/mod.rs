@@ -28,11 +28,7 @@ pub async fn run_all(make: impl AsyncFn() -> Box<dyn Store>) {
             failed.push(format!("{name}: {text}"));
         }
     }
-    assert!(
-        failed.is_empty(),
-        "behaviours that fail:\n{}",
-        failed.join("\n")
-    );
+    assert!(failed.is_empty(), "behaviours that fail:\n{}", failed.join("\n"));
 }
 
 /// The names of all behaviours.
@@ -44,16 +40,7 @@ type Checked<'a> = Pin<Box<dyn Future<Output = Shown> + 'a>>;
 type Behaviour = (&'static str, fn(&dyn Store) -> Checked<'_>);
 
 fn all() -> Vec<Behaviour> {
-    [
-        ids::ALL,
-        objects::ALL,
-        batches::ALL,
-        members::ALL,
-        faxes::ALL,
-        lists::ALL,
-        rest::ALL,
-    ]
-    .concat()
+    [ids::ALL, objects::ALL, batches::ALL, members::ALL, faxes::ALL, lists::ALL, rest::ALL].concat()
 }
 
 /// A table of behaviours: each is a function whose name says what holds.
@@ -88,19 +75,13 @@ fn same<T: PartialEq + Debug>(found: T, expected: T) -> Shown {
     if found == expected {
         return Ok(());
     }
-    Err(Failure(format!(
-        "at {place}\n  found    {found:?}\n  expected {expected:?}"
-    )))
+    Err(Failure(format!("at {place}\n  found    {found:?}\n  expected {expected:?}")))
 }
 
 #[track_caller]
 fn holds(what: bool, text: &str) -> Shown {
     let place = std::panic::Location::caller();
-    if what {
-        Ok(())
-    } else {
-        Err(Failure(format!("at {place}: {text}")))
-    }
+    if what { Ok(()) } else { Err(Failure(format!("at {place}: {text}"))) }
 }
 
 /// A snapshot of a tenant that must exist.
@@ -122,19 +103,14 @@ async fn find(
     kind: ObjectKind,
     id: &str,
 ) -> Result<Option<Object>, Failure> {
-    let found = reader(store, tenant)
-        .await?
-        .find(&[(kind, Num(0), id)])
-        .await?;
+    let found = reader(store, tenant).await?.find(&[(kind, Num(0), id)]).await?;
     Ok(found.into_iter().next().flatten())
 }
 
 /// The number of an object that must exist.
 async fn num(store: &dyn Store, kind: ObjectKind, id: &str) -> Result<Num, Failure> {
     let found = find(store, "acme", kind, id).await?;
-    Ok(found
-        .ok_or_else(|| Failure(format!("no {} `{id}`", kind.as_str())))?
-        .num)
+    Ok(found.ok_or_else(|| Failure(format!("no {} `{id}`", kind.as_str())))?.num)
 }
 
 /// Applies changes to `acme` under a request id.
