@@ -31,8 +31,12 @@ behaviours![
 ];
 
 fn faxbox(one: &str) -> Change {
-    let (account, title) = (id::account("root"), String::new());
-    Change::AddFaxbox { account, faxbox: id::faxbox(one), title }
+    let (account, title) = (id::account("root"), one.to_owned());
+    Change::AddFaxbox {
+        account,
+        faxbox: id::faxbox(one),
+        title,
+    }
 }
 
 fn misplaced() -> Change {
