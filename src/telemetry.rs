@@ -58,7 +58,10 @@ pub fn start(log: &Log) -> Telemetry {
 /// Says where, but repeats only what is written in the source: a message that was put together at
 /// run time may quote the data that caused it.
 fn log_panic(panic: &PanicHookInfo<'_>) {
-    let place = panic.location().map(ToString::to_string).unwrap_or_default();
+    let place = panic
+        .location()
+        .map(ToString::to_string)
+        .unwrap_or_default();
     let message = panic.payload().downcast_ref::<&'static str>();
     tracing::error!(place, message = message.copied().unwrap_or("panicked"));
 }

@@ -16,7 +16,12 @@ pub struct Healthcheck {
     #[command(flatten)]
     target: Target,
     /// One service by its full name instead of the whole server
-    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "",
+        hide_default_value = true
+    )]
     service: String,
     /// How long to wait for the answer
     #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = parse)]
@@ -35,7 +40,9 @@ impl Healthcheck {
     /// If there is no answer in time.
     pub async fn run(self) -> Result<Exit, Failure> {
         let status = match tokio::time::timeout(self.timeout, self.ask()).await {
-            Ok(answer) => answer.map_err(|failure| Failure::with(Exit::NotServing, failure.message))?,
+            Ok(answer) => {
+                answer.map_err(|failure| Failure::with(Exit::NotServing, failure.message))?
+            }
             Err(_) => return Err(Failure::with(Exit::NotServing, "no answer in time")),
         };
         print(status.as_str_name())?;

@@ -3,9 +3,9 @@
 use clap::Args;
 
 use super::{Exit, Failure};
+use crate::app;
 use crate::config::{Config, ServerFlags};
 use crate::server::{self, listen, signal};
-use crate::app;
 
 /// Answer questions over gRPC.
 #[derive(Debug, Args)]

@@ -12,7 +12,12 @@ use crate::config::Address;
 #[derive(Debug, Clone, Args)]
 pub struct Target {
     /// Where the server listens: `127.0.0.1:7070` or `unix:/path/of/socket`
-    #[arg(long, value_name = "ADDRESS", env = "LINEGUARD_SERVER", default_value = "127.0.0.1:7070")]
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        env = "LINEGUARD_SERVER",
+        default_value = "127.0.0.1:7070"
+    )]
     #[arg(value_parser = parse)]
     server: Address,
 }

@@ -50,7 +50,9 @@ impl<const SERVER: bool> clap::Args for Flags<SERVER> {
             .value_name("FILE")
             .value_parser(ValueParser::path_buf())
             .help_heading("Configuration")
-            .help(format!("A configuration file, in TOML [env: {CONFIG_VARIABLE}]"));
+            .help(format!(
+                "A configuration file, in TOML [env: {CONFIG_VARIABLE}]"
+            ));
         Self::settings().fold(command.arg(config), |command, (setting, flag)| {
             command.arg(argument(setting, flag))
         })

@@ -161,7 +161,10 @@ fn is_service_link(name: &str, value: Option<&str>) -> bool {
 
 fn split(setting: &Setting, value: &str) -> Vec<String> {
     if setting.list {
-        value.split(',').map(|part| part.trim().to_owned()).collect()
+        value
+            .split(',')
+            .map(|part| part.trim().to_owned())
+            .collect()
     } else {
         vec![value.to_owned()]
     }
@@ -286,7 +289,11 @@ fn is_table(key: &str) -> bool {
 }
 
 fn line_of(text: &str, offset: usize) -> usize {
-    text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
+    text.bytes()
+        .take(offset)
+        .filter(|byte| *byte == b'\n')
+        .count()
+        + 1
 }
 
 #[cfg(test)]

@@ -21,8 +21,8 @@ use std::time::Duration;
 use tracing_subscriber::EnvFilter;
 
 pub use flags::{ServerFlags, StoreFlags};
-use layers::{Given, Layers, Origin};
 pub use layers::Sources;
+use layers::{Given, Layers, Origin};
 pub use problem::{Mistake, Problem, Problems};
 pub use value::{Address, DatabaseUrl, LogFormat, MigrateOnStart, PageTokenKey};
 
@@ -158,8 +158,7 @@ impl Reader<'_> {
             unix_socket_mode: self.one("unix_socket_mode", value::mode),
             database: Database {
                 url: self.one("database.url", DatabaseUrl::from_str),
-                migrate_on_start: self
-                    .one("database.migrate_on_start", MigrateOnStart::from_str),
+                migrate_on_start: self.one("database.migrate_on_start", MigrateOnStart::from_str),
             },
             models_dir: self.maybe("models_dir", path),
             page_token_key: self.page_token_key(),
@@ -212,7 +211,9 @@ impl Reader<'_> {
 
     fn page_token_key(&mut self) -> Option<PageTokenKey> {
         let direct = self.maybe("page_token_key", PageTokenKey::from_str);
-        let file = self.maybe("page_token_key_file", path)?;
+        let Some(file) = self.maybe("page_token_key_file", path) else {
+            return direct;
+        };
         let given = self.layers.get("page_token_key_file")?;
         let key_given = self.layers.get("page_token_key");
         if let Some(other) = key_given.filter(|key| key.origin != Origin::Default) {

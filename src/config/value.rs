@@ -224,7 +224,7 @@ pub fn size(text: &str) -> Result<u64, String> {
 pub fn mode(text: &str) -> Result<u32, String> {
     u32::from_str_radix(text, 8)
         .ok()
-        .filter(|mode| *mode <= 0o777 && matches!(text.len(), 3 | 4))
+        .filter(|mode| *mode <= 0o777 && matches!(text.len(), 3 | 4) && !text.starts_with('+'))
         .ok_or_else(|| "permissions in octal, such as `0660`".to_owned())
 }
 
@@ -244,7 +244,16 @@ mod tests {
         assert_eq!(duration("30s"), Ok(Duration::from_secs(30)));
         assert_eq!(duration("5m"), Ok(Duration::from_secs(300)));
         assert_eq!(duration("1h"), Ok(Duration::from_secs(3600)));
-        for bad in ["", "30", "s", "-1s", "1.5s", "1 s", "1d", "99999999999999999999h"] {
+        for bad in [
+            "",
+            "30",
+            "s",
+            "-1s",
+            "1.5s",
+            "1 s",
+            "1d",
+            "99999999999999999999h",
+        ] {
             assert!(duration(bad).is_err(), "{bad}");
         }
     }
@@ -278,15 +287,31 @@ mod tests {
         for bad in ["", "7070", "example.test:1", "unix:", "127.0.0.1"] {
             assert!(bad.parse::<Address>().is_err(), "{bad}");
         }
-        assert!(format!("unix:/{}", "x".repeat(105)).parse::<Address>().is_ok());
-        assert!(format!("unix:/{}", "x".repeat(106)).parse::<Address>().is_err());
+        assert!(
+            format!("unix:/{}", "x".repeat(105))
+                .parse::<Address>()
+                .is_ok()
+        );
+        assert!(
+            format!("unix:/{}", "x".repeat(106))
+                .parse::<Address>()
+                .is_err()
+        );
     }
 
     #[test]
     fn a_store_is_a_sqlite_file_or_memory() {
-        let file = |text: &str| text.parse::<DatabaseUrl>().unwrap().file().map(Path::to_owned);
+        let file = |text: &str| {
+            text.parse::<DatabaseUrl>()
+                .unwrap()
+                .file()
+                .map(Path::to_owned)
+        };
         assert_eq!(file("sqlite:lineguard.db"), Some("lineguard.db".into()));
-        assert_eq!(file("sqlite:///var/x.db?mode=rwc"), Some("/var/x.db".into()));
+        assert_eq!(
+            file("sqlite:///var/x.db?mode=rwc"),
+            Some("/var/x.db".into())
+        );
         assert_eq!(file("sqlite::memory:"), None);
         for bad in ["", "sqlite:", "lineguard.db", "postgres://host/db"] {
             assert!(bad.parse::<DatabaseUrl>().is_err(), "{bad}");

@@ -148,17 +148,16 @@ async fn stopped(mut phases: watch::Receiver<Phase>) {
 }
 
 /// Adds what every gRPC server is expected to answer.
-fn with_companions(
-    services: Routes,
-    phases: watch::Receiver<Phase>,
-) -> Result<Routes, ServeError> {
+fn with_companions(services: Routes, phases: watch::Receiver<Phase>) -> Result<Routes, ServeError> {
     let reflection = || {
         Reflection::configure()
             .register_encoded_file_descriptor_set(pb::DESCRIPTORS)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
     let v1 = reflection().build_v1().map_err(ServeError::Reflection)?;
-    let v1alpha = reflection().build_v1alpha().map_err(ServeError::Reflection)?;
+    let v1alpha = reflection()
+        .build_v1alpha()
+        .map_err(ServeError::Reflection)?;
     Ok(services
         .add_service(HealthServer::new(Health::new(phases)))
         .add_service(v1)

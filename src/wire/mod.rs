@@ -6,6 +6,8 @@
 /// The generated messages, services and clients.
 #[expect(
     clippy::all,
+    clippy::allow_attributes,
+    clippy::allow_attributes_without_reason,
     unused_qualifications,
     reason = "generated; documented in proto/"
 )]
