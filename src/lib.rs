@@ -1,10 +1,9 @@
 //! The Lineguard service: everything that knows gRPC, processes and signals.
 
 pub mod app;
+pub mod cli;
 pub mod clock;
-pub mod gather;
-pub mod models;
-pub mod names;
-pub mod rpc;
-pub mod token;
+pub mod config;
+pub mod server;
+pub mod telemetry;
 pub mod wire;
