@@ -52,10 +52,7 @@ impl Failure {
 
     /// A failure with its own exit code.
     pub fn with(exit: Exit, message: impl fmt::Display) -> Self {
-        Self {
-            exit,
-            message: message.to_string(),
-        }
+        Self { exit, message: message.to_string() }
     }
 }
 
