@@ -9,5 +9,10 @@
 )]
 
 mod ask;
+mod bad_input;
+mod caller_id;
+mod changes;
 mod harness;
+mod rulings;
+mod scenarios;
 mod smoke;
