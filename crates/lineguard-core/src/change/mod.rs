@@ -1,6 +1,7 @@
 //! Changes: every administrative write as a value. One door ([`apply`]) turns them into rows.
 
 pub mod apply;
+pub mod register;
 
 use std::collections::BTreeMap;
 
