@@ -233,6 +233,12 @@ impl Key {
         }
     }
 
+    /// Stands in for a key that is a mistake in a text, while the rest of the text is read. No text
+    /// gives it: it is empty.
+    pub(crate) fn nameless() -> Self {
+        Self(Box::default())
+    }
+
     /// The key as text.
     pub fn as_str(&self) -> &str {
         &self.0
