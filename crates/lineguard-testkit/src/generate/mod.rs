@@ -5,7 +5,7 @@ mod question;
 mod world;
 
 pub use model::model;
-pub use question::{Asked, question};
+pub use question::{Asked, caller_id_question, question};
 pub use world::{focus, world};
 
 /// A small generator of pseudo-random numbers (splitmix64).

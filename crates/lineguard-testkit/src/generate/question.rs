@@ -6,10 +6,10 @@ use lineguard_core::facts::{Fact, ResourceFacts};
 use lineguard_core::id::{Key, Num};
 use lineguard_core::model::reach::{Direction, FaxState};
 use lineguard_core::model::{Channel, Model};
-use lineguard_core::request::{Conferred, Context, Question};
+use lineguard_core::request::{CallerIdQuestion, Conferred, Context, Presentation, Question};
 use lineguard_core::row::{Object, ObjectKind};
 use lineguard_core::vocabulary::{
-    Action, ActionDef, Confers, FactName, ResourceDef, StoredType, Vocabulary,
+    Action, ActionDef, Confers, FactName, ResourceDef, SendChannel, StoredType, Vocabulary,
 };
 
 use super::Rng;
@@ -44,6 +44,26 @@ pub fn question(
     Asked { subject, account, question }
 }
 
+/// A random question about a caller ID: the subject, the acting account and what is asked.
+pub fn caller_id_question(
+    rng: &mut Rng,
+    dump: &Dump,
+    model: &Model,
+    vocabulary: &Vocabulary,
+) -> (String, String, CallerIdQuestion) {
+    let mut asking = Asking { rng, dump, model, vocabulary, subject: Num(0), acting: Num(0) };
+    let (subject, account) = asking.who();
+    let requested = match asking.rng.below(100) {
+        0..40 => Presentation::Unspecified,
+        40..80 => Presentation::Number(asking.value(ObjectKind::Number)),
+        _ => Presentation::Anonymous,
+    };
+    let channels = [SendChannel::Call, SendChannel::Fax, SendChannel::Message];
+    let channel = asking.rng.pick(&channels).copied().unwrap_or(SendChannel::Call);
+    let context = asking.context();
+    (subject, account, CallerIdQuestion { channel, requested, context })
+}
+
 struct Asking<'a> {
     rng: &'a mut Rng,
     dump: &'a Dump,
@@ -53,8 +73,8 @@ struct Asking<'a> {
     acting: Num,
 }
 
-impl Asking<'_> {
-    fn objects(&self, kind: ObjectKind) -> Vec<&Object> {
+impl<'a> Asking<'a> {
+    fn objects(&self, kind: ObjectKind) -> Vec<&'a Object> {
         self.dump.objects.iter().filter(|object| object.kind == kind).collect()
     }
 

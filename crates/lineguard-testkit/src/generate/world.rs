@@ -17,8 +17,9 @@ use lineguard_core::vocabulary::{Action, Vocabulary};
 
 use super::Rng;
 
-/// A few actions that a world and the questions about it are to be about.
-pub fn focus(rng: &mut Rng, vocabulary: &Vocabulary) -> Vec<Action> {
+/// A few actions that a world and the questions about it are to be about: mostly such as the model
+/// grants, where there is one already.
+pub fn focus(rng: &mut Rng, vocabulary: &Vocabulary, model: Option<&Model>) -> Vec<Action> {
     const KNOTTY: [&str; 8] = [
         "fax.view",
         "fax.send",
@@ -32,7 +33,11 @@ pub fn focus(rng: &mut Rng, vocabulary: &Vocabulary) -> Vec<Action> {
     let knotty = KNOTTY.iter().filter_map(|name| vocabulary.action(name));
     let mut focus: Vec<_> = knotty.filter(|_| rng.chance(40)).collect();
     let all: Vec<_> = vocabulary.actions().map(|(action, _)| action).collect();
-    focus.extend(rng.some(&all, 12));
+    let granted =
+        |action: &&Action| model.is_none_or(|model| !model.permissions_for(**action).is_empty());
+    let granted: Vec<_> = all.iter().filter(granted).copied().collect();
+    focus.extend(rng.some(&granted, 14));
+    focus.extend(rng.some(&all, 2));
     focus
 }
 
@@ -282,7 +287,12 @@ impl Builder<'_> {
             let row = self.dump.objects.iter().find(|object| object.num == at);
             next = row.and_then(|row| row.account);
         }
-        self.rng.some(&known, most)
+        let first = self.rng.pick(&known).cloned().filter(|_| self.rng.chance(90));
+        let mut keys = self.rng.some(&known, most - 1);
+        keys.extend(first);
+        keys.sort();
+        keys.dedup();
+        keys
     }
 
     fn links_of_people(&mut self) {
@@ -380,8 +390,7 @@ impl Builder<'_> {
                 Some(of) => self.nums(of),
                 None => AttachmentSource::ALL.iter().map(|(source, _)| source.num()).collect(),
             };
-            let chosen =
-                if self.rng.chance(25) { vec![ALL] } else { self.rng.some(&values, 3) };
+            let chosen = if self.rng.chance(25) { vec![ALL] } else { self.rng.some(&values, 3) };
             for value in chosen {
                 self.link(kind, member, value);
             }
@@ -395,9 +404,13 @@ impl Builder<'_> {
 
     fn delegations(&mut self) {
         for member in self.nums(ObjectKind::Member) {
-            if let Some(subject) = self.one_of(ObjectKind::Subject)
-                && self.rng.chance(40)
-            {
+            let Some(subject) = self.one_of(ObjectKind::Subject) else { return };
+            let name = |num: Num| {
+                let row = self.dump.objects.iter().find(|object| object.num == num);
+                row.map(|row| &row.id)
+            };
+            // Nobody delegates to themselves.
+            if name(member) != name(subject) && self.rng.chance(40) {
                 self.link(LinkKind::Delegation, member, subject);
             }
         }

@@ -53,79 +53,88 @@ struct Asking<'w> {
 type OrMissing<T> = Result<T, Vec<MissingFact>>;
 
 impl Asking<'_> {
+    /// Every answer goes with the list of what could be chosen, so it depends on that, too.
     fn answer(&self) -> OrMissing<CallerIdAnswer> {
-        let chosen = match self.question.requested {
+        let mut selectable = Vec::new();
+        for number in &self.world.numbers {
+            if self.is_selectable(number)? {
+                selectable.push(number.num);
+            }
+        }
+        let allowed = match self.question.requested {
+            Presentation::Unspecified => Some(self.unasked(selectable)?),
             Presentation::Anonymous => {
                 let facts = here(self.person.acting());
-                let hidden = self.allows(self.rules.hide, facts)?;
-                return Ok(if hidden { CallerIdAnswer::Anonymous } else { CallerIdAnswer::Denied });
+                self.allows(self.rules.hide, facts)?.then_some(CallerIdAnswer::Anonymous)
             }
             Presentation::Number(number) => {
-                let usable = self.is_selectable(number)? || self.is_usable_default(number)?;
-                return Ok(if usable {
-                    CallerIdAnswer::Number(number)
-                } else {
-                    CallerIdAnswer::Denied
-                });
+                let usable = selectable.contains(&number) || self.is_usable_default(number)?;
+                usable.then_some(CallerIdAnswer::Number(number))
             }
-            Presentation::Unspecified => self.unasked()?,
         };
-        Ok(chosen)
+        Ok(allowed.unwrap_or(CallerIdAnswer::Denied))
     }
 
-    fn unasked(&self) -> OrMissing<CallerIdAnswer> {
+    /// The preset default alone if one is set; else the only number there is to choose, where the
+    /// model says so.
+    fn unasked(&self, selectable: Vec<Num>) -> OrMissing<CallerIdAnswer> {
         let member = self.person.member.num;
-        if let Some(preset) = self.world.from(LinkKind::DefaultNumber, member).first().copied()
+        let preset = self.world.from(LinkKind::DefaultNumber, member).first().copied();
+        if let Some(preset) = preset
             && self.is_usable_default(preset)?
         {
             return Ok(CallerIdAnswer::Number(preset));
         }
-        let mut selectable = Vec::new();
-        for number in &self.world.numbers {
-            if self.is_selectable(number.num)? {
-                selectable.push(number.num);
-            }
-        }
         Ok(match selectable.as_slice() {
-            [only] if self.rules.single_number_is_default => CallerIdAnswer::Number(*only),
+            [only] if preset.is_none() && self.rules.single_number_is_default => {
+                CallerIdAnswer::Number(*only)
+            }
             _ => CallerIdAnswer::None(selectable),
         })
     }
 
-    /// A number of the account (or of one above, where numbers flow down) that is active and can do
-    /// what it is wanted for.
-    fn available(&self, number: Num) -> Option<&NumberRow> {
-        let row = self.world.numbers.iter().find(|row| row.num == number)?;
-        let mut above = self.person.path.iter().skip(1);
-        let ours = row.account == self.person.acting()
-            || self.world.model.tree.numbers_flow_down
-                && above.any(|account| account.num == row.account);
+    /// Whether a number is active, can do what it is wanted for, and is not left out by the list
+    /// of numbers to send from.
+    fn fits(&self, row: &NumberRow) -> bool {
         let able = match self.question.channel {
             SendChannel::Call => row.body.voice,
             SendChannel::Fax => row.body.fax,
             SendChannel::Message => row.body.message,
         };
-        (ours && able && row.body.active).then_some(row)
+        let list = self.person.send_from(self.question.channel);
+        able && row.body.active && list.is_none_or(|list| list.has(row.num))
     }
 
-    fn is_selectable(&self, number: Num) -> OrMissing<bool> {
-        Ok(self.available(number).is_some()
-            && self.allows(self.rules.choose, self.number_facts(number))?)
+    fn is_selectable(&self, number: &NumberRow) -> OrMissing<bool> {
+        Ok(self.allows(self.rules.choose, self.number_facts(number))? && self.fits(number))
     }
 
+    /// Whether a number is the preset default and belongs to the account.
     fn is_usable_default(&self, number: Num) -> OrMissing<bool> {
         let preset = self.world.linked(LinkKind::DefaultNumber, self.person.member.num, number);
-        if !preset || self.available(number).is_none() {
+        let row = self.world.numbers.iter().find(|row| row.num == number).filter(|_| preset);
+        let Some(row) = row.filter(|row| self.serves(row) == self.person.acting()) else {
             return Ok(false);
-        }
-        self.rules.default.map_or(Ok(true), |action| {
-            self.allows(action, self.number_facts(number))
-        })
+        };
+        let allowed = match self.rules.default {
+            Some(action) => self.allows(action, self.number_facts(row))?,
+            None => true,
+        };
+        Ok(allowed && self.fits(row))
     }
 
-    /// A number that flows down is used as one of the acting account.
-    fn number_facts(&self, number: Num) -> ResourceFacts {
-        ResourceFacts { number: Fact::Known(number), ..here(self.person.acting()) }
+    /// The account that a number serves: the acting one if it flows down from above, else its own.
+    fn serves(&self, number: &NumberRow) -> Num {
+        let above = self.person.path.iter().any(|account| account.num == number.account);
+        if self.world.model.tree.numbers_flow_down && above {
+            self.person.acting()
+        } else {
+            number.account
+        }
+    }
+
+    fn number_facts(&self, number: &NumberRow) -> ResourceFacts {
+        ResourceFacts { number: Fact::Known(number.num), ..here(self.serves(number)) }
     }
 
     fn allows(&self, action: Action, resource: ResourceFacts) -> OrMissing<bool> {

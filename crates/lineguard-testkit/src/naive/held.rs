@@ -84,7 +84,8 @@ impl Person<'_> {
 
     /// Roles that an active membership at a level holds, those of its groups included.
     pub(super) fn roles_at(&self, level: usize) -> Vec<KnownRole> {
-        let (Some(account), Some(member)) = (self.path.get(level), self.membership_at(level)) else {
+        let (Some(account), Some(member)) = (self.path.get(level), self.membership_at(level))
+        else {
             return Vec::new();
         };
         if !is_active(member) {
@@ -229,9 +230,10 @@ impl Person<'_> {
         !sealed || kind == ActionKind::Manage
     }
 
-    /// Whether a contribution is left that counts for actions of a kind.
-    pub(super) fn holds(&self, ix: PermissionIx, kind: ActionKind) -> bool {
-        self.contributions(ix).iter().any(|one| self.counts(one.level, kind))
+    /// Whether a contribution is left, wherever it comes from: a seal limits what it is good for,
+    /// not that it is held.
+    pub(super) fn holds(&self, ix: PermissionIx) -> bool {
+        !self.contributions(ix).is_empty()
     }
 
     /// Whether entitlement, switch and flag of a permission are open.
@@ -242,8 +244,7 @@ impl Person<'_> {
         let entitled = product.is_none_or(|product| {
             let key = product.key.as_str();
             let said = self.path.iter().find_map(|one| one.body.entitlements.get(key).copied());
-            said.unwrap_or(product.entitled)
-                && self.switched_on(key).unwrap_or(product.switched_on)
+            said.unwrap_or(product.entitled) && self.switched_on(key).unwrap_or(product.switched_on)
         });
         let flagged = flag.is_none_or(|flag| {
             let key = flag.key.as_str();

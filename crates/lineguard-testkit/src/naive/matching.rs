@@ -45,13 +45,12 @@ fn values(facts: &ResourceFacts, name: FactName) -> Fact<Vec<Num>> {
     }
 }
 
-/// Whether a value of the fact is in the set. Which value a missing fact has does not matter to an
-/// empty set.
+/// Whether a value of the fact is in the set. A missing fact is not known to be in any set, nor not
+/// to be, also not in an empty one.
 pub(super) fn any_in(facts: &ResourceFacts, of: FactOwner, name: FactName, set: &Set) -> Truth {
     match values(facts, name) {
         Fact::Known(values) => values.into_iter().any(|value| set.has(value)).into(),
         Fact::Absent => Truth::False,
-        Fact::Missing if set.is_empty() => Truth::False,
         Fact::Missing => Truth::missing(of, Some(name)),
     }
 }
@@ -73,24 +72,17 @@ fn is<T: PartialEq>(fact: &Fact<T>, name: FactName, wanted: &[T]) -> Truth {
     }
 }
 
-fn conditions(
-    facts: &ResourceFacts,
-    direction: Option<Direction>,
-    states: &[FaxState],
-) -> Truth {
-    let right_way = direction.map_or(Truth::True, |direction| {
-        is(&facts.direction, FactName::Direction, &[direction])
-    });
-    let right_state = if states.is_empty() {
-        Truth::True
-    } else {
-        is(&facts.state, FactName::State, states)
-    };
+fn conditions(facts: &ResourceFacts, direction: Option<Direction>, states: &[FaxState]) -> Truth {
+    let right_way = direction
+        .map_or(Truth::True, |direction| is(&facts.direction, FactName::Direction, &[direction]));
+    let right_state =
+        if states.is_empty() { Truth::True } else { is(&facts.state, FactName::State, states) };
     right_way.and(right_state)
 }
 
 impl Person<'_> {
-    fn compares(&self, comparison: &Comparison, facts: &ResourceFacts) -> Truth {
+    /// Whether a comparison holds.
+    pub(super) fn matches(&self, comparison: &Comparison, facts: &ResourceFacts) -> Truth {
         let alternatives = comparison.alternatives();
         if alternatives.is_empty() {
             return Truth::True;
@@ -99,11 +91,6 @@ impl Person<'_> {
             any_in(facts, FactOwner::Resource, name, &self.set(set))
         };
         Truth::any(alternatives.into_iter().map(in_set))
-    }
-
-    /// Whether a comparison holds.
-    pub(super) fn matches(&self, comparison: &Comparison, facts: &ResourceFacts) -> Truth {
-        self.compares(comparison, facts)
     }
 
     /// Whether direction and states fit and no exception holds.
@@ -118,7 +105,7 @@ impl Person<'_> {
             return Truth::False;
         }
         let conditions = conditions(facts, except.direction, &except.states);
-        self.compares(&except.comparison, facts).and(conditions)
+        self.matches(&except.comparison, facts).and(conditions)
     }
 
     /// Whether the facts lie in the limits of a scoped override.
@@ -134,6 +121,8 @@ impl Person<'_> {
                 ScopeKind::FormType => FactName::FormType,
                 ScopeKind::DocumentType => FactName::DocumentType,
                 ScopeKind::Template => FactName::Template,
+                // Nothing matches an absent fact.
+                ScopeKind::Source if facts.sources == Fact::Absent => return Truth::False,
                 ScopeKind::Source => {
                     return all_in(facts, FactOwner::Resource, FactName::Source, &set);
                 }
@@ -151,9 +140,7 @@ impl Person<'_> {
     ) -> Truth {
         match facts.account {
             Fact::Known(account) if account == self.acting() => Truth::True,
-            Fact::Known(account) => {
-                (inherited && self.is_reachable_below(account, kind)).into()
-            }
+            Fact::Known(account) => (inherited && self.is_reachable_below(account, kind)).into(),
             Fact::Absent => Truth::False,
             Fact::Missing => Truth::missing(FactOwner::Resource, Some(FactName::Account)),
         }

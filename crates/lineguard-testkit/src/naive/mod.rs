@@ -42,9 +42,10 @@ pub enum Answer {
 pub fn check(world: &World<'_>, subject: &str, account: &str, question: &Question) -> Answer {
     let Some(person) = Person::find(world, subject, account) else { return Answer::Deny };
     let Some(def) = world.vocabulary.def(question.action) else { return Answer::Deny };
-    let decision = person.may_know_of(def, question).and(person.decides(def, question));
-    match decision {
+    match person.decides(def, question) {
         Truth::False => Answer::Deny,
+        // To name the missing fact would tell that there is such a resource.
+        Truth::Unknown(_) if !person.may_know_of(def, question) => Answer::Deny,
         Truth::Unknown(facts) => Answer::Missing(facts),
         Truth::True => Answer::Allow(person.obligations(def, question)),
     }
@@ -73,19 +74,22 @@ pub fn visible_faxes(
 }
 
 impl Person<'_> {
-    /// A stored resource that the person may not see is denied whatever is asked about it.
-    fn may_know_of(&self, def: &ActionDef, question: &Question) -> Truth {
+    /// Whether a refusal may say more than that there is no such resource: where the question
+    /// names a stored one, only to those who see it.
+    fn may_know_of(&self, def: &ActionDef, question: &Question) -> bool {
         let view = self.world.vocabulary.resource(def.resource).and_then(|kind| kind.view);
         match view {
-            Some(view) if question.names_stored_resource => self.any_term(view, question),
-            _ => Truth::True,
+            Some(view) if question.names_stored_resource => {
+                self.any_term(view, question) != Truth::False
+            }
+            _ => true,
         }
     }
 
     fn decides(&self, def: &ActionDef, question: &Question) -> Truth {
         let seeing = def.sees.map_or(Truth::True, |action| self.any_term(action, question));
         let locked = question.context.locked_by.is_some_and(|holder| holder != self.subject);
-        Truth::from(self.channel_allowed(def, question))
+        Truth::from(self.channel_allowed(question))
             .and(self.any_term(question.action, question))
             .and(seeing)
             .and(self.may_confer(def, question))
@@ -95,12 +99,10 @@ impl Person<'_> {
             .and(self.recipient_fits(def, question))
     }
 
-    fn channel_allowed(&self, def: &ActionDef, question: &Question) -> bool {
+    fn channel_allowed(&self, question: &Question) -> bool {
         let Some(channel) = question.context.channel else { return true };
         permissions(self.world.model).all(|(ix, permission)| match &permission.kind {
-            PermissionKind::Channel(channels) if channels.contains(&channel) => {
-                self.holds(ix, def.kind)
-            }
+            PermissionKind::Channel(channels) if channels.contains(&channel) => self.holds(ix),
             _ => true,
         })
     }
@@ -110,13 +112,13 @@ impl Person<'_> {
         let terms = self.terms(question.action);
         let declaring = terms.iter().filter(|term| term.declares(confers));
         let declared = Truth::any(declaring.map(|term| self.holds_for(term, question)));
-        declared.or(self.holds_conferred(confers, def, question))
+        declared.or(self.holds_conferred(confers, question))
     }
 
-    fn holds_conferred(&self, confers: Confers, def: &ActionDef, question: &Question) -> Truth {
+    fn holds_conferred(&self, confers: Confers, question: &Question) -> Truth {
         let held = |ix: PermissionIx| {
             let permission = self.world.model.permission_at(ix);
-            self.holds(ix, def.kind) && permission.is_some_and(|one| self.is_open(one))
+            self.holds(ix) && permission.is_some_and(|one| self.is_open(one))
         };
         match (confers, &question.conferred) {
             (_, None) => Truth::missing(FactOwner::Target, None),
@@ -133,29 +135,32 @@ impl Person<'_> {
     }
 
     /// The list that narrows, if one is in force.
-    fn in_force(&self, list: RestrictionList, link: LinkKind, def: &ActionDef) -> Option<Set> {
+    fn in_force(&self, list: RestrictionList, link: LinkKind) -> Option<Set> {
         match self.list(link) {
             Some(Set::All) => None,
             Some(these) => Some(these),
             None => {
                 let mut all = permissions(self.world.model);
                 let lacking = all.any(|(ix, permission)| {
-                    permission.kind == PermissionKind::Restriction(list)
-                        && !self.holds(ix, def.kind)
+                    permission.kind == PermissionKind::Restriction(list) && !self.holds(ix)
                 });
                 lacking.then(|| Set::These(Vec::new()))
             }
         }
     }
 
-    fn number_unrestricted(&self, def: &ActionDef, question: &Question) -> Truth {
-        let Some(channel) = def.sends else { return Truth::True };
+    /// The numbers that a channel is narrowed to, if it is.
+    fn send_from(&self, channel: SendChannel) -> Option<Set> {
         let link = match channel {
             SendChannel::Fax => LinkKind::SendFromFax,
             SendChannel::Message => LinkKind::SendFromMessage,
             SendChannel::Call => LinkKind::SendFromCall,
         };
-        let Some(list) = self.in_force(RestrictionList::SendFrom(channel), link, def) else {
+        self.in_force(RestrictionList::SendFrom(channel), link)
+    }
+
+    fn number_unrestricted(&self, def: &ActionDef, question: &Question) -> Truth {
+        let Some(list) = def.sends.and_then(|channel| self.send_from(channel)) else {
             return Truth::True;
         };
         match def.outgoing {
@@ -169,9 +174,8 @@ impl Person<'_> {
     }
 
     fn sources_unrestricted(&self, def: &ActionDef, question: &Question) -> Truth {
-        let in_force =
-            self.in_force(RestrictionList::AttachmentSources, LinkKind::AttachmentSource, def);
-        let Some(list) = in_force.filter(|_| def.attaches) else { return Truth::True };
+        let list = self.in_force(RestrictionList::AttachmentSources, LinkKind::AttachmentSource);
+        let Some(list) = list.filter(|_| def.attaches) else { return Truth::True };
         match def.outgoing {
             Outgoing::Resource => {
                 all_in(&question.resource, FactOwner::Resource, FactName::Source, &list)
@@ -196,7 +200,7 @@ impl Person<'_> {
             if let PermissionKind::Obligation { actions, obligation } = &permission.kind
                 && actions.contains(&question.action)
                 && self.is_open(permission)
-                && self.holds(ix, def.kind)
+                && self.holds(ix)
             {
                 all.push(*obligation);
             }

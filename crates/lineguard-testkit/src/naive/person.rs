@@ -69,9 +69,8 @@ impl<'w> Person<'w> {
     /// Groups of an account that the person belongs to.
     pub(super) fn groups_of(&self, account: Num) -> Vec<&'w Group> {
         let groups = self.world.groups.iter().filter(|group| group.account == account);
-        let mine = |group: &&Group| {
-            self.world.linked(LinkKind::GroupMember, group.num, self.subject)
-        };
+        let mine =
+            |group: &&Group| self.world.linked(LinkKind::GroupMember, group.num, self.subject);
         groups.filter(mine).collect()
     }
 
@@ -89,16 +88,17 @@ impl<'w> Person<'w> {
         all
     }
 
+    /// Other members of groups that the person owns.
     fn supervised(&self) -> Vec<Num> {
         let owned = self.world.to(LinkKind::GroupOwner, self.subject);
-        owned.iter().flat_map(|group| self.world.from(LinkKind::GroupMember, *group)).collect()
+        let members = owned.iter().flat_map(|group| self.world.from(LinkKind::GroupMember, *group));
+        members.filter(|member| *member != self.subject).collect()
     }
 
     fn delegators(&self) -> Vec<Num> {
         let here = self.world.members.iter().filter(|member| member.account == self.acting());
-        let delegated = here.filter(|member| {
-            self.world.linked(LinkKind::Delegation, member.num, self.subject)
-        });
+        let delegated =
+            here.filter(|member| self.world.linked(LinkKind::Delegation, member.num, self.subject));
         delegated.filter_map(|member| self.world.subject(&member.subject)).collect()
     }
 
@@ -140,9 +140,10 @@ impl<'w> Person<'w> {
     pub(super) fn rule(&self, rule: SettingRule) -> bool {
         let settings = self.world.model.settings.iter().filter(|setting| setting.rule == rule);
         let mut values = settings.map(|setting| {
-            let said = self.path.iter().find_map(|one| {
-                one.body.settings.get(setting.key.as_str()).copied()
-            });
+            let said = self
+                .path
+                .iter()
+                .find_map(|one| one.body.settings.get(setting.key.as_str()).copied());
             said.unwrap_or(setting.default)
         });
         values.any(|value| value)

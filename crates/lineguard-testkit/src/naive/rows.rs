@@ -106,11 +106,9 @@ impl<'a> World<'a> {
                 subject: id.clone(),
                 body: serde_json::from_str(body)?,
             }),
-            ObjectKind::Group => self.groups.push(Group {
-                num,
-                account: lies_in,
-                body: serde_json::from_str(body)?,
-            }),
+            ObjectKind::Group => {
+                self.groups.push(Group { num, account: lies_in, body: serde_json::from_str(body)? })
+            }
             ObjectKind::Role => self.roles.push(RoleRow {
                 account: lies_in,
                 key: id.clone(),
@@ -140,7 +138,7 @@ impl<'a> World<'a> {
 
     /// Whether the tenant has this link.
     pub(super) fn linked(&self, kind: LinkKind, a: Num, b: Num) -> bool {
-        self.links.iter().any(|link| *link == Link { kind, a, b })
+        self.links.contains(&Link { kind, a, b })
     }
 
     /// The far ends of links from `a`.

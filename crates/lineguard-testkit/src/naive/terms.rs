@@ -3,9 +3,7 @@
 use lineguard_core::decision::FactOwner;
 use lineguard_core::facts::{Fact, ResourceFacts};
 use lineguard_core::model::reach::{Clause, Qualifiers, Word};
-use lineguard_core::model::{
-    Grant, Model, Permission, PermissionIx, PermissionKind, Requirement,
-};
+use lineguard_core::model::{Grant, Model, Permission, PermissionIx, PermissionKind, Requirement};
 use lineguard_core::request::Question;
 use lineguard_core::vocabulary::{Action, ActionKind, Confers, FactName};
 
@@ -133,9 +131,8 @@ impl<'w> Person<'w> {
             .and(self.qualifies(&term.grant, facts))
             .and(self.in_scopes(&term.contribution.scopes, facts));
         if let Clause::Match { comparison, qualifiers } = &term.clause {
-            truth = truth
-                .and(self.matches(comparison, facts))
-                .and(self.qualifies(qualifiers, facts));
+            truth =
+                truth.and(self.matches(comparison, facts)).and(self.qualifies(qualifiers, facts));
         }
         truth
     }
