@@ -19,9 +19,7 @@ fn run(cli: Cli) -> Result<Exit, Failure> {
         None => cli::without_server(),
     };
     let telemetry = telemetry::start(&config.log);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let outcome = runtime.block_on(cli.command.run(&config));
     // Connections that would not close must not keep the process.
     runtime.shutdown_timeout(Duration::from_secs(1));

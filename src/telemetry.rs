@@ -40,9 +40,7 @@ pub fn start(log: &Log) -> Telemetry {
         LogFormat::Text => true,
         LogFormat::Json => false,
     };
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr);
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     let started = if text {
         let colour = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         builder.with_ansi(colour).finish().try_init()
@@ -58,10 +56,7 @@ pub fn start(log: &Log) -> Telemetry {
 /// Says where, but repeats only what is written in the source: a message that was put together at
 /// run time may quote the data that caused it.
 fn log_panic(panic: &PanicHookInfo<'_>) {
-    let place = panic
-        .location()
-        .map(ToString::to_string)
-        .unwrap_or_default();
+    let place = panic.location().map(ToString::to_string).unwrap_or_default();
     let message = panic.payload().downcast_ref::<&'static str>();
     tracing::error!(place, message = message.copied().unwrap_or("panicked"));
 }

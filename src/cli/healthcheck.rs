@@ -16,12 +16,7 @@ pub struct Healthcheck {
     #[command(flatten)]
     target: Target,
     /// One service by its full name instead of the whole server
-    #[arg(
-        long,
-        value_name = "NAME",
-        default_value = "",
-        hide_default_value = true
-    )]
+    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
     service: String,
     /// How long to wait for the answer
     #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = parse)]
@@ -54,9 +49,7 @@ impl Healthcheck {
 
     async fn ask(&self) -> Result<ServingStatus, Failure> {
         let channel = self.target.connect(self.timeout).await?;
-        let request = HealthCheckRequest {
-            service: self.service.clone(),
-        };
+        let request = HealthCheckRequest { service: self.service.clone() };
         match HealthClient::new(channel).check(request).await {
             Ok(answer) => Ok(answer.into_inner().status()),
             Err(status) => Err(Failure::new(status.message())),

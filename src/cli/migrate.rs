@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::{Exit, Failure, print};
-use crate::app;
+use crate::compose;
 use crate::config::{Config, StoreFlags};
 
 /// Bring the schema of the store up to date.
@@ -21,7 +21,8 @@ impl Migrate {
     ///
     /// If the store cannot be opened.
     pub async fn run(self, config: &Config) -> Result<Exit, Failure> {
-        print(app::migrate(config).await?)?;
+        compose::migrate(config).await?;
+        print("the schema is up to date")?;
         Ok(Exit::Ok)
     }
 }

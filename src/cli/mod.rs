@@ -22,11 +22,7 @@ pub use target::Target;
 /// Authorization for fax, voice and messaging
 #[derive(Debug, Parser)]
 #[command(name = "lineguard", version, max_term_width = 100, after_help = outcome::EXIT_CODES)]
-#[command(
-    propagate_version = true,
-    subcommand_required = true,
-    arg_required_else_help = true
-)]
+#[command(propagate_version = true, subcommand_required = true, arg_required_else_help = true)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use crate::app::OpenError;
+use crate::compose::ComposeError;
 use crate::config::Problems;
 use crate::server::ServeError;
 use crate::server::listen::BindError;
@@ -52,10 +52,7 @@ impl Failure {
 
     /// A failure with its own exit code.
     pub fn with(exit: Exit, message: impl fmt::Display) -> Self {
-        Self {
-            exit,
-            message: message.to_string(),
-        }
+        Self { exit, message: message.to_string() }
     }
 }
 
@@ -65,8 +62,8 @@ impl From<Problems> for Failure {
     }
 }
 
-impl From<OpenError> for Failure {
-    fn from(error: OpenError) -> Self {
+impl From<ComposeError> for Failure {
+    fn from(error: ComposeError) -> Self {
         Self::with(Exit::Store, error)
     }
 }

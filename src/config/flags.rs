@@ -50,9 +50,7 @@ impl<const SERVER: bool> clap::Args for Flags<SERVER> {
             .value_name("FILE")
             .value_parser(ValueParser::path_buf())
             .help_heading("Configuration")
-            .help(format!(
-                "A configuration file, in TOML [env: {CONFIG_VARIABLE}]"
-            ));
+            .help(format!("A configuration file, in TOML [env: {CONFIG_VARIABLE}]"));
         Self::settings().fold(command.arg(config), |command, (setting, flag)| {
             command.arg(argument(setting, flag))
         })
@@ -69,10 +67,7 @@ impl<const SERVER: bool> clap::FromArgMatches for Flags<SERVER> {
             let values = matches.get_many::<String>(setting.key)?;
             Some((setting.key, values.cloned().collect()))
         });
-        Ok(Self {
-            values: values.collect(),
-            file: matches.get_one::<PathBuf>(CONFIG).cloned(),
-        })
+        Ok(Self { values: values.collect(), file: matches.get_one::<PathBuf>(CONFIG).cloned() })
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
@@ -92,9 +87,5 @@ fn argument(setting: &'static Setting, flag: &'static str) -> Arg {
         .value_name(setting.value)
         .help_heading(setting.group)
         .help(help);
-    if setting.list {
-        argument.action(ArgAction::Append).value_delimiter(',')
-    } else {
-        argument
-    }
+    if setting.list { argument.action(ArgAction::Append).value_delimiter(',') } else { argument }
 }

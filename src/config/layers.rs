@@ -68,10 +68,8 @@ pub type Layers = BTreeMap<&'static str, Given>;
 
 /// Lays the sources over the defaults; what cannot be understood becomes a problem.
 pub fn gather(sources: &Sources, problems: &mut Vec<Problem>) -> Layers {
-    let mut layers: Layers = SETTINGS
-        .iter()
-        .map(|setting| (setting.key, default_of(setting)))
-        .collect();
+    let mut layers: Layers =
+        SETTINGS.iter().map(|setting| (setting.key, default_of(setting))).collect();
 
     let mut named_file = sources.file.clone();
     let mut variables = Layers::new();
@@ -94,10 +92,7 @@ pub fn gather(sources: &Sources, problems: &mut Vec<Problem>) -> Layers {
     layers.extend(variables);
     for (key, values) in &sources.flags {
         if let Some(flag) = by_key(key).and_then(|setting| setting.flag) {
-            let given = Given {
-                values: values.clone(),
-                origin: Origin::Flag(flag),
-            };
+            let given = Given { values: values.clone(), origin: Origin::Flag(flag) };
             layers.insert(key, given);
         }
     }
@@ -119,17 +114,12 @@ fn variable(name: &str, value: Option<&str>, into: &mut Layers, problems: &mut V
         let Some(value) = value else {
             problems.push(Problem {
                 place: name.to_owned(),
-                mistake: Mistake::BadValue {
-                    value: None,
-                    expected: "UTF-8".to_owned(),
-                },
+                mistake: Mistake::BadValue { value: None, expected: "UTF-8".to_owned() },
             });
             return;
         };
-        let given = Given {
-            values: split(setting, value),
-            origin: Origin::Environment(name.to_owned()),
-        };
+        let given =
+            Given { values: split(setting, value), origin: Origin::Environment(name.to_owned()) };
         into.insert(setting.key, given);
     } else if !OTHER_VARIABLES.contains(&name) && !is_service_link(name, value) {
         let known: Vec<String> = SETTINGS.iter().map(Setting::variable).collect();
@@ -161,10 +151,7 @@ fn is_service_link(name: &str, value: Option<&str>) -> bool {
 
 fn split(setting: &Setting, value: &str) -> Vec<String> {
     if setting.list {
-        value
-            .split(',')
-            .map(|part| part.trim().to_owned())
-            .collect()
+        value.split(',').map(|part| part.trim().to_owned()).collect()
     } else {
         vec![value.to_owned()]
     }
@@ -177,21 +164,14 @@ fn file(path: &Path, problems: &mut Vec<Problem>) -> Layers {
         Err(error) => {
             problems.push(Problem {
                 place: path.display().to_string(),
-                mistake: Mistake::Unreadable {
-                    reason: error.to_string(),
-                },
+                mistake: Mistake::Unreadable { reason: error.to_string() },
             });
             return layers;
         }
     };
     match DeTable::parse(&text) {
         Ok(table) => {
-            let mut reader = FileReader {
-                path,
-                text: &text,
-                layers: &mut layers,
-                problems,
-            };
+            let mut reader = FileReader { path, text: &text, layers: &mut layers, problems };
             reader.table("", table.get_ref());
         }
         // The error's own text quotes the line, which may hold a secret.
@@ -200,9 +180,7 @@ fn file(path: &Path, problems: &mut Vec<Problem>) -> Layers {
                 Some(span) => format!("{}:{}", path.display(), line_of(&text, span.start)),
                 None => path.display().to_string(),
             },
-            mistake: Mistake::Malformed {
-                reason: error.message().to_owned(),
-            },
+            mistake: Mistake::Malformed { reason: error.message().to_owned() },
         }),
     }
     layers
@@ -231,16 +209,11 @@ impl FileReader<'_> {
     }
 
     fn setting(&mut self, setting: &'static Setting, line: usize, value: &DeValue<'_>) {
-        let origin = Origin::File {
-            path: self.path.to_owned(),
-            line,
-            key: setting.key,
-        };
+        let origin = Origin::File { path: self.path.to_owned(), line, key: setting.key };
         let values = match value {
-            DeValue::Array(items) if setting.list => items
-                .iter()
-                .map(|item| scalar(item.get_ref()))
-                .collect::<Option<Vec<_>>>(),
+            DeValue::Array(items) if setting.list => {
+                items.iter().map(|item| scalar(item.get_ref())).collect::<Option<Vec<_>>>()
+            }
             other => scalar(other).map(|text| split(setting, &text)),
         };
         match values {
@@ -261,9 +234,7 @@ impl FileReader<'_> {
         let keys = SETTINGS.iter().map(|setting| setting.key);
         self.problems.push(Problem {
             place: format!("{}:{line}: {key}", self.path.display()),
-            mistake: Mistake::Unknown {
-                suggestion: nearest(key, keys).map(str::to_owned),
-            },
+            mistake: Mistake::Unknown { suggestion: nearest(key, keys).map(str::to_owned) },
         });
     }
 }
@@ -280,20 +251,13 @@ fn scalar(value: &DeValue<'_>) -> Option<String> {
 }
 
 fn is_table(key: &str) -> bool {
-    SETTINGS.iter().any(|setting| {
-        setting
-            .key
-            .strip_prefix(key)
-            .is_some_and(|rest| rest.starts_with('.'))
-    })
+    SETTINGS
+        .iter()
+        .any(|setting| setting.key.strip_prefix(key).is_some_and(|rest| rest.starts_with('.')))
 }
 
 fn line_of(text: &str, offset: usize) -> usize {
-    text.bytes()
-        .take(offset)
-        .filter(|byte| *byte == b'\n')
-        .count()
-        + 1
+    text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
 }
 
 #[cfg(test)]

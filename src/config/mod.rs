@@ -120,27 +120,15 @@ impl Config {
     pub fn load_with_layers(sources: &Sources) -> Result<(Self, Layers), Problems> {
         let mut problems = Vec::new();
         let layers = layers::gather(sources, &mut problems);
-        let config = Reader {
-            layers: &layers,
-            problems: &mut problems,
-        }
-        .config();
-        if problems.is_empty() {
-            Ok((config, layers))
-        } else {
-            Err(Problems(problems))
-        }
+        let config = Reader { layers: &layers, problems: &mut problems }.config();
+        if problems.is_empty() { Ok((config, layers)) } else { Err(Problems(problems)) }
     }
 }
 
 impl Default for Config {
     fn default() -> Self {
         let layers = layers::gather(&Sources::default(), &mut Vec::new());
-        Reader {
-            layers: &layers,
-            problems: &mut Vec::new(),
-        }
-        .config()
+        Reader { layers: &layers, problems: &mut Vec::new() }.config()
     }
 }
 
@@ -199,9 +187,7 @@ impl Reader<'_> {
                 Ok(address) => self.mistake(
                     "listen",
                     given,
-                    Mistake::NotLoopback {
-                        address: address.to_string(),
-                    },
+                    Mistake::NotLoopback { address: address.to_string() },
                 ),
                 Err(expected) => self.mistake("listen", given, bad(text, &expected)),
             }
@@ -222,16 +208,14 @@ impl Reader<'_> {
             return direct;
         }
         let key = match fs::read_to_string(&file) {
-            Ok(text) => text.trim().parse().map_err(|expected| Mistake::BadValue {
-                value: None,
-                expected,
-            }),
-            Err(error) => Err(Mistake::Unreadable {
-                reason: format!("{}: {error}", file.display()),
-            }),
+            Ok(text) => {
+                text.trim().parse().map_err(|expected| Mistake::BadValue { value: None, expected })
+            }
+            Err(error) => {
+                Err(Mistake::Unreadable { reason: format!("{}: {error}", file.display()) })
+            }
         };
-        key.map_err(|mistake| self.mistake("page_token_key_file", given, mistake))
-            .ok()
+        key.map_err(|mistake| self.mistake("page_token_key_file", given, mistake)).ok()
     }
 
     /// A setting that always has a value.
@@ -255,16 +239,12 @@ impl Reader<'_> {
     fn mistake(&mut self, key: &str, given: &Given, mistake: Mistake) {
         let secret = settings::by_key(key).is_some_and(|setting| setting.secret);
         let mistake = match mistake {
-            Mistake::BadValue { expected, .. } if secret => Mistake::BadValue {
-                value: None,
-                expected,
-            },
+            Mistake::BadValue { expected, .. } if secret => {
+                Mistake::BadValue { value: None, expected }
+            }
             other => other,
         };
-        self.problems.push(Problem {
-            place: given.origin.to_string(),
-            mistake,
-        });
+        self.problems.push(Problem { place: given.origin.to_string(), mistake });
     }
 }
 
@@ -274,10 +254,7 @@ trait Parse<T>: Fn(&str) -> Result<T, String> {}
 impl<T, F: Fn(&str) -> Result<T, String>> Parse<T> for F {}
 
 fn bad(value: &str, expected: &str) -> Mistake {
-    Mistake::BadValue {
-        value: Some(value.to_owned()),
-        expected: expected.to_owned(),
-    }
+    Mistake::BadValue { value: Some(value.to_owned()), expected: expected.to_owned() }
 }
 
 fn path(text: &str) -> Result<PathBuf, String> {

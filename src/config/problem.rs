@@ -73,17 +73,13 @@ impl fmt::Display for Mistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unknown { suggestion: None } => f.write_str("there is no such setting"),
-            Self::Unknown {
-                suggestion: Some(meant),
-            } => write!(f, "there is no such setting; did you mean `{meant}`?"),
-            Self::BadValue {
-                value: Some(value),
-                expected,
-            } => write!(f, "`{value}` is not {expected}"),
-            Self::BadValue {
-                value: None,
-                expected,
-            } => write!(f, "the value is not {expected}"),
+            Self::Unknown { suggestion: Some(meant) } => {
+                write!(f, "there is no such setting; did you mean `{meant}`?")
+            }
+            Self::BadValue { value: Some(value), expected } => {
+                write!(f, "`{value}` is not {expected}")
+            }
+            Self::BadValue { value: None, expected } => write!(f, "the value is not {expected}"),
             Self::NotLoopback { address } => write!(
                 f,
                 "will not listen on `{address}`: callers are not authenticated yet, so only \

@@ -82,9 +82,7 @@ pub fn effective_json(layers: &Layers) -> Value {
 }
 
 fn effective(layers: &Layers) -> impl Iterator<Item = (&'static Setting, &Given)> {
-    SETTINGS
-        .iter()
-        .filter_map(|setting| Some((setting, layers.get(setting.key)?)))
+    SETTINGS.iter().filter_map(|setting| Some((setting, layers.get(setting.key)?)))
 }
 
 fn value_of(setting: &Setting, given: &Given) -> Value {
@@ -128,10 +126,7 @@ mod tests {
         let file = folder.path().join("all.toml");
         fs::write(&file, text).unwrap();
         let mut problems = Vec::new();
-        let sources = Sources {
-            file: Some(file),
-            ..Sources::default()
-        };
+        let sources = Sources { file: Some(file), ..Sources::default() };
         let layers = super::super::layers::gather(&sources, &mut problems);
         assert_eq!(problems, []);
         for (key, given) in &layers {

@@ -16,24 +16,13 @@ fn given(file: &str, variables: &[(&str, &str)], flags: &[(&'static str, &str)])
     fs::write(&path, file).unwrap();
     let mut sources = Sources {
         file: Some(path.clone()),
-        environment: variables
-            .iter()
-            .map(|(name, value)| (name.into(), value.into()))
-            .collect(),
+        environment: variables.iter().map(|(name, value)| (name.into(), value.into())).collect(),
         ..Sources::default()
     };
     for (key, value) in flags {
-        sources
-            .flags
-            .entry(key)
-            .or_default()
-            .push((*value).to_owned());
+        sources.flags.entry(key).or_default().push((*value).to_owned());
     }
-    Given3 {
-        _folder: folder,
-        path,
-        sources,
-    }
+    Given3 { _folder: folder, path, sources }
 }
 
 fn loaded(file: &str, variables: &[(&str, &str)], flags: &[(&'static str, &str)]) -> Config {
@@ -63,58 +52,35 @@ fn defaults_are_safe_and_parse() {
 #[test]
 fn flag_beats_variable_beats_file_beats_default() {
     // One setting of every type.
-    type Case = (
-        &'static str,
-        &'static str,
-        [&'static str; 3],
-        fn(&Config) -> String,
-    );
+    type Case = (&'static str, &'static str, [&'static str; 3], fn(&Config) -> String);
     let cases: [Case; 8] = [
-        (
-            "listen",
-            "LINEGUARD_LISTEN",
-            ["127.0.0.1:1", "[::1]:2", "unix:/c"],
-            |c| c.listen.first().unwrap().to_string(),
-        ),
-        (
-            "unix_socket_mode",
-            "LINEGUARD_UNIX_SOCKET_MODE",
-            ["0600", "0660", "0666"],
-            |c| format!("{:04o}", c.unix_socket_mode),
-        ),
-        (
-            "database.url",
-            "LINEGUARD_DATABASE_URL",
-            ["sqlite:a", "sqlite:b", "sqlite:c"],
-            |c| c.database.url.as_str().to_owned(),
-        ),
+        ("listen", "LINEGUARD_LISTEN", ["127.0.0.1:1", "[::1]:2", "unix:/c"], |c| {
+            c.listen.first().unwrap().to_string()
+        }),
+        ("unix_socket_mode", "LINEGUARD_UNIX_SOCKET_MODE", ["0600", "0660", "0666"], |c| {
+            format!("{:04o}", c.unix_socket_mode)
+        }),
+        ("database.url", "LINEGUARD_DATABASE_URL", ["sqlite:a", "sqlite:b", "sqlite:c"], |c| {
+            c.database.url.as_str().to_owned()
+        }),
         ("models_dir", "LINEGUARD_MODELS_DIR", ["a", "b", "c"], |c| {
             c.models_dir.as_ref().unwrap().display().to_string()
         }),
-        (
-            "log.format",
-            "LINEGUARD_LOG_FORMAT",
-            ["text", "json", "auto"],
-            |c| format!("{:?}", c.log.format).to_lowercase(),
-        ),
+        ("log.format", "LINEGUARD_LOG_FORMAT", ["text", "json", "auto"], |c| {
+            format!("{:?}", c.log.format).to_lowercase()
+        }),
         (
             "limits.message_size",
             "LINEGUARD_LIMITS_MESSAGE_SIZE",
             ["1024B", "2048B", "4096B"],
             |c| format!("{}B", c.limits.message_size),
         ),
-        (
-            "limits.in_flight",
-            "LINEGUARD_LIMITS_IN_FLIGHT",
-            ["1", "2", "3"],
-            |c| c.limits.in_flight.to_string(),
-        ),
-        (
-            "drain.delay",
-            "LINEGUARD_DRAIN_DELAY",
-            ["1ms", "2ms", "3ms"],
-            |c| format!("{}ms", c.drain.delay.as_millis()),
-        ),
+        ("limits.in_flight", "LINEGUARD_LIMITS_IN_FLIGHT", ["1", "2", "3"], |c| {
+            c.limits.in_flight.to_string()
+        }),
+        ("drain.delay", "LINEGUARD_DRAIN_DELAY", ["1ms", "2ms", "3ms"], |c| {
+            format!("{}ms", c.drain.delay.as_millis())
+        }),
     ];
     for (key, variable, [in_file, in_variable, in_flag], read) in cases {
         let file = format!("{key} = \"{in_file}\"\n");
@@ -141,11 +107,7 @@ fn a_file_may_use_tables_lists_numbers_and_booleans() {
 
 #[test]
 fn lists_in_variables_are_separated_by_commas() {
-    let config = loaded(
-        "",
-        &[("LINEGUARD_LISTEN", "127.0.0.1:1, unix:/run/l.sock")],
-        &[],
-    );
+    let config = loaded("", &[("LINEGUARD_LISTEN", "127.0.0.1:1, unix:/run/l.sock")], &[]);
     assert_eq!(config.listen.len(), 2);
 }
 
@@ -153,11 +115,7 @@ fn lists_in_variables_are_separated_by_commas() {
 fn every_mistake_is_reported_at_once_and_says_where() {
     let found = problems(
         "lisen = \"127.0.0.1:1\"\n[log]\nfromat = \"json\"\nlevel = 3.5\n[drain]\ngrace = 20\n[pets]\ncat = 1\n",
-        &[
-            ("LINEGUARD_DRIAN_DELAY", "5s"),
-            ("LINEGUARD_DEADLINE_LIST", "soon"),
-            ("UNRELATED", "x"),
-        ],
+        &[("LINEGUARD_DRIAN_DELAY", "5s"), ("LINEGUARD_DEADLINE_LIST", "soon"), ("UNRELATED", "x")],
         &[("listen", "0.0.0.0:7070"), ("limits.message_size", "1GiB")],
     );
     let mut lines: Vec<_> = found.lines().skip(1).map(str::trim).collect();
@@ -190,9 +148,7 @@ fn only_loopback_and_unix_sockets_are_served() {
             found,
             [Problem {
                 place: "LINEGUARD_LISTEN".to_owned(),
-                mistake: Mistake::NotLoopback {
-                    address: address.to_owned()
-                },
+                mistake: Mistake::NotLoopback { address: address.to_owned() },
             }]
         );
     }
@@ -205,10 +161,7 @@ fn a_file_that_is_not_there_or_not_toml_is_an_error() {
         ..Sources::default()
     };
     let found = Config::load(&sources).unwrap_err().to_string();
-    assert!(
-        found.contains("/nowhere/lineguard.toml: cannot be read:"),
-        "{found}"
-    );
+    assert!(found.contains("/nowhere/lineguard.toml: cannot be read:"), "{found}");
 
     let found = problems("a = 1\npage_token_key = \"secret\n", &[], &[]);
     assert!(found.contains("FILE:2: is not TOML:"), "{found}");
@@ -217,15 +170,8 @@ fn a_file_that_is_not_there_or_not_toml_is_an_error() {
 
 #[test]
 fn the_flag_names_the_file_before_the_variable_does() {
-    let given = given(
-        "drain.delay = \"7s\"\n",
-        &[("LINEGUARD_CONFIG", "/nowhere.toml")],
-        &[],
-    );
-    assert_eq!(
-        Config::load(&given.sources).unwrap().drain.delay,
-        Duration::from_secs(7)
-    );
+    let given = given("drain.delay = \"7s\"\n", &[("LINEGUARD_CONFIG", "/nowhere.toml")], &[]);
+    assert_eq!(Config::load(&given.sources).unwrap().drain.delay, Duration::from_secs(7));
 }
 
 const KEY: &str = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=";
@@ -242,11 +188,8 @@ fn the_page_token_key_comes_from_a_variable_or_a_file() {
     let config = loaded("", &[], &[("page_token_key_file", &file)]);
     assert_eq!(config.page_token_key.unwrap().bytes(), &[7; 32]);
 
-    let both = problems(
-        "",
-        &[("LINEGUARD_PAGE_TOKEN_KEY", KEY)],
-        &[("page_token_key_file", &file)],
-    );
+    let both =
+        problems("", &[("LINEGUARD_PAGE_TOKEN_KEY", KEY)], &[("page_token_key_file", &file)]);
     assert!(
         both.contains("--page-token-key-file: `LINEGUARD_PAGE_TOKEN_KEY` is given as well"),
         "{both}"
@@ -256,10 +199,7 @@ fn the_page_token_key_comes_from_a_variable_or_a_file() {
 #[test]
 fn a_bad_secret_is_not_repeated() {
     let found = problems("page_token_key = \"hunter2\"\n", &[], &[]);
-    assert!(
-        found.contains("page_token_key: the value is not 32 bytes in base64"),
-        "{found}"
-    );
+    assert!(found.contains("page_token_key: the value is not 32 bytes in base64"), "{found}");
     assert!(!found.contains("hunter2"));
 }
 

@@ -40,9 +40,7 @@ impl FromStr for Address {
             return match path.len() {
                 0 => Err("`unix:` and a path".to_owned()),
                 1..=SOCKET_PATH_BYTES => Ok(Self::Unix(PathBuf::from(path))),
-                _ => Err(format!(
-                    "`unix:` and a path of at most {SOCKET_PATH_BYTES} bytes"
-                )),
+                _ => Err(format!("`unix:` and a path of at most {SOCKET_PATH_BYTES} bytes")),
             };
         }
         // Only this name, so that reading a configuration needs no resolver.
@@ -200,10 +198,7 @@ pub fn duration(text: &str) -> Result<Duration, String> {
         "h" => 3_600_000,
         _ => return Err(expected()),
     };
-    count
-        .checked_mul(millis)
-        .map(Duration::from_millis)
-        .ok_or_else(expected)
+    count.checked_mul(millis).map(Duration::from_millis).ok_or_else(expected)
 }
 
 /// A size in bytes with its unit: `512B`, `64KiB`, `4MiB`, `1GiB`.
@@ -244,16 +239,7 @@ mod tests {
         assert_eq!(duration("30s"), Ok(Duration::from_secs(30)));
         assert_eq!(duration("5m"), Ok(Duration::from_secs(300)));
         assert_eq!(duration("1h"), Ok(Duration::from_secs(3600)));
-        for bad in [
-            "",
-            "30",
-            "s",
-            "-1s",
-            "1.5s",
-            "1 s",
-            "1d",
-            "99999999999999999999h",
-        ] {
+        for bad in ["", "30", "s", "-1s", "1.5s", "1 s", "1d", "99999999999999999999h"] {
             assert!(duration(bad).is_err(), "{bad}");
         }
     }
@@ -287,31 +273,15 @@ mod tests {
         for bad in ["", "7070", "example.test:1", "unix:", "127.0.0.1"] {
             assert!(bad.parse::<Address>().is_err(), "{bad}");
         }
-        assert!(
-            format!("unix:/{}", "x".repeat(105))
-                .parse::<Address>()
-                .is_ok()
-        );
-        assert!(
-            format!("unix:/{}", "x".repeat(106))
-                .parse::<Address>()
-                .is_err()
-        );
+        assert!(format!("unix:/{}", "x".repeat(105)).parse::<Address>().is_ok());
+        assert!(format!("unix:/{}", "x".repeat(106)).parse::<Address>().is_err());
     }
 
     #[test]
     fn a_store_is_a_sqlite_file_or_memory() {
-        let file = |text: &str| {
-            text.parse::<DatabaseUrl>()
-                .unwrap()
-                .file()
-                .map(Path::to_owned)
-        };
+        let file = |text: &str| text.parse::<DatabaseUrl>().unwrap().file().map(Path::to_owned);
         assert_eq!(file("sqlite:lineguard.db"), Some("lineguard.db".into()));
-        assert_eq!(
-            file("sqlite:///var/x.db?mode=rwc"),
-            Some("/var/x.db".into())
-        );
+        assert_eq!(file("sqlite:///var/x.db?mode=rwc"), Some("/var/x.db".into()));
         assert_eq!(file("sqlite::memory:"), None);
         for bad in ["", "sqlite:", "lineguard.db", "postgres://host/db"] {
             assert!(bad.parse::<DatabaseUrl>().is_err(), "{bad}");

@@ -33,11 +33,7 @@ pub(super) struct Guard {
 impl Guard {
     /// Guards `routes`.
     pub(super) fn new(routes: Routes, in_flight: usize, deadlines: Deadlines) -> Self {
-        Self {
-            routes,
-            slots: Arc::new(Semaphore::new(in_flight)),
-            deadlines,
-        }
+        Self { routes, slots: Arc::new(Semaphore::new(in_flight)), deadlines }
     }
 
     fn running(&mut self, request: Request<Body>) -> Result<Running, Status> {
@@ -217,10 +213,7 @@ mod tests {
     #[test]
     fn timeouts_have_eight_digits_and_a_unit() {
         assert_eq!(timeout("1S"), Some(Duration::from_secs(1)));
-        assert_eq!(
-            timeout("99999999H"),
-            Some(Duration::from_secs(99_999_999 * 3600))
-        );
+        assert_eq!(timeout("99999999H"), Some(Duration::from_secs(99_999_999 * 3600)));
         assert_eq!(timeout("250m"), Some(Duration::from_millis(250)));
         assert_eq!(timeout("0n"), Some(Duration::ZERO));
         for bad in ["", "S", "1", "123456789S", "+1S", "1s", "é"] {
@@ -236,11 +229,7 @@ mod tests {
             if let Some(header) = header {
                 headers.insert("grpc-timeout", header.parse().unwrap());
             }
-            budget(
-                &format!("/lineguard.v1.XService/{method}"),
-                &headers,
-                deadlines,
-            )
+            budget(&format!("/lineguard.v1.XService/{method}"), &headers, deadlines)
         };
         assert_eq!(check("Check", None), deadlines.decision);
         assert_eq!(check("Check", Some("5m")), Duration::from_millis(5));

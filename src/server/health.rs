@@ -64,11 +64,7 @@ impl health_server::Health for Health {
         let answers = WatchStream::new(self.phases.clone())
             .take_while(|phase| *phase != Phase::Stopped)
             .filter_map(move |phase| {
-                let now = if known {
-                    status(phase)
-                } else {
-                    ServingStatus::ServiceUnknown
-                };
+                let now = if known { status(phase) } else { ServingStatus::ServiceUnknown };
                 // Only what is news.
                 (last.replace(now) != Some(now)).then(|| Ok(answer(now)))
             });
@@ -88,7 +84,5 @@ fn status(phase: Phase) -> ServingStatus {
 }
 
 fn answer(status: ServingStatus) -> HealthCheckResponse {
-    HealthCheckResponse {
-        status: status.into(),
-    }
+    HealthCheckResponse { status: status.into() }
 }

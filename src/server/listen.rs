@@ -76,18 +76,14 @@ pub async fn bind(config: &Config) -> Result<Vec<Listener>, BindError> {
     let mut listeners = Vec::new();
     for address in &config.listen {
         let bound = match address {
-            Address::Tcp(address) => TcpListener::bind(address)
-                .await
-                .map(Listener::Tcp)
-                .map_err(BindReason::Io),
-            Address::Unix(path) => Socket::bind(path, config.unix_socket_mode)
-                .await
-                .map(Listener::Unix),
+            Address::Tcp(address) => {
+                TcpListener::bind(address).await.map(Listener::Tcp).map_err(BindReason::Io)
+            }
+            Address::Unix(path) => {
+                Socket::bind(path, config.unix_socket_mode).await.map(Listener::Unix)
+            }
         };
-        listeners.push(bound.map_err(|reason| BindError {
-            address: address.clone(),
-            reason,
-        })?);
+        listeners.push(bound.map_err(|reason| BindError { address: address.clone(), reason })?);
     }
     Ok(listeners)
 }
@@ -97,11 +93,9 @@ impl Listener {
     pub fn address(&self) -> Address {
         match self {
             // The address of a socket that is bound can always be read.
-            Self::Tcp(listener) => Address::Tcp(
-                listener
-                    .local_addr()
-                    .unwrap_or_else(|_| ([0, 0, 0, 0], 0).into()),
-            ),
+            Self::Tcp(listener) => {
+                Address::Tcp(listener.local_addr().unwrap_or_else(|_| ([0, 0, 0, 0], 0).into()))
+            }
             Self::Unix(socket) => Address::Unix(socket.path.clone()),
         }
     }
@@ -119,11 +113,7 @@ impl Socket {
         let listener = UnixListener::bind(&prepared)?;
         fs::set_permissions(&prepared, fs::Permissions::from_mode(mode))?;
         fs::rename(&prepared, path)?;
-        Ok(Self {
-            listener,
-            path: path.to_owned(),
-            inode: fs::symlink_metadata(path)?.ino(),
-        })
+        Ok(Self { listener, path: path.to_owned(), inode: fs::symlink_metadata(path)?.ino() })
     }
 }
 

@@ -90,11 +90,7 @@ pub async fn serve(
         servers.spawn(run(listener, guard.clone(), config.limits, stopped));
     }
     drop(phases);
-    tracing::info!(
-        listen = addresses.join(","),
-        version = env!("CARGO_PKG_VERSION"),
-        "serving"
-    );
+    tracing::info!(listen = addresses.join(","), version = env!("CARGO_PKG_VERSION"), "serving");
 
     tokio::select! {
         () = shutdown => {}
@@ -155,9 +151,7 @@ fn with_companions(services: Routes, phases: watch::Receiver<Phase>) -> Result<R
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
     let v1 = reflection().build_v1().map_err(ServeError::Reflection)?;
-    let v1alpha = reflection()
-        .build_v1alpha()
-        .map_err(ServeError::Reflection)?;
+    let v1alpha = reflection().build_v1alpha().map_err(ServeError::Reflection)?;
     Ok(services
         .add_service(HealthServer::new(Health::new(phases)))
         .add_service(v1)
@@ -195,9 +189,7 @@ where
     IO: connection::Io,
 {
     server = server.accept_http1(false);
-    server
-        .serve_with_incoming_shutdown(guard, incoming, stopped)
-        .await
+    server.serve_with_incoming_shutdown(guard, incoming, stopped).await
 }
 
 /// The limits that the transport keeps: without them one client can hold any amount of memory.

@@ -33,11 +33,9 @@ pub(super) fn panicked() -> Status {
 /// Gives a reason to an error that the transport made without one.
 pub(super) fn explain(bare: &Status) -> Option<Status> {
     let explained = match bare.code() {
-        Code::Unimplemented => status(
-            Code::Unimplemented,
-            "this server has no such method",
-            reason("UNKNOWN_METHOD"),
-        ),
+        Code::Unimplemented => {
+            status(Code::Unimplemented, "this server has no such method", reason("UNKNOWN_METHOD"))
+        }
         // The transport says this of a message above the limit.
         Code::OutOfRange => status(
             Code::ResourceExhausted,

@@ -78,18 +78,11 @@ async fn start(config: Config) -> Running {
         let shutdown = async { drop(stopped.await) };
         serve(listeners, Routes::new(Scripted), &config, shutdown).await
     });
-    Running {
-        address,
-        stop,
-        task,
-    }
+    Running { address, stop, task }
 }
 
 fn config() -> Config {
-    let mut config = Config {
-        listen: vec!["127.0.0.1:0".parse().unwrap()],
-        ..Config::default()
-    };
+    let mut config = Config { listen: vec!["127.0.0.1:0".parse().unwrap()], ..Config::default() };
     config.drain.grace = Duration::from_secs(5);
     config
 }
@@ -149,10 +142,7 @@ async fn call_bare(address: &Address, method: &str, timeout: Option<&str>) -> Re
     if let Some(timeout) = timeout {
         request = request.header("grpc-timeout", timeout);
     }
-    let answer = client
-        .send_request(request.body(Body::empty()).unwrap())
-        .await
-        .unwrap();
+    let answer = client.send_request(request.body(Body::empty()).unwrap()).await.unwrap();
     let status = Status::from_header_map(answer.headers()).unwrap();
     match status.code() {
         Code::Ok => Ok(()),
@@ -164,20 +154,13 @@ fn assert_refused(outcome: Result<(), Status>, code: Code, reason: &str) {
     let status = outcome.unwrap_err();
     assert_eq!(status.code(), code, "{status:?}");
     let info = status.get_details_error_info().unwrap();
-    assert_eq!(
-        (info.reason.as_str(), info.domain.as_str()),
-        (reason, "lineguard.v1")
-    );
+    assert_eq!((info.reason.as_str(), info.domain.as_str()), (reason, "lineguard.v1"));
 }
 
 async fn health(channel: Channel, service: &str) -> Result<ServingStatus, Code> {
-    let request = HealthCheckRequest {
-        service: service.to_owned(),
-    };
+    let request = HealthCheckRequest { service: service.to_owned() };
     let answer = HealthClient::new(channel).check(request).await;
-    answer
-        .map(|a| a.into_inner().status())
-        .map_err(|s| s.code())
+    answer.map(|a| a.into_inner().status()).map_err(|s| s.code())
 }
 
 #[tokio::test]
@@ -192,24 +175,16 @@ async fn health_answers_for_the_server_and_each_service() {
     let server = start(config()).await;
     let channel = server.channel().await;
     for service in ["", SERVICES[0], SERVICES[1], SERVICES[2]] {
-        assert_eq!(
-            health(channel.clone(), service).await,
-            Ok(ServingStatus::Serving)
-        );
+        assert_eq!(health(channel.clone(), service).await, Ok(ServingStatus::Serving));
     }
-    assert_eq!(
-        health(channel, "lineguard.v1.Nothing").await,
-        Err(Code::NotFound)
-    );
+    assert_eq!(health(channel, "lineguard.v1.Nothing").await, Err(Code::NotFound));
     server.end().await.unwrap();
 }
 
 #[tokio::test]
 async fn a_watch_of_an_unknown_service_is_told_so_and_stays_open() {
     let server = start(config()).await;
-    let request = HealthCheckRequest {
-        service: "lineguard.v1.Nothing".to_owned(),
-    };
+    let request = HealthCheckRequest { service: "lineguard.v1.Nothing".to_owned() };
     let mut client = HealthClient::new(server.channel().await);
     let mut answers = client.watch(request).await.unwrap().into_inner();
     let first = answers.next().await.unwrap().unwrap();
@@ -239,17 +214,11 @@ async fn draining_tells_watchers_first_then_finishes_what_is_in_flight() {
     let second = answers.next().await.unwrap().unwrap();
     assert_eq!(second.status(), ServingStatus::NotServing);
     // During the delay calls are still taken.
-    assert_eq!(
-        health(channel.clone(), "").await,
-        Ok(ServingStatus::NotServing)
-    );
+    assert_eq!(health(channel.clone(), "").await, Ok(ServingStatus::NotServing));
     call(channel, "CheckQuickly").await.unwrap();
 
     slow.await.unwrap().unwrap();
-    assert!(
-        answers.next().await.is_none(),
-        "watches end with the server"
-    );
+    assert!(answers.next().await.is_none(), "watches end with the server");
     server.task.await.unwrap().unwrap();
 }
 
@@ -280,11 +249,7 @@ async fn nobody_can_connect_once_the_server_stops_accepting() {
         panic!("not TCP");
     };
     assert!(tokio::net::TcpStream::connect(address).await.is_err());
-    assert_refused(
-        stuck.await.unwrap(),
-        Code::DeadlineExceeded,
-        "DEADLINE_EXCEEDED",
-    );
+    assert_refused(stuck.await.unwrap(), Code::DeadlineExceeded, "DEADLINE_EXCEEDED");
     server.task.await.unwrap().unwrap();
 }
 
@@ -311,9 +276,7 @@ async fn an_expired_deadline_is_answered_as_such() {
         let outcome = call_bare(&server.address, "CheckForever", timeout).await;
         assert_refused(outcome, Code::DeadlineExceeded, "DEADLINE_EXCEEDED");
     }
-    call_bare(&server.address, "CheckQuickly", Some("1S"))
-        .await
-        .unwrap();
+    call_bare(&server.address, "CheckQuickly", Some("1S")).await.unwrap();
     server.end().await.unwrap();
 }
 
@@ -324,18 +287,8 @@ async fn the_transports_own_errors_get_a_reason() {
         assert_refused(server.call(method).await, code, reason);
     };
     check("Nothing", Code::Unimplemented, "UNKNOWN_METHOD").await;
-    check(
-        "other.v1.Service/Method",
-        Code::Unimplemented,
-        "UNKNOWN_METHOD",
-    )
-    .await;
-    check(
-        "grpc.health.v1.Health/List",
-        Code::Unimplemented,
-        "UNKNOWN_METHOD",
-    )
-    .await;
+    check("other.v1.Service/Method", Code::Unimplemented, "UNKNOWN_METHOD").await;
+    check("grpc.health.v1.Health/List", Code::Unimplemented, "UNKNOWN_METHOD").await;
     check("TooLarge", Code::ResourceExhausted, "MESSAGE_TOO_LARGE").await;
     check("Malformed", Code::InvalidArgument, "MALFORMED_MESSAGE").await;
     server.end().await.unwrap();
@@ -350,18 +303,9 @@ async fn too_many_calls_are_refused_and_health_still_answers() {
     let slow = tokio::spawn(call(channel.clone(), "CheckSlowly"));
     tokio::time::sleep(Duration::from_millis(50)).await;
     let refused = call(channel.clone(), "CheckQuickly").await;
-    assert!(
-        refused
-            .as_ref()
-            .unwrap_err()
-            .get_details_retry_info()
-            .is_some()
-    );
+    assert!(refused.as_ref().unwrap_err().get_details_retry_info().is_some());
     assert_refused(refused, Code::ResourceExhausted, "OVERLOADED");
-    assert_eq!(
-        health(channel.clone(), "").await,
-        Ok(ServingStatus::Serving)
-    );
+    assert_eq!(health(channel.clone(), "").await, Ok(ServingStatus::Serving));
     slow.await.unwrap().unwrap();
     call(channel, "CheckQuickly").await.unwrap();
     server.end().await.unwrap();
@@ -381,21 +325,14 @@ async fn reflection_lists_every_service_in_both_versions() {
         )),
     };
     let mut client = v1::server_reflection_client::ServerReflectionClient::new(channel.clone());
-    let answers = client
-        .server_reflection_info(tokio_stream::once(request))
-        .await
-        .unwrap();
+    let answers = client.server_reflection_info(tokio_stream::once(request)).await.unwrap();
     let answer = answers.into_inner().next().await.unwrap().unwrap();
     let Some(v1::server_reflection_response::MessageResponse::ListServicesResponse(list)) =
         answer.message_response
     else {
         panic!("no list");
     };
-    let names: Vec<_> = list
-        .service
-        .into_iter()
-        .map(|service| service.name)
-        .collect();
+    let names: Vec<_> = list.service.into_iter().map(|service| service.name).collect();
     for service in SERVICES.into_iter().chain(["grpc.health.v1.Health"]) {
         assert!(names.iter().any(|name| name == service), "{names:?}");
     }
@@ -409,10 +346,7 @@ async fn reflection_lists_every_service_in_both_versions() {
         ),
     };
     let mut client = v1alpha::server_reflection_client::ServerReflectionClient::new(channel);
-    let answers = client
-        .server_reflection_info(tokio_stream::once(request))
-        .await
-        .unwrap();
+    let answers = client.server_reflection_info(tokio_stream::once(request)).await.unwrap();
     let answer = answers.into_inner().next().await.unwrap().unwrap();
     assert!(matches!(
         answer.message_response,

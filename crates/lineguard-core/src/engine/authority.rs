@@ -200,22 +200,18 @@ impl Authority {
     pub fn terms(&self, action: Action) -> &[Term] {
         self.entries
             .get(action.index())
-            .and_then(|entry| {
-                self.terms
-                    .get(entry.terms.start as usize..entry.terms.end as usize)
-            })
+            .and_then(|entry| self.terms.get(entry.terms.start as usize..entry.terms.end as usize))
             .unwrap_or_default()
     }
 
+    /// The terms that a permission gives, of whatever action.
+    pub fn terms_of(&self, permission: PermissionIx) -> impl Iterator<Item = &Term> {
+        self.terms.iter().filter(move |term| term.permission == Some(permission))
+    }
+
     pub(crate) fn obstacle(&self, action: Action) -> Obstacle {
-        let none = Obstacle {
-            reason: Reason::NoGrant,
-            permission: None,
-            origin: None,
-        };
-        self.entries
-            .get(action.index())
-            .map_or(none, |entry| entry.obstacle)
+        let none = Obstacle { reason: Reason::NoGrant, permission: None, origin: None };
+        self.entries.get(action.index()).map_or(none, |entry| entry.obstacle)
     }
 
     /// The set that a clause compares with.

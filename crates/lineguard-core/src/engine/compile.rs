@@ -15,10 +15,10 @@ use super::effective::{
 use crate::decision::{OriginIx, Reason};
 use crate::facts::{GrantList, ListOf, MemberFacts, MemberStatus};
 use crate::id::{Key, Num};
-use crate::model::reach::{Clause, Comparison, Except, FactSet, FaxState, Qualifiers, Word};
+use crate::model::reach::{Clause, Comparison, Except, FactSet, FaxState, Word};
 use crate::model::{
     Grant, Model, OwnedKind, Permission, PermissionIx, PermissionKind, RestrictionList, ScopeKind,
-    SettingRule,
+    SettingRule, narrowed,
 };
 use crate::vocabulary::{Action, ActionKind, FactName, SendChannel, Vocabulary};
 
@@ -34,11 +34,7 @@ pub struct UnknownKey {
 
 impl fmt::Display for UnknownKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "the model does not know the {} `{}`",
-            self.what, self.key
-        )
+        write!(f, "the model does not know the {} `{}`", self.what, self.key)
     }
 }
 
@@ -68,12 +64,7 @@ pub fn compile(
         revision: facts.revision,
         subject: facts.subject,
         account: acting.map_or(Num::UNKNOWN, |level| level.account),
-        ancestors: facts
-            .path
-            .iter()
-            .skip(1)
-            .map(|level| level.account)
-            .collect(),
+        ancestors: facts.path.iter().skip(1).map(|level| level.account).collect(),
         barred: barred(membership.map(|membership| membership.status)),
         closed_channels: compiler.closed_channels(),
         entries,
@@ -132,12 +123,8 @@ impl<'a> Compiler<'a> {
     }
 
     fn gate(&self, permission: &Permission, worth: &Worth<'_>) -> Gate {
-        let product = permission
-            .product
-            .and_then(|ix| self.model.products.get(usize::from(ix.0)));
-        let flag = permission
-            .flag
-            .and_then(|ix| self.model.flags.get(usize::from(ix.0)));
+        let product = permission.product.and_then(|ix| self.model.products.get(usize::from(ix.0)));
+        let flag = permission.flag.and_then(|ix| self.model.flags.get(usize::from(ix.0)));
         if product.is_some_and(|product| !entitled(self.facts, product)) {
             Gate::Closed(Reason::NotEntitled, None)
         } else if product.is_some_and(|product| !switched_on(self.facts, product)) {
@@ -175,11 +162,9 @@ impl<'a> Compiler<'a> {
         let permissions = self.model.permissions_for(action);
         for ix in permissions {
             let at = usize::from(ix.0);
-            let (Some(permission), Some(worth), Some(Gate::Open)) = (
-                self.model.permission_at(*ix),
-                self.effective.worth.get(at),
-                gates.get(at),
-            ) else {
+            let (Some(permission), Some(worth), Some(Gate::Open)) =
+                (self.model.permission_at(*ix), self.effective.worth.get(at), gates.get(at))
+            else {
                 continue;
             };
             let PermissionKind::Grant(grants) = &permission.kind else {
@@ -189,10 +174,7 @@ impl<'a> Compiler<'a> {
                 if contribution.sealed_off && kind != ActionKind::Manage {
                     continue;
                 }
-                for grant in grants
-                    .iter()
-                    .filter(|grant| grant.actions.contains(&action))
-                {
+                for grant in grants.iter().filter(|grant| grant.actions.contains(&action)) {
                     self.terms_of_grant((*ix, permission), contribution, grant, kind, out);
                 }
             }
@@ -234,34 +216,29 @@ impl<'a> Compiler<'a> {
             _ => vec![clause],
         };
         for clause in reach.into_iter().flat_map(level) {
-            let Clause::Match {
-                comparison,
-                qualifiers,
-            } = clause
+            let Some(Clause::Match { comparison, qualifiers }) =
+                narrowed(clause, &grant.qualifiers)
             else {
                 continue;
             };
-            let Some((direction, states)) = both(qualifiers, &grant.qualifiers) else {
-                continue;
-            };
-            let except = qualifiers.except.iter().chain(&grant.qualifiers.except);
             out.push(Term {
                 permission: Some(ix),
                 origin: contribution.origin,
                 accounts: account_reach(permission.inherited, kind),
-                comparison: *comparison,
-                direction,
-                states,
-                except: self.excepts(except),
+                comparison,
+                direction: qualifiers.direction,
+                states: mask(&qualifiers.states),
+                except: self.excepts(&qualifiers.except),
                 scopes: contribution.scopes.map(scopes).unwrap_or_default(),
                 requires: permission.requires.clone().into(),
             });
         }
     }
 
-    fn excepts<'e>(&self, excepts: impl Iterator<Item = &'e Except>) -> Box<[CompiledExcept]> {
+    fn excepts(&self, excepts: &[Except]) -> Box<[CompiledExcept]> {
         let mut compiled: Vec<CompiledExcept> = Vec::new();
-        for except in excepts.filter(|one| !(one.unless_self_approval && self.self_approval)) {
+        let lifted = |one: &&Except| one.unless_self_approval && self.self_approval;
+        for except in excepts.iter().filter(|one| !lifted(one)) {
             let one = CompiledExcept {
                 comparison: except.comparison,
                 direction: except.direction,
@@ -292,26 +269,14 @@ impl<'a> Compiler<'a> {
         candidates
             .max_by_key(|(granted, reason, ix, _)| (*granted, *reason, std::cmp::Reverse(*ix)))
             .map_or(
-                Obstacle {
-                    reason: Reason::NoGrant,
-                    permission: None,
-                    origin: None,
-                },
-                |(_, reason, ix, origin)| Obstacle {
-                    reason,
-                    permission: Some(ix),
-                    origin,
-                },
+                Obstacle { reason: Reason::NoGrant, permission: None, origin: None },
+                |(_, reason, ix, origin)| Obstacle { reason, permission: Some(ix), origin },
             )
     }
 
     /// Restrictions always narrow, whatever gate is closed.
     fn restrictions(&self) -> BTreeMap<RestrictionList, IdSet> {
-        let own = self
-            .facts
-            .path
-            .first()
-            .and_then(|level| level.membership.as_ref());
+        let own = self.facts.path.first().and_then(|level| level.membership.as_ref());
         let lists = [
             RestrictionList::SendFrom(SendChannel::Fax),
             RestrictionList::SendFrom(SendChannel::Message),
@@ -352,10 +317,9 @@ impl<'a> Compiler<'a> {
             .zip(gates)
             .filter(|(_, gate)| **gate == Gate::Open)
             .filter_map(|(permission, _)| match &permission.kind {
-                PermissionKind::Obligation {
-                    actions,
-                    obligation,
-                } => Some((*obligation, actions.clone())),
+                PermissionKind::Obligation { actions, obligation } => {
+                    Some((*obligation, actions.clone()))
+                }
                 _ => None,
             })
             .collect()
@@ -382,20 +346,12 @@ impl<'a> Compiler<'a> {
 
     fn roles(&self) -> Result<BTreeMap<Key, Vec<PermissionIx>>, UnknownKey> {
         let built_in = self.model.roles.iter().map(|role| &role.key);
-        let own = self
-            .facts
-            .path
-            .iter()
-            .flat_map(|level| &level.roles)
-            .map(|role| role.key());
+        let own = self.facts.path.iter().flat_map(|level| &level.roles).map(|role| role.key());
         built_in
             .chain(own)
             .map(|key| {
                 let role = role_in_force(self.model, self.facts, 0, key)?;
-                Ok((
-                    key.clone(),
-                    role.permissions.into_iter().map(|(ix, _)| ix).collect(),
-                ))
+                Ok((key.clone(), role.permissions.into_iter().map(|(ix, _)| ix).collect()))
             })
             .collect()
     }
@@ -408,10 +364,7 @@ impl<'a> Compiler<'a> {
 /// Contributions that a deny leaves standing.
 fn surviving<'w, 'a>(worth: &'w Worth<'a>) -> impl Iterator<Item = &'w Contribution<'a>> {
     let denied = worth.denied_by.is_some();
-    worth
-        .contributions
-        .iter()
-        .filter(move |from| from.locked || !denied)
+    worth.contributions.iter().filter(move |from| from.locked || !denied)
 }
 
 fn holds(worth: &Worth<'_>) -> bool {
@@ -434,27 +387,8 @@ fn owned_clause(of: OwnedKind) -> Clause {
     })
 }
 
-/// The qualifiers of a clause and of its grant together; none if they exclude each other.
-fn both(
-    clause: &Qualifiers,
-    grant: &Qualifiers,
-) -> Option<(Option<crate::model::reach::Direction>, u8)> {
-    let direction = match (clause.direction, grant.direction) {
-        (Some(a), Some(b)) if a != b => return None,
-        (a, b) => a.or(b),
-    };
-    let states = match (mask(&clause.states), mask(&grant.states)) {
-        (0, one) | (one, 0) => one,
-        (a, b) if a & b == 0 => return None,
-        (a, b) => a & b,
-    };
-    Some((direction, states))
-}
-
 fn mask(states: &[FaxState]) -> u8 {
-    states
-        .iter()
-        .fold(0, |mask, state| mask | state_bit(*state))
+    states.iter().fold(0, |mask, state| mask | state_bit(*state))
 }
 
 fn scopes(scopes: &BTreeMap<ScopeKind, Vec<Num>>) -> Box<[(FactName, IdSet)]> {
@@ -488,20 +422,11 @@ fn level_clauses<'a>(
     let keys = match &membership.visibility {
         Some(own) => vec![own],
         None => {
-            let groups = facts
-                .groups
-                .iter()
-                .filter(|group| group.account == acting.account);
-            let roles = membership
-                .roles
-                .iter()
-                .chain(groups.flat_map(|group| &group.roles));
+            let groups = facts.groups.iter().filter(|group| group.account == acting.account);
+            let roles = membership.roles.iter().chain(groups.flat_map(|group| &group.roles));
             let defaults = roles.map(|key| Ok(role_in_force(model, facts, 0, key)?.visibility));
-            let mut keys: Vec<&Key> = defaults
-                .collect::<Result<Vec<_>, _>>()?
-                .into_iter()
-                .flatten()
-                .collect();
+            let mut keys: Vec<&Key> =
+                defaults.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
             keys.sort_unstable();
             keys.dedup();
             keys
@@ -509,10 +434,7 @@ fn level_clauses<'a>(
     };
     let mut clauses = Vec::new();
     for key in keys {
-        let unknown = || UnknownKey {
-            what: "visibility level",
-            key: key.clone(),
-        };
+        let unknown = || UnknownKey { what: "visibility level", key: key.clone() };
         let (_, level) = model.level(key.as_str()).ok_or_else(unknown)?;
         clauses.extend(&level.reach);
     }
@@ -537,10 +459,7 @@ fn accounts_below(facts: &MemberFacts) -> (Box<[Num]>, Box<[Num]>) {
 }
 
 fn sets(facts: &MemberFacts) -> [IdSet; FactSet::COUNT] {
-    let lists = facts
-        .path
-        .first()
-        .and_then(|level| level.membership.as_ref());
+    let lists = facts.path.first().and_then(|level| level.membership.as_ref());
     let list = |list: GrantList| match lists.and_then(|membership| membership.lists.get(&list)) {
         Some(ListOf::All) => IdSet::All,
         Some(ListOf::These(values)) => IdSet::of(values.iter().copied()),

@@ -2,12 +2,15 @@
 
 mod builtin;
 mod parse;
+mod qualify;
 pub mod reach;
+pub mod render;
 
 use crate::id::Key;
 use crate::vocabulary::{Action, SendChannel};
-pub use builtin::{BUILT_IN, built_in_vocabulary};
+pub use builtin::{BUILT_IN, STANDARD, built_in_vocabulary};
 pub use parse::parse;
+pub use qualify::narrowed;
 pub use reach::{Clause, Except, FactSet, MatchField, Word};
 
 /// A mistake in a text of data: where it is, what it is, and what was perhaps meant.
@@ -283,10 +286,7 @@ impl Requirement {
 
     /// The word for it.
     pub fn as_str(self) -> &'static str {
-        Self::ALL
-            .iter()
-            .find(|(one, _)| *one == self)
-            .map_or("", |(_, word)| word)
+        Self::ALL.iter().find(|(one, _)| *one == self).map_or("", |(_, word)| word)
     }
 }
 
@@ -317,10 +317,7 @@ impl ScopeKind {
 
     /// The word for it.
     pub fn as_str(self) -> &'static str {
-        Self::ALL
-            .iter()
-            .find(|(one, _)| *one == self)
-            .map_or("", |(_, word)| word)
+        Self::ALL.iter().find(|(one, _)| *one == self).map_or("", |(_, word)| word)
     }
 }
 
@@ -469,8 +466,6 @@ impl Model {
 
     /// The permissions that grant an action.
     pub fn permissions_for(&self, action: Action) -> &[PermissionIx] {
-        self.granted_by
-            .get(action.index())
-            .map_or(&[], Vec::as_slice)
+        self.granted_by.get(action.index()).map_or(&[], Vec::as_slice)
     }
 }
