@@ -1,51 +1,58 @@
-//! What every service needs, gathered once at start.
+//! Composition: the only module that names a concrete store.
 
-use std::sync::Arc;
+use std::fmt;
 
-use lineguard_core::id::{AccountId, Subject, TenantId};
-use lineguard_core::port::{Store, StoreError, TenantReader};
-use lineguard_core::vocabulary::Vocabulary;
+use tonic::service::Routes;
 
-use crate::clock::Clock;
-use crate::gather::{self, Member};
-use crate::models::Models;
-use crate::token::Tokens;
+use crate::config::Config;
 
-/// The service without its listeners.
-#[derive(Clone)]
+/// A service over its opened store.
+#[derive(Debug)]
 pub struct App {
-    /// Where everything is kept.
-    pub store: Arc<dyn Store>,
-    /// Parsed product models.
-    pub models: Models,
-    /// The actions and resource types that questions may name.
-    pub vocabulary: &'static Vocabulary,
-    /// Seals page tokens.
-    pub tokens: Tokens,
-    /// Read once per request, on arrival.
-    pub clock: Arc<dyn Clock>,
+    routes: Routes,
+}
+
+/// Why a store cannot be opened: unreachable, held by another process, or of another schema.
+#[derive(Debug)]
+pub struct OpenError(String);
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for OpenError {}
+
+/// Opens the store; with `demo`, loads the demo world if the store is fresh.
+///
+/// # Errors
+///
+/// [`OpenError`].
+#[expect(clippy::unused_async, reason = "opening a store waits")]
+pub async fn open(_config: &Config, _demo: bool) -> Result<App, OpenError> {
+    Ok(App {
+        routes: Routes::default(),
+    })
+}
+
+/// Brings the schema up to date and says what was done.
+///
+/// # Errors
+///
+/// [`OpenError`].
+#[expect(clippy::unused_async, reason = "opening a store waits")]
+pub async fn migrate(_config: &Config) -> Result<String, OpenError> {
+    Err(OpenError("there is no store yet".to_owned()))
 }
 
 impl App {
-    /// The service on a store.
-    pub fn new(store: Arc<dyn Store>, tokens: Tokens, clock: Arc<dyn Clock>) -> Self {
-        let vocabulary = lineguard_core::model::built_in_vocabulary();
-        let models = Models::new(Arc::clone(&store), vocabulary);
-        Self { store, models, vocabulary, tokens, clock }
+    /// The services.
+    pub fn routes(&self) -> Routes {
+        self.routes.clone()
     }
 
-    /// A snapshot of a tenant, with what it says about a subject at an acting account; none if the
-    /// tenant does not exist.
-    pub(crate) async fn member(
-        &self,
-        tenant: &TenantId,
-        account: &AccountId,
-        subject: &Subject,
-    ) -> Result<Option<(Box<dyn TenantReader + '_>, Member)>, StoreError> {
-        let Some(mut reader) = self.store.snapshot(tenant).await? else { return Ok(None) };
-        let member =
-            gather::member(reader.as_mut(), &self.models, self.vocabulary, account, subject)
-                .await?;
-        Ok(Some((reader, member)))
-    }
+    /// Closes the store.
+    #[expect(clippy::unused_async, reason = "closing a store waits")]
+    pub async fn close(self) {}
 }

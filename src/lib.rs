@@ -3,13 +3,7 @@
 pub mod app;
 pub mod cli;
 pub mod clock;
-pub mod compose;
 pub mod config;
-pub mod gather;
-pub mod models;
-pub mod names;
-pub mod rpc;
 pub mod server;
 pub mod telemetry;
-pub mod token;
 pub mod wire;

@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::{Exit, Failure, print};
-use crate::compose;
+use crate::app;
 use crate::config::{Config, StoreFlags};
 
 /// Bring the schema of the store up to date.
@@ -21,8 +21,7 @@ impl Migrate {
     ///
     /// If the store cannot be opened.
     pub async fn run(self, config: &Config) -> Result<Exit, Failure> {
-        compose::migrate(config).await?;
-        print("the schema is up to date")?;
+        print(app::migrate(config).await?)?;
         Ok(Exit::Ok)
     }
 }

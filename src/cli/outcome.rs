@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use crate::compose::ComposeError;
+use crate::app::OpenError;
 use crate::config::Problems;
 use crate::server::ServeError;
 use crate::server::listen::BindError;
@@ -62,8 +62,8 @@ impl From<Problems> for Failure {
     }
 }
 
-impl From<ComposeError> for Failure {
-    fn from(error: ComposeError) -> Self {
+impl From<OpenError> for Failure {
+    fn from(error: OpenError) -> Self {
         Self::with(Exit::Store, error)
     }
 }

@@ -3,13 +3,16 @@
 use clap::Args;
 
 use super::{Exit, Failure};
-use crate::compose;
+use crate::app;
 use crate::config::{Config, ServerFlags};
 use crate::server::{self, listen, signal};
 
 /// Answer questions over gRPC.
 #[derive(Debug, Args)]
 pub struct Serve {
+    /// Load the demo world if the store is fresh
+    #[arg(long)]
+    demo: bool,
     /// The settings.
     #[command(flatten)]
     pub flags: ServerFlags,
@@ -24,10 +27,10 @@ impl Serve {
     pub async fn run(self, config: &Config) -> Result<Exit, Failure> {
         // Before anything that takes long, so that an early signal is not lost.
         let shutdown = signal::shutdown()?;
-        let service = compose::open(config).await?;
+        let app = app::open(config, self.demo).await?;
         let listeners = listen::bind(config).await?;
-        let served = server::serve(listeners, service.routes(config), config, shutdown).await;
-        service.close().await?;
+        let served = server::serve(listeners, app.routes(), config, shutdown).await;
+        app.close().await;
         served?;
         Ok(Exit::Ok)
     }
