@@ -27,11 +27,9 @@ impl Serve {
     pub async fn run(self, config: &Config) -> Result<Exit, Failure> {
         // Before anything that takes long, so that an early signal is not lost.
         let shutdown = signal::shutdown()?;
-        let app = app::open(config, self.demo).await?;
+        let app = app::open(config).await?;
         let listeners = listen::bind(config).await?;
-        let served = server::serve(listeners, app.routes(), config, shutdown).await;
-        app.close().await;
-        served?;
+        server::serve(listeners, app.routes(), config, shutdown).await?;
         Ok(Exit::Ok)
     }
 }

@@ -6,9 +6,7 @@ use lineguard_testkit::{block_on, conformance, model};
 
 #[test]
 fn the_reference_store_conforms() {
-    block_on(conformance::run_all(async || {
-        Box::new(MemoryStore::new()) as Box<dyn Store>
-    }));
+    block_on(conformance::run_all(async || Box::new(MemoryStore::new()) as Box<dyn Store>));
 }
 
 #[test]

@@ -32,11 +32,7 @@ behaviours![
 
 fn faxbox(one: &str) -> Change {
     let (account, title) = (id::account("root"), one.to_owned());
-    Change::AddFaxbox {
-        account,
-        faxbox: id::faxbox(one),
-        title,
-    }
+    Change::AddFaxbox { account, faxbox: id::faxbox(one), title }
 }
 
 fn misplaced() -> Change {

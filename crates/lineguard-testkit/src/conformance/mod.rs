@@ -38,9 +38,7 @@ async fn surviving(mut behaviour: Checked<'_>) -> Shown {
     let once = |context: &mut Context<'_>| {
         let polled = AssertUnwindSafe(|| behaviour.as_mut().poll(context));
         std::panic::catch_unwind(polled).unwrap_or_else(|_| {
-            Poll::Ready(Err(Failure(
-                "panicked; the message stands above".to_owned(),
-            )))
+            Poll::Ready(Err(Failure("panicked; the message stands above".to_owned())))
         })
     };
     std::future::poll_fn(once).await
