@@ -10,4 +10,5 @@
 
 mod ask;
 mod harness;
+mod process;
 mod smoke;
