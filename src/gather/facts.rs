@@ -8,9 +8,7 @@ use lineguard_core::id::{Num, Subject};
 use lineguard_core::model::Model;
 use lineguard_core::request::{Context, Question};
 use lineguard_core::row::ObjectKind;
-use lineguard_core::vocabulary::{
-    ActionKind, FactName, ResourceDef, StoredType, Vocabulary,
-};
+use lineguard_core::vocabulary::{ActionKind, FactName, ResourceDef, StoredType, Vocabulary};
 
 use super::known::{Known, kind_of};
 use crate::wire::check::{CheckCall, ResourceRef};
@@ -29,8 +27,7 @@ pub fn question(
     let reader = Reader { known, model, vocabulary, authority, manages: manages(call, vocabulary) };
     let mut faults = Vec::new();
     let resource = reader.facts(&call.resource, "resource", &mut faults);
-    let target =
-        call.target.as_ref().map(|target| reader.facts(target, "target", &mut faults));
+    let target = call.target.as_ref().map(|target| reader.facts(target, "target", &mut faults));
     if !faults.is_empty() {
         return Err(InvalidRequest { violations: faults });
     }
@@ -151,7 +148,8 @@ impl Reader<'_> {
             }),
             faxbox: of.id(FactName::Faxbox, ObjectKind::Faxbox, faxbox, |id| id.as_str()),
             number: of.id(FactName::Number, ObjectKind::Number, number, |id| id.as_str()),
-            extension: of.id(FactName::Extension, ObjectKind::Extension, extension, |id| id.as_str()),
+            extension: of
+                .id(FactName::Extension, ObjectKind::Extension, extension, |id| id.as_str()),
             queue: of.id(FactName::Queue, ObjectKind::Queue, queue, |id| id.as_str()),
             labels: of.map(FactName::Label, labels, |labels| {
                 labels.iter().map(|id| self.known.num(ObjectKind::Label, id.as_str())).collect()

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use lineguard_core::assemble::member_facts;
 use lineguard_core::engine::{Authority, compile};
+use lineguard_core::facts::MemberFacts;
 use lineguard_core::id::{AccountId, Revision, Subject};
 use lineguard_core::model::Model;
 use lineguard_core::port::{StoreError, TenantReader, TenantRow};
@@ -25,6 +26,8 @@ pub struct Member {
     pub tenant: TenantRow,
     /// The tenant's model.
     pub model: Arc<Model>,
+    /// What is known of the subject at the acting account; none if the account does not exist.
+    pub facts: Option<MemberFacts>,
     /// What the subject may do from the acting account; none if the account does not exist. A
     /// subject that is no member has an authority that bars everything.
     pub authority: Option<Arc<Authority>>,
@@ -55,12 +58,12 @@ pub async fn member(
         Some(rows) => member_facts(rows)?,
         None => None,
     };
-    let authority = match facts {
+    let authority = match &facts {
         None => None,
-        Some(facts) => Some(compile(&model, vocabulary, &facts).map_err(|unknown| {
+        Some(facts) => Some(compile(&model, vocabulary, facts).map_err(|unknown| {
             let row = format!("tenant {} member of account {}: {unknown}", tenant.num.0, account);
             StoreError::Corrupt { table: "object", column: "body", row }
         })?),
     };
-    Ok(Member { tenant, model, authority: authority.map(Arc::new) })
+    Ok(Member { tenant, model, facts, authority: authority.map(Arc::new) })
 }

@@ -49,7 +49,9 @@ const RESTRICTIONS: [(LinkKind, RestrictionList); 4] = [
 
 /// The facts about a subject at an acting account; none if the account does not exist.
 pub fn member_facts(rows: &MemberRows) -> Result<Option<MemberFacts>, StoreError> {
-    let Some(acting) = rows.path.first().copied() else { return Ok(None) };
+    let Some(acting) = rows.path.first().copied() else {
+        return Ok(None);
+    };
     let rows = Rows::new(rows);
     let subject = rows.rows.subject.unwrap_or(Num::UNKNOWN);
     let path = rows.rows.path.iter().map(|account| rows.level(*account));
@@ -87,9 +89,8 @@ struct Rows<'a> {
 impl<'a> Rows<'a> {
     fn new(rows: &'a MemberRows) -> Self {
         let by_num = rows.objects.iter().map(|object| (object.num, object)).collect();
-        let delegation = |link: &&Link| {
-            link.kind == LinkKind::Delegation && Some(link.b) == rows.subject
-        };
+        let delegation =
+            |link: &&Link| link.kind == LinkKind::Delegation && Some(link.b) == rows.subject;
         let delegating = rows.links.iter().filter(delegation).map(|link| link.a).collect();
         Self { rows, by_num, delegating }
     }
@@ -201,7 +202,9 @@ impl Rows<'_> {
         let mut parents = vec![acting];
         while let Some(parent) = parents.pop() {
             for child in children.remove(&parent).unwrap_or_default() {
-                let Some(object) = self.by_num.get(&child) else { continue };
+                let Some(object) = self.by_num.get(&child) else {
+                    continue;
+                };
                 let body: AccountBody = self.body(object)?;
                 below.push(AccountBelow { account: child, parent, sealed: body.sealed });
                 parents.push(child);

@@ -326,7 +326,11 @@ pub struct InvitationBody {
 
 /// The error for a row of the object table that does not parse.
 pub fn corrupt(tenant: Num, column: &'static str, num: Num) -> StoreError {
-    StoreError::Corrupt { table: "object", column, row: format!("tenant {} num {}", tenant.0, num.0) }
+    StoreError::Corrupt {
+        table: "object",
+        column,
+        row: format!("tenant {} num {}", tenant.0, num.0),
+    }
 }
 
 /// The body of an object.

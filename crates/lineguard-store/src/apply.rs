@@ -75,11 +75,7 @@ async fn open(tx: Tx, batch: &Batch) -> Result<Session, ApplyError> {
     let Some(Change::CreateTenant { title, model, .. }) = batch.changes.first() else {
         tx.rollback().await;
         let problem = format!("there is no tenant `{}`", batch.tenant);
-        return Err(ApplyError::NotFound(Fault {
-            change: 0,
-            field: "tenant",
-            problem,
-        }));
+        return Err(ApplyError::NotFound(Fault { change: 0, field: "tenant", problem }));
     };
     let insert = Sql::new(
         "INSERT INTO tenant (id, title, revision, model, next_num, next_fax) \
@@ -89,21 +85,14 @@ async fn open(tx: Tx, batch: &Batch) -> Result<Session, ApplyError> {
     .bind(title.as_str())
     .bind(model.0.to_vec());
     tx.run(insert).await?;
-    let mut session = Session::open(tx, &batch.tenant)
-        .await?
-        .map_err(|_| no_row())?;
+    let mut session = Session::open(tx, &batch.tenant).await?.map_err(|_| no_row())?;
     let after = session.state.row.clone();
-    session.edits.push(Edit::Tenant {
-        before: None,
-        after,
-    });
+    session.edits.push(Edit::Tenant { before: None, after });
     Ok(session)
 }
 
 fn no_row() -> StoreError {
-    StoreError::Unavailable {
-        detail: "a tenant's row was not there after its insertion".into(),
-    }
+    StoreError::Unavailable { detail: "a tenant's row was not there after its insertion".into() }
 }
 
 /// All but the commit.
@@ -116,11 +105,7 @@ async fn attempt(
 ) -> Result<Applied, ApplyError> {
     let digest = batch_digest::of(batch);
     if let Some((first, applied)) = earlier(session, batch).await? {
-        return if first == digest {
-            Ok(applied)
-        } else {
-            Err(ApplyError::RequestIdReused)
-        };
+        return if first == digest { Ok(applied) } else { Err(ApplyError::RequestIdReused) };
     }
     let model: ModelDigest = session.state.row.model;
     let models = store.models.for_batch(&store.readers, model, batch).await?;
@@ -130,11 +115,7 @@ async fn attempt(
         audit::append(session, batch, now).await?;
         session.save_tenant().await?;
     }
-    let applied = Applied {
-        revision: session.state.row.revision,
-        changed,
-        warnings,
-    };
+    let applied = Applied { revision: session.state.row.revision, changed, warnings };
     keep(session, batch, digest, &applied).await?;
     Ok(applied)
 }
@@ -153,7 +134,7 @@ async fn earlier(
     let Some(row) = session.tx.one(query).await? else {
         return Ok(None);
     };
-    let row = Row::new("request", &row, 0);
+    let row = Row::new("request", &row, 0).of(session.state.row.num);
     let changed = row.count(2, "changed")?;
     let applied = Applied {
         revision: Revision(row.count(1, "revision")?),
@@ -185,9 +166,7 @@ async fn keep(
 }
 
 fn warnings_text(warnings: &[Warning]) -> String {
-    let list = warnings
-        .iter()
-        .map(|one| json!({"change": one.change, "text": one.text}));
+    let list = warnings.iter().map(|one| json!({"change": one.change, "text": one.text}));
     Value::Array(list.collect()).to_string()
 }
 

@@ -73,7 +73,7 @@ pub(crate) async fn append(
         Sql::new("SELECT hash FROM change_log WHERE tenant = ? ORDER BY revision DESC LIMIT 1");
     let last = session.tx.one(last.bind(session.tenant_num())).await?;
     let previous = last.map_or(Ok(START), |row| {
-        Row::new("change_log", &row, 0).hash(0, "hash")
+        Row::new("change_log", &row, 0).of(session.state.row.num).hash(0, "hash")
     })?;
     let actor = batch.actor.qualified();
     let edits = edit::to_text(&session.edits);
@@ -134,9 +134,7 @@ pub(crate) async fn verify(
     if seen == revision {
         return Ok(Chain::Intact { revision, head });
     }
-    Ok(Chain::Broken {
-        revision: Revision(seen.0.min(revision.0) + 1),
-    })
+    Ok(Chain::Broken { revision: Revision(seen.0.min(revision.0) + 1) })
 }
 
 /// The hash of a row, if it is the row of that revision and follows the hash before.
@@ -146,12 +144,9 @@ fn verified(
     revision: Revision,
     previous: [u8; 32],
 ) -> Result<Option<[u8; 32]>, StoreError> {
-    let row = Row::new("change_log", row, 0);
-    let (actor, request_id, edits) = (
-        row.id(2, "actor")?,
-        row.id(3, "request_id")?,
-        row.text(4, "edits")?,
-    );
+    let row = Row::new("change_log", row, 0).of(tenant);
+    let (actor, request_id, edits) =
+        (row.id(2, "actor")?, row.id(3, "request_id")?, row.text(4, "edits")?);
     let record = Record {
         tenant,
         revision: Revision(row.count(0, "revision")?),

@@ -21,13 +21,7 @@ use sha2::{Digest, Sha256};
 
 /// SHA-256 of all that a batch asks for; its request id is not part of that.
 pub(crate) fn of(batch: &Batch) -> [u8; 32] {
-    let Batch {
-        tenant,
-        actor,
-        request_id: _,
-        if_exists,
-        changes,
-    } = batch;
+    let Batch { tenant, actor, request_id: _, if_exists, changes } = batch;
     let mut hasher = Sha256::new();
     let out = &mut hasher;
     "lineguard batch 1".feed(out);
@@ -131,14 +125,8 @@ impl Feed for Timestamp {
 
 impl Feed for Capabilities {
     fn feed(&self, out: &mut Sha256) {
-        let Self {
-            voice,
-            fax,
-            message,
-        } = self;
-        [voice, fax, message]
-            .into_iter()
-            .for_each(|one| one.feed(out));
+        let Self { voice, fax, message } = self;
+        [voice, fax, message].into_iter().for_each(|one| one.feed(out));
     }
 }
 
@@ -176,11 +164,7 @@ impl<T: Feed> Feed for ListValue<T> {
 feed_enum!(AccountKind { Shared, Personal });
 feed_enum!(UserOrGroup { User(subject), Group(group) });
 feed_enum!(NumberTarget { Group(group), Faxbox(faxbox) });
-feed_enum!(NumberList {
-    Access,
-    AutoAssign,
-    Granted
-});
+feed_enum!(NumberList { Access, AutoAssign, Granted });
 feed_enum!(SendChannel { Fax, Message, Call });
 feed_enum!(OverrideValue { Unset, Off, On, Scoped(values) });
 feed_enum!(MemberList {

@@ -87,11 +87,9 @@ impl fmt::Display for OpenError {
                 "there is no database at `{}`; `lineguard migrate` makes one",
                 path.display()
             ),
-            Self::Locked { lock } => write!(
-                f,
-                "another process has the store open (it holds `{}`)",
-                lock.display()
-            ),
+            Self::Locked { lock } => {
+                write!(f, "another process has the store open (it holds `{}`)", lock.display())
+            }
             Self::File { path, error } => write!(f, "`{}`: {error}", path.display()),
             Self::OlderSchema { missing } => write!(
                 f,
@@ -108,15 +106,8 @@ impl fmt::Display for OpenError {
                 "the database has tables, and none of them is of `lineguard migrate`; \
                  choose another database",
             ),
-            Self::Setting {
-                name,
-                expected,
-                found,
-            } => {
-                write!(
-                    f,
-                    "the database keeps `{name}` at `{found}`; it must be `{expected}`"
-                )
+            Self::Setting { name, expected, found } => {
+                write!(f, "the database keeps `{name}` at `{found}`; it must be `{expected}`")
             }
             Self::Store(error) => error.fmt(f),
         }
@@ -147,9 +138,7 @@ pub(crate) struct Held {
 /// Opens the database of an address: `sqlite:` and a path, or `sqlite::memory:` for one that is
 /// gone with the process.
 pub(crate) async fn open(url: &str, mode: OpenMode) -> Result<Opened, OpenError> {
-    let address = || OpenError::Address {
-        url: url.to_owned(),
-    };
+    let address = || OpenError::Address { url: url.to_owned() };
     let path = url.strip_prefix("sqlite:").ok_or_else(address)?;
     if path == ":memory:" {
         return open_temporary().await;
@@ -164,10 +153,8 @@ pub(crate) async fn open(url: &str, mode: OpenMode) -> Result<Opened, OpenError>
 /// A database of its own in the directory for temporary files. Not truly in memory: only a file
 /// lets readers and a writer work side by side.
 async fn open_temporary() -> Result<Opened, OpenError> {
-    let directory = tempfile::tempdir().map_err(|error| OpenError::File {
-        path: std::env::temp_dir(),
-        error,
-    })?;
+    let directory = tempfile::tempdir()
+        .map_err(|error| OpenError::File { path: std::env::temp_dir(), error })?;
     let path = directory.path().join("lineguard.db");
     open_file(&path, OpenMode::Migrate, Durability::None, Some(directory)).await
 }
@@ -179,46 +166,27 @@ async fn open_file(
     temporary: Option<tempfile::TempDir>,
 ) -> Result<Opened, OpenError> {
     if mode == OpenMode::Existing && !path.exists() {
-        return Err(OpenError::Missing {
-            path: path.to_owned(),
-        });
+        return Err(OpenError::Missing { path: path.to_owned() });
     }
     let path = absolute(path)?;
-    let held = Held {
-        _lock: lock(&path)?,
-        _temporary: temporary,
-    };
+    let held = Held { _lock: lock(&path)?, _temporary: temporary };
     let writer = connect(&path, durability, true).await?;
     check_settings(&writer, durability).await?;
     check_schema(&writer, mode).await?;
     let readers = connect(&path, durability, false).await?;
     check_settings(&readers, durability).await?;
-    Ok(Opened {
-        writer,
-        readers,
-        held,
-    })
+    Ok(Opened { writer, readers, held })
 }
 
 /// The one name of a file, so that two names do not give two locks.
 fn absolute(path: &Path) -> Result<PathBuf, OpenError> {
-    let failed = |error| OpenError::File {
-        path: path.to_owned(),
-        error,
-    };
+    let failed = |error| OpenError::File { path: path.to_owned(), error };
     if path.exists() {
         return path.canonicalize().map_err(failed);
     }
-    let parent = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty());
-    let parent = parent
-        .unwrap_or(Path::new("."))
-        .canonicalize()
-        .map_err(failed)?;
-    let name = path
-        .file_name()
-        .ok_or_else(|| failed(std::io::ErrorKind::InvalidInput.into()))?;
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let parent = parent.unwrap_or(Path::new(".")).canonicalize().map_err(failed)?;
+    let name = path.file_name().ok_or_else(|| failed(std::io::ErrorKind::InvalidInput.into()))?;
     Ok(parent.join(name))
 }
 
@@ -226,16 +194,9 @@ fn lock(path: &Path) -> Result<File, OpenError> {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
     let lock = PathBuf::from(name);
-    let failed = |error| OpenError::File {
-        path: lock.clone(),
-        error,
-    };
-    let file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(&lock)
-        .map_err(failed)?;
+    let failed = |error| OpenError::File { path: lock.clone(), error };
+    let file =
+        OpenOptions::new().write(true).create(true).truncate(false).open(&lock).map_err(failed)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(OpenError::Locked { lock }),
@@ -274,11 +235,7 @@ async fn check_settings(db: &DatabaseConnection, durability: Durability) -> Resu
         let found: String = found.map_err(unavailable)?;
         if found != setting.expected {
             let (name, expected) = (setting.name, setting.expected);
-            return Err(OpenError::Setting {
-                name,
-                expected,
-                found,
-            });
+            return Err(OpenError::Setting { name, expected, found });
         }
     }
     Ok(())
@@ -288,9 +245,9 @@ async fn check_schema(db: &DatabaseConnection, mode: OpenMode) -> Result<(), Ope
     match (migration::inspect(db).await?, mode) {
         (Schema::Current, _) => Ok(()),
         (Schema::Empty | Schema::Older(_), OpenMode::Migrate) => Ok(migration::migrate(db).await?),
-        (Schema::Empty, OpenMode::Existing) => Err(OpenError::OlderSchema {
-            missing: vec!["all".to_owned()],
-        }),
+        (Schema::Empty, OpenMode::Existing) => {
+            Err(OpenError::OlderSchema { missing: vec!["all".to_owned()] })
+        }
         (Schema::Older(missing), OpenMode::Existing) => Err(OpenError::OlderSchema { missing }),
         (Schema::Newer(unknown), _) => Err(OpenError::NewerSchema { unknown }),
         (Schema::Foreign, _) => Err(OpenError::ForeignSchema),

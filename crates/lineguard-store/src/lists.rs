@@ -48,15 +48,7 @@ pub(crate) fn by_seeks(
 ) -> Sql {
     let mut sql = Sql::new(REVISION_ROW).bind(seek(tenant));
     for (position, one) in seeks.iter().enumerate() {
-        push_part(
-            &mut sql,
-            backend,
-            position,
-            tenant,
-            Some(one),
-            slice,
-            limit_each,
-        );
+        push_part(&mut sql, backend, position, tenant, Some(one), slice, limit_each);
     }
     sql
 }
@@ -101,9 +93,7 @@ fn push_part(
     sql.push(&position.to_string()).push(" AS part, ").push(FAX);
     sql.push(" FROM fax WHERE tenant = ?").add(seek(tenant));
     if let Some(by) = by {
-        sql.push(" AND ")
-            .push(column_name(by.column))
-            .push(" = ? AND direction = ?");
+        sql.push(" AND ").push(column_name(by.column)).push(" = ? AND direction = ?");
         sql.add(seek(by.value)).add(direction_code(by.direction));
     }
     push_slice(sql, backend, slice);
@@ -113,16 +103,13 @@ fn push_part(
 
 /// Appends the bounds: at most one above and one below, so that both are ranges of the index.
 fn push_slice(sql: &mut Sql, backend: DbBackend, slice: FaxSlice) {
-    let cursor = slice
-        .after
-        .filter(|cursor| slice.before.is_none_or(|time| cursor.at < time));
+    let cursor = slice.after.filter(|cursor| slice.before.is_none_or(|time| cursor.at < time));
     if let Some(cursor) = cursor {
         sql.push(" AND ").push(dialect::after_cursor(backend));
         if dialect::cursor_binds_time_twice(backend) {
             sql.add(cursor.at.0);
         }
-        sql.add(cursor.at.0)
-            .add(i64::try_from(cursor.num.0).unwrap_or(i64::MAX));
+        sql.add(cursor.at.0).add(i64::try_from(cursor.num.0).unwrap_or(i64::MAX));
     } else if let Some(time) = slice.before {
         sql.push(" AND at < ?").add(time.0);
     }
@@ -146,7 +133,7 @@ pub(crate) async fn read(
         if position == REVISION {
             revision = Some(Revision(Row::new("tenant", row, 1).count(0, "revision")?));
         } else {
-            part(&mut rows, row, position)?.push(rows::fax(row, 1)?);
+            part(&mut rows, row, position)?.push(rows::fax(row, 1, tenant)?);
         }
     }
     for part in &mut rows {
@@ -157,11 +144,7 @@ pub(crate) async fn read(
 }
 
 fn no_tenant(tenant: Num) -> StoreError {
-    StoreError::Corrupt {
-        table: "tenant",
-        column: "num",
-        row: tenant.0.to_string(),
-    }
+    StoreError::Corrupt { table: "tenant", column: "num", row: tenant.0.to_string() }
 }
 
 fn part<'a>(

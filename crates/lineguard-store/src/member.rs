@@ -45,6 +45,9 @@ const SUBJECT_LINKS: [LinkKind; 5] = [
 ];
 
 /// The statement. `{t}` binds the tenant; the other values are bound in the order of the text.
+///
+/// `CROSS JOIN` with its condition after `WHERE` is an inner join everywhere; SQLite also takes it
+/// as the order to go in. Left to itself it reads all objects of the tenant.
 const TEXT: &str = "
 WITH RECURSIVE
 subj (num) AS (
@@ -54,31 +57,30 @@ path (num, parent, depth) AS (
   SELECT num, account, 0 FROM object
     WHERE tenant = {t} AND kind = {account} AND scope = 0 AND id = {account_id}
   UNION ALL
-  SELECT o.num, o.account, p.depth + 1 FROM path p
-    JOIN object o ON o.tenant = {t} AND o.num = p.parent AND o.kind = {account}
-    WHERE p.depth < {max_depth}
+  SELECT o.num, o.account, p.depth + 1 FROM path p CROSS JOIN object o
+    WHERE o.tenant = {t} AND o.num = p.parent AND o.kind = {account} AND p.depth < {max_depth}
 ),
 below (num) AS (
   SELECT num FROM path WHERE depth = 0
   UNION
-  SELECT o.num FROM below b
-    JOIN object o ON o.tenant = {t} AND o.kind = {account} AND o.account = b.num
+  SELECT o.num FROM below b CROSS JOIN object o
+    WHERE o.tenant = {t} AND o.kind = {account} AND o.account = b.num
 ),
 membership (num) AS (
-  SELECT o.num FROM path p
-    JOIN object o ON o.tenant = {t} AND o.kind = {member} AND o.scope = p.num AND o.id = {subject_id}
+  SELECT o.num FROM path p CROSS JOIN object o
+    WHERE o.tenant = {t} AND o.kind = {member} AND o.scope = p.num AND o.id = {subject_id}
 ),
 in_group (num) AS (
-  SELECT g.num FROM subj s
-    JOIN link l ON l.tenant = {t} AND l.kind = {group_member} AND l.b = s.num
-    JOIN object g ON g.tenant = {t} AND g.num = l.a AND g.kind = {group}
-    JOIN path p ON p.num = g.account
+  SELECT g.num FROM subj s CROSS JOIN link l CROSS JOIN object g
+    WHERE l.tenant = {t} AND l.kind = {group_member} AND l.b = s.num
+      AND g.tenant = {t} AND g.num = l.a AND g.kind = {group}
+      AND g.account IN (SELECT num FROM path)
 ),
-delegator (num, subject) AS (
-  SELECT m.num, s.num FROM subj s
-    JOIN link l ON l.tenant = {t} AND l.kind = {delegation} AND l.b = s.num
-    JOIN object m ON m.tenant = {t} AND m.num = l.a AND m.kind = {member}
-    JOIN path p ON p.num = m.account AND p.depth = 0
+delegator (num, id, subject) AS (
+  SELECT m.num, m.id, s.num FROM subj s CROSS JOIN link l CROSS JOIN object m
+    WHERE l.tenant = {t} AND l.kind = {delegation} AND l.b = s.num
+      AND m.tenant = {t} AND m.num = l.a AND m.kind = {member}
+      AND m.account IN (SELECT num FROM path WHERE depth = 0)
 ),
 wanted (num) AS (
   SELECT num FROM path
@@ -86,23 +88,25 @@ wanted (num) AS (
   UNION SELECT num FROM membership
   UNION SELECT num FROM in_group
   UNION SELECT num FROM delegator
-  UNION SELECT o.num FROM path p
-    JOIN object o ON o.tenant = {t} AND o.kind = {role} AND o.account = p.num
+  UNION SELECT o.num FROM delegator d CROSS JOIN object o
+    WHERE o.tenant = {t} AND o.kind = {subject} AND o.scope = 0 AND o.id = d.id
+  UNION SELECT o.num FROM path p CROSS JOIN object o
+    WHERE o.tenant = {t} AND o.kind = {role} AND o.account = p.num
 ),
 wanted_link (kind, a, b) AS (
-  SELECT l.kind, l.a, l.b FROM membership m
-    JOIN link l ON l.tenant = {t} AND l.kind IN ({member_links}) AND l.a = m.num
-  UNION SELECT l.kind, l.a, l.b FROM subj s
-    JOIN link l ON l.tenant = {t} AND l.kind IN ({subject_links}) AND l.b = s.num
-  UNION SELECT l.kind, l.a, l.b FROM in_group g
-    JOIN link l ON l.tenant = {t} AND l.kind = {faxbox_group} AND l.b = g.num
-  UNION SELECT l.kind, l.a, l.b FROM subj s
-    JOIN link owned ON owned.tenant = {t} AND owned.kind = {group_owner} AND owned.b = s.num
-    JOIN link l ON l.tenant = {t} AND l.kind = {group_member} AND l.a = owned.a
+  SELECT l.kind, l.a, l.b FROM membership m CROSS JOIN link l
+    WHERE l.tenant = {t} AND l.kind IN ({member_links}) AND l.a = m.num
+  UNION SELECT l.kind, l.a, l.b FROM subj s CROSS JOIN link l
+    WHERE l.tenant = {t} AND l.kind IN ({subject_links}) AND l.b = s.num
+  UNION SELECT l.kind, l.a, l.b FROM in_group g CROSS JOIN link l
+    WHERE l.tenant = {t} AND l.kind = {faxbox_group} AND l.b = g.num
+  UNION SELECT l.kind, l.a, l.b FROM subj s CROSS JOIN link owned CROSS JOIN link l
+    WHERE owned.tenant = {t} AND owned.kind = {group_owner} AND owned.b = s.num
+      AND l.tenant = {t} AND l.kind = {group_member} AND l.a = owned.a
   UNION SELECT {delegation}, num, subject FROM delegator
 )
-SELECT 1 AS part, o.num, o.kind, o.scope, o.id, o.account, o.body FROM wanted w
-  JOIN object o ON o.tenant = {t} AND o.num = w.num
+SELECT 1 AS part, o.num, o.kind, o.scope, o.id, o.account, o.body
+  FROM wanted w CROSS JOIN object o WHERE o.tenant = {t} AND o.num = w.num
 UNION ALL SELECT 2, kind, a, b, NULL, NULL, NULL FROM wanted_link
 UNION ALL SELECT 3, num, depth, 0, NULL, NULL, NULL FROM path
 UNION ALL SELECT 4, num, 0, 0, NULL, NULL, NULL FROM subj";
@@ -128,11 +132,7 @@ pub(crate) fn query(tenant: i64, account: &AccountId, subject: &Subject) -> Sql 
 /// [`TEXT`] with its constants filled in; what is left in braces is bound.
 static TEMPLATE: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| {
     let list = |kinds: &[LinkKind]| {
-        kinds
-            .iter()
-            .map(|kind| (*kind as u8).to_string())
-            .collect::<Vec<_>>()
-            .join(", ")
+        kinds.iter().map(|kind| (*kind as u8).to_string()).collect::<Vec<_>>().join(", ")
     };
     let constants = [
         ("{max_depth}", MAX_DEPTH.to_string()),
@@ -148,11 +148,7 @@ static TEMPLATE: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| {
         ("{member_links}", list(&MEMBER_LINKS)),
         ("{subject_links}", list(&SUBJECT_LINKS)),
     ];
-    constants
-        .iter()
-        .fold(TEXT.to_owned(), |text, (word, value)| {
-            text.replace(word, value)
-        })
+    constants.iter().fold(TEXT.to_owned(), |text, (word, value)| text.replace(word, value))
 });
 
 /// The answer; none if the account does not exist.
@@ -169,9 +165,9 @@ pub(crate) fn collect(
     };
     let mut path: Vec<(i64, Num)> = Vec::new();
     for row in rows {
-        let link = Row::new("link", row, 1);
+        let link = Row::new("link", row, 1).of(answer.tenant.num);
         match Row::new("object", row, 0).int(0, "part")? {
-            part::OBJECT => answer.objects.push(rows::object(row, 1)?),
+            part::OBJECT => answer.objects.push(rows::object(row, 1, answer.tenant.num)?),
             part::LINK => answer.links.push(self::link(&link)?),
             part::PATH => path.push((link.int(1, "depth")?, link.num(0, "num")?)),
             part::SUBJECT => answer.subject = Some(link.num(0, "num")?),
@@ -180,23 +176,15 @@ pub(crate) fn collect(
     }
     path.sort_unstable_by_key(|(depth, _)| *depth);
     if path.last().is_some_and(|(depth, _)| *depth >= MAX_DEPTH) {
-        let row = path
-            .first()
-            .map_or_else(String::new, |(_, num)| num.0.to_string());
-        return Err(StoreError::Corrupt {
-            table: "object",
-            column: "account",
-            row,
-        });
+        let row = path.first().map_or_else(String::new, |(_, num)| num.0.to_string());
+        return Err(StoreError::Corrupt { table: "object", column: "account", row });
     }
     answer.path = path.into_iter().map(|(_, num)| num).collect();
     Ok((!answer.path.is_empty()).then_some(answer))
 }
 
 fn link(row: &Row<'_>) -> Result<Link, StoreError> {
-    let kind = u8::try_from(row.int(0, "kind")?)
-        .ok()
-        .and_then(LinkKind::from_code);
+    let kind = u8::try_from(row.int(0, "kind")?).ok().and_then(LinkKind::from_code);
     Ok(Link {
         kind: kind.ok_or_else(|| row.corrupt("kind"))?,
         a: row.num(1, "a")?,

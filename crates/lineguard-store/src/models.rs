@@ -25,9 +25,7 @@ pub(crate) struct Models {
 impl Models {
     /// None yet.
     pub(crate) fn new() -> Self {
-        Self {
-            parsed: Cache::new(MAX_PARSED),
-        }
+        Self { parsed: Cache::new(MAX_PARSED) }
     }
 
     /// The model of a digest.
@@ -40,9 +38,7 @@ impl Models {
             return Ok(model);
         }
         let unreadable = |detail| StoreError::UnreadableModel { digest, detail };
-        let text = text(db, &digest)
-            .await?
-            .ok_or_else(|| unreadable("not in the store".into()))?;
+        let text = text(db, &digest).await?.ok_or_else(|| unreadable("not in the store".into()))?;
         let parsed = model::parse(&text, model::built_in_vocabulary());
         let parsed = parsed.map_err(|errors| {
             let first = errors.first().map_or("", |error| error.problem.as_str());
@@ -112,11 +108,7 @@ pub(crate) async fn text(
     let text = Row::new("model_text", &row, 0).text(0, "content")?;
     if ModelDigest::of(&text) != *digest {
         let row = digest.to_string();
-        return Err(StoreError::Corrupt {
-            table: "model_text",
-            column: "content",
-            row,
-        });
+        return Err(StoreError::Corrupt { table: "model_text", column: "content", row });
     }
     Ok(Some(text))
 }

@@ -80,11 +80,7 @@ pub(crate) async fn register(
         Err(tx) => {
             tx.rollback().await;
             let problem = format!("there is no tenant `{tenant}`");
-            return Err(ApplyError::NotFound(Fault {
-                change: 0,
-                field: "tenant",
-                problem,
-            }));
+            return Err(ApplyError::NotFound(Fault { change: 0, field: "tenant", problem }));
         }
     };
     match attempt(store, &mut session, faxes, rules).await {
@@ -125,15 +121,9 @@ async fn attempt(
             Ok(mut row) => {
                 row.num = Num(session.state.next_fax);
                 session.state.next_fax += 1;
-                let entry = Known::Registered {
-                    fax: row.clone(),
-                    fingerprint,
-                };
+                let entry = Known::Registered { fax: row.clone(), fingerprint };
                 known.insert(fax.fax.as_str().to_owned(), entry);
-                answers.push(Ok(Registered {
-                    fax: row.clone(),
-                    created: true,
-                }));
+                answers.push(Ok(Registered { fax: row.clone(), created: true }));
                 new.push((row, fingerprint));
             }
         }
@@ -155,26 +145,13 @@ fn repeat(
     position: usize,
 ) -> Result<Registered, ApplyError> {
     let problem = match known {
-        Known::Registered {
-            fax,
-            fingerprint: first,
-        } if *first == fingerprint => {
-            return Ok(Registered {
-                fax: fax.clone(),
-                created: false,
-            });
+        Known::Registered { fax, fingerprint: first } if *first == fingerprint => {
+            return Ok(Registered { fax: fax.clone(), created: false });
         }
         Known::Registered { .. } => format!("fax `{}` is registered with other facts", new.fax),
-        Known::Deleted => format!(
-            "fax `{}` was deleted, and its id is not used again",
-            new.fax
-        ),
+        Known::Deleted => format!("fax `{}` was deleted, and its id is not used again", new.fax),
     };
-    Err(ApplyError::AlreadyExists(Fault {
-        change: position,
-        field: "fax",
-        problem,
-    }))
+    Err(ApplyError::AlreadyExists(Fault { change: position, field: "fax", problem }))
 }
 
 /// Reads the objects that the faxes name, so that each is read once.
@@ -182,58 +159,40 @@ async fn prefetch(session: &mut Session, faxes: &[NewFax]) -> Result<(), StoreEr
     let mut names: Vec<(ObjectKind, String)> = Vec::new();
     for fax in faxes {
         names.push((ObjectKind::Account, fax.account.as_str().to_owned()));
-        let number = fax
-            .number
-            .iter()
-            .map(|one| (ObjectKind::Number, one.as_str().to_owned()));
-        let faxbox = fax
-            .faxbox
-            .iter()
-            .map(|one| (ObjectKind::Faxbox, one.as_str().to_owned()));
-        let creator = fax
-            .creator
-            .iter()
-            .map(|one| (ObjectKind::Subject, one.qualified()));
-        let labels = fax
-            .labels
-            .iter()
-            .map(|one| (ObjectKind::Label, one.as_str().to_owned()));
+        let number = fax.number.iter().map(|one| (ObjectKind::Number, one.as_str().to_owned()));
+        let faxbox = fax.faxbox.iter().map(|one| (ObjectKind::Faxbox, one.as_str().to_owned()));
+        let creator = fax.creator.iter().map(|one| (ObjectKind::Subject, one.qualified()));
+        let labels = fax.labels.iter().map(|one| (ObjectKind::Label, one.as_str().to_owned()));
         names.extend(number.chain(faxbox).chain(creator).chain(labels));
     }
     names.sort_unstable();
     names.dedup();
-    let keys: Vec<_> = names
-        .iter()
-        .map(|(kind, id)| (*kind, Num(0), id.as_str()))
-        .collect();
+    let keys: Vec<_> = names.iter().map(|(kind, id)| (*kind, Num(0), id.as_str())).collect();
     session.find(&keys).await?;
     Ok(())
 }
 
 /// What the tenant knows of the ids, registered or deleted.
 async fn known(session: &Session, faxes: &[NewFax]) -> Result<HashMap<String, Known>, StoreError> {
+    let tenant = session.state.row.num;
     let mut known = HashMap::new();
     for chunk in faxes.chunks(MAX_IN) {
-        let ids: Vec<Vec<u8>> = chunk
-            .iter()
-            .map(|fax| fax.fax.as_str().as_bytes().to_vec())
-            .collect();
+        let ids: Vec<Vec<u8>> =
+            chunk.iter().map(|fax| fax.fax.as_str().as_bytes().to_vec()).collect();
         let text = format!("SELECT {FAX}, fingerprint FROM fax WHERE tenant = ? AND id IN ");
         let mut query = Sql::new(text).bind(session.tenant_num());
         query.push_list(&ids);
         for row in session.tx.all(query).await? {
-            let fax = rows::fax(&row, 0)?;
-            let fingerprint = Row::new("fax", &row, 0).hash(FAX_COLUMNS, "fingerprint")?;
-            known.insert(
-                fax.id.as_str().to_owned(),
-                Known::Registered { fax, fingerprint },
-            );
+            let fax = rows::fax(&row, 0, tenant)?;
+            let fingerprint =
+                Row::new("fax", &row, 0).of(tenant).hash(FAX_COLUMNS, "fingerprint")?;
+            known.insert(fax.id.as_str().to_owned(), Known::Registered { fax, fingerprint });
         }
         let mut query = Sql::new("SELECT id FROM fax_gone WHERE tenant = ? AND id IN ")
             .bind(session.tenant_num());
         query.push_list(&ids);
         for row in session.tx.all(query).await? {
-            known.insert(Row::new("fax_gone", &row, 0).id(0, "id")?, Known::Deleted);
+            known.insert(Row::new("fax_gone", &row, 0).of(tenant).id(0, "id")?, Known::Deleted);
         }
     }
     Ok(known)

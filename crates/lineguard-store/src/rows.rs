@@ -23,33 +23,30 @@ pub(crate) struct Row<'r> {
     table: &'static str,
     row: &'r QueryResult,
     first: usize,
+    tenant: Option<Num>,
 }
 
 impl<'r> Row<'r> {
-    /// A row whose columns begin at `first`; that one and those after it are its key in errors.
+    /// A row whose columns begin at `first`; a number there is its key in errors.
     pub(crate) fn new(table: &'static str, row: &'r QueryResult, first: usize) -> Self {
-        Self { table, row, first }
+        Self { table, row, first, tenant: None }
+    }
+
+    /// The same row with the tenant that it belongs to, for errors.
+    pub(crate) fn of(self, tenant: Num) -> Self {
+        Self { tenant: Some(tenant), ..self }
     }
 
     /// The error for a column that does not parse.
     pub(crate) fn corrupt(&self, column: &'static str) -> StoreError {
-        let mut key = String::new();
-        for index in self.first..self.first + 2 {
-            if let Ok(number) = self.row.try_get_by_index::<i64>(index) {
-                let _ = write!(key, "{}{number}", if key.is_empty() { "" } else { "/" });
-            }
-        }
-        StoreError::Corrupt {
-            table: self.table,
-            column,
-            row: key,
-        }
+        let tenant = self.tenant.map(|tenant| format!("tenant {}", tenant.0));
+        let num = self.row.try_get_by_index::<i64>(self.first).ok().map(|num| format!("num {num}"));
+        let row = tenant.into_iter().chain(num).collect::<Vec<_>>().join(" ");
+        StoreError::Corrupt { table: self.table, column, row }
     }
 
     fn get<T: TryGetable>(&self, index: usize, column: &'static str) -> Result<T, StoreError> {
-        self.row
-            .try_get_by_index(self.first + index)
-            .map_err(|_| self.corrupt(column))
+        self.row.try_get_by_index(self.first + index).map_err(|_| self.corrupt(column))
     }
 
     /// An integer.
@@ -76,9 +73,7 @@ impl<'r> Row<'r> {
         let Some(value) = self.get::<Option<i64>>(index, column)? else {
             return Ok(None);
         };
-        u64::try_from(value)
-            .map(|num| Some(Num(num)))
-            .map_err(|_| self.corrupt(column))
+        u64::try_from(value).map(|num| Some(Num(num))).map_err(|_| self.corrupt(column))
     }
 
     /// Text.
@@ -98,18 +93,14 @@ impl<'r> Row<'r> {
 
     /// A SHA-256.
     pub(crate) fn hash(&self, index: usize, column: &'static str) -> Result<[u8; 32], StoreError> {
-        self.bytes(index, column)?
-            .try_into()
-            .map_err(|_| self.corrupt(column))
+        self.bytes(index, column)?.try_into().map_err(|_| self.corrupt(column))
     }
 }
 
 /// An object.
-pub(crate) fn object(row: &QueryResult, first: usize) -> Result<Object, StoreError> {
-    let row = Row::new("object", row, first);
-    let kind = u8::try_from(row.int(1, "kind")?)
-        .ok()
-        .and_then(ObjectKind::from_code);
+pub(crate) fn object(row: &QueryResult, first: usize, tenant: Num) -> Result<Object, StoreError> {
+    let row = Row::new("object", row, first).of(tenant);
+    let kind = u8::try_from(row.int(1, "kind")?).ok().and_then(ObjectKind::from_code);
     Ok(Object {
         num: row.num(0, "num")?,
         kind: kind.ok_or_else(|| row.corrupt("kind"))?,
@@ -121,8 +112,8 @@ pub(crate) fn object(row: &QueryResult, first: usize) -> Result<Object, StoreErr
 }
 
 /// A registered fax.
-pub(crate) fn fax(row: &QueryResult, first: usize) -> Result<FaxRow, StoreError> {
-    let row = Row::new("fax", row, first);
+pub(crate) fn fax(row: &QueryResult, first: usize, tenant: Num) -> Result<FaxRow, StoreError> {
+    let row = Row::new("fax", row, first).of(tenant);
     Ok(FaxRow {
         num: row.num(0, "num")?,
         id: FaxId::parse(&row.id(1, "id")?).map_err(|_| row.corrupt("id"))?,
@@ -174,9 +165,7 @@ pub(crate) fn direction_code(direction: Direction) -> i64 {
 }
 
 fn direction(code: i64) -> Option<Direction> {
-    [Direction::Inbound, Direction::Outbound]
-        .into_iter()
-        .find(|one| direction_code(*one) == code)
+    [Direction::Inbound, Direction::Outbound].into_iter().find(|one| direction_code(*one) == code)
 }
 
 /// The code of a state.
@@ -190,30 +179,20 @@ pub(crate) fn state_code(state: FaxState) -> i64 {
 }
 
 fn state(code: i64) -> Option<FaxState> {
-    FaxState::ALL
-        .iter()
-        .map(|(state, _)| *state)
-        .find(|state| state_code(*state) == code)
+    FaxState::ALL.iter().map(|(state, _)| *state).find(|state| state_code(*state) == code)
 }
 
 /// Labels as they are stored: their numbers, separated by blanks.
 pub(crate) fn labels_text(labels: &[Num]) -> String {
     let mut text = String::new();
     for label in labels {
-        let _ = write!(
-            text,
-            "{}{}",
-            if text.is_empty() { "" } else { " " },
-            label.0
-        );
+        let _ = write!(text, "{}{}", if text.is_empty() { "" } else { " " }, label.0);
     }
     text
 }
 
 fn labels(text: &str) -> Option<Vec<Num>> {
-    text.split_ascii_whitespace()
-        .map(|label| label.parse().ok().map(Num))
-        .collect()
+    text.split_ascii_whitespace().map(|label| label.parse().ok().map(Num)).collect()
 }
 
 #[cfg(test)]

@@ -23,6 +23,7 @@ pub(crate) struct Session {
 #[derive(Default)]
 struct Remembered {
     objects: HashMap<(ObjectKind, Num, String), Option<Object>>,
+    nums: HashMap<i64, Object>,
     links: HashMap<(LinkKind, End, Num), Vec<Num>>,
 }
 
@@ -40,12 +41,7 @@ impl Session {
             return Ok(Err(tx));
         };
         let state = rows::tenant(&row, 0)?;
-        Ok(Ok(Self {
-            tx,
-            state,
-            edits: Vec::new(),
-            remembered: None,
-        }))
+        Ok(Ok(Self { tx, state, edits: Vec::new(), remembered: None }))
     }
 
     /// From now on, does not read the same object or links twice.
@@ -80,28 +76,20 @@ impl Session {
     ) -> Result<HashMap<(ObjectKind, Num, String), Object>, StoreError> {
         let mut groups: HashMap<(ObjectKind, Num), Vec<Vec<u8>>> = HashMap::new();
         for (kind, scope, id) in keys {
-            groups
-                .entry((*kind, *scope))
-                .or_default()
-                .push(id.as_bytes().to_vec());
+            groups.entry((*kind, *scope)).or_default().push(id.as_bytes().to_vec());
         }
-        let mut query = Sql::new(format!(
-            "SELECT {OBJECT} FROM object WHERE tenant = ? AND ("
-        ))
-        .bind(self.tenant_num());
+        let mut query = Sql::new(format!("SELECT {OBJECT} FROM object WHERE tenant = ? AND ("))
+            .bind(self.tenant_num());
         for (position, ((kind, scope), ids)) in groups.iter().enumerate() {
             query.push(if position == 0 { "" } else { " OR " });
             query.push("(tenant = ? AND kind = ? AND scope = ? AND id IN ");
-            query
-                .add(self.tenant_num())
-                .add(i64::from(*kind as u8))
-                .add(seek(*scope));
+            query.add(self.tenant_num()).add(i64::from(*kind as u8)).add(seek(*scope));
             query.push_list(ids).push(")");
         }
         query.push(")");
         let mut found = HashMap::new();
         for row in self.tx.all(query).await? {
-            let object = rows::object(&row, 0)?;
+            let object = rows::object(&row, 0, self.state.row.num)?;
             found.insert((object.kind, object.scope, object.id.clone()), object);
         }
         Ok(found)
@@ -112,13 +100,11 @@ impl Session {
             End::Far => "SELECT b FROM link WHERE tenant = ? AND kind = ? AND a = ? ORDER BY b",
             End::Near => "SELECT a FROM link WHERE tenant = ? AND kind = ? AND b = ? ORDER BY a",
         };
-        let query = Sql::new(text)
-            .bind(self.tenant_num())
-            .bind(i64::from(kind as u8))
-            .bind(seek(num));
+        let query =
+            Sql::new(text).bind(self.tenant_num()).bind(i64::from(kind as u8)).bind(seek(num));
         let rows = self.tx.all(query).await?;
         rows.iter()
-            .map(|row| Row::new("link", row, 0).num(0, "a or b"))
+            .map(|row| Row::new("link", row, 0).of(self.state.row.num).num(0, "a or b"))
             .collect()
     }
 
@@ -129,11 +115,7 @@ impl Session {
         num: Num,
     ) -> Result<Vec<Num>, StoreError> {
         let key = (kind, end, num);
-        if let Some(ends) = self
-            .remembered
-            .as_ref()
-            .and_then(|known| known.links.get(&key))
-        {
+        if let Some(ends) = self.remembered.as_ref().and_then(|known| known.links.get(&key)) {
             return Ok(ends.clone());
         }
         let ends = self.ends(kind, end, num).await?;
@@ -155,10 +137,7 @@ impl TenantReader for Session {
         account: &AccountId,
         subject: &Subject,
     ) -> Result<Option<MemberRows>, StoreError> {
-        let rows = self
-            .tx
-            .all(crate::member::query(self.tenant_num(), account, subject))
-            .await?;
+        let rows = self.tx.all(crate::member::query(self.tenant_num(), account, subject)).await?;
         crate::member::collect(self.state.row.clone(), &rows)
     }
 
@@ -168,17 +147,11 @@ impl TenantReader for Session {
     ) -> Result<Vec<Option<Object>>, StoreError> {
         let known = |this: &Self, (kind, scope, id): &(ObjectKind, Num, &str)| {
             let remembered = this.remembered.as_ref()?;
-            remembered
-                .objects
-                .get(&(*kind, *scope, (*id).to_owned()))
-                .cloned()
+            remembered.objects.get(&(*kind, *scope, (*id).to_owned())).cloned()
         };
         let mut fresh = HashMap::new();
-        let missing: Vec<_> = keys
-            .iter()
-            .copied()
-            .filter(|key| known(self, key).is_none())
-            .collect();
+        let missing: Vec<_> =
+            keys.iter().copied().filter(|key| known(self, key).is_none()).collect();
         for chunk in missing.chunks(MAX_IN) {
             let found = self.find_rows(chunk).await?;
             for (kind, scope, id) in chunk {
@@ -206,15 +179,28 @@ impl TenantReader for Session {
         nums.sort_unstable();
         nums.dedup();
         let mut objects = Vec::new();
+        if let Some(remembered) = &self.remembered {
+            nums.retain(|num| match remembered.nums.get(num) {
+                Some(object) => {
+                    objects.push(object.clone());
+                    false
+                }
+                None => true,
+            });
+        }
+        let fresh = objects.len();
         for chunk in nums.chunks(MAX_IN) {
-            let mut query = Sql::new(format!(
-                "SELECT {OBJECT} FROM object WHERE tenant = ? AND num IN "
-            ))
-            .bind(self.tenant_num());
+            let mut query =
+                Sql::new(format!("SELECT {OBJECT} FROM object WHERE tenant = ? AND num IN "))
+                    .bind(self.tenant_num());
             query.push_list(chunk);
             for row in self.tx.all(query).await? {
-                objects.push(rows::object(&row, 0)?);
+                objects.push(rows::object(&row, 0, self.state.row.num)?);
             }
+        }
+        if let Some(remembered) = &mut self.remembered {
+            let read = objects.iter().skip(fresh);
+            remembered.nums.extend(read.map(|object| (seek(object.num), object.clone())));
         }
         Ok(objects)
     }
@@ -233,11 +219,9 @@ impl TenantReader for Session {
             query.push(" AND account = ?").add(seek(account));
         }
         query.push(" AND num > ? ORDER BY num LIMIT ?");
-        query
-            .add(i64::try_from(after.0).unwrap_or(i64::MAX))
-            .add(limit(count));
+        query.add(i64::try_from(after.0).unwrap_or(i64::MAX)).add(limit(count));
         let rows = self.tx.all(query).await?;
-        rows.iter().map(|row| rows::object(row, 0)).collect()
+        rows.iter().map(|row| rows::object(row, 0, self.state.row.num)).collect()
     }
 
     async fn links_from(&mut self, kind: LinkKind, a: Num) -> Result<Vec<Num>, StoreError> {
@@ -252,10 +236,6 @@ impl TenantReader for Session {
         let query = Sql::new(format!("SELECT {FAX} FROM fax WHERE tenant = ? AND id = ?"))
             .bind(self.tenant_num())
             .bind(fax.as_str().as_bytes().to_vec());
-        self.tx
-            .one(query)
-            .await?
-            .map(|row| rows::fax(&row, 0))
-            .transpose()
+        self.tx.one(query).await?.map(|row| rows::fax(&row, 0, self.state.row.num)).transpose()
     }
 }

@@ -21,10 +21,7 @@ pub(crate) struct Sql {
 impl Sql {
     /// A statement without values yet.
     pub(crate) fn new(text: impl Into<String>) -> Self {
-        Self {
-            text: text.into(),
-            values: Vec::new(),
-        }
+        Self { text: text.into(), values: Vec::new() }
     }
 
     /// Appends text.
@@ -60,6 +57,13 @@ impl Sql {
         self
     }
 
+    /// The same statement, to be explained instead of run.
+    #[cfg(test)]
+    pub(crate) fn explained(mut self) -> Self {
+        self.text.insert_str(0, "EXPLAIN QUERY PLAN ");
+        self
+    }
+
     /// All rows.
     pub(crate) async fn all(
         self,
@@ -81,11 +85,7 @@ impl Sql {
     /// Runs it; the number of rows it concerned.
     pub(crate) async fn run(self, db: &impl ConnectionTrait) -> Result<u64, StoreError> {
         let statement = dialect::statement(db.get_database_backend(), self.text, self.values);
-        Ok(db
-            .execute_raw(statement)
-            .await
-            .map_err(unavailable)?
-            .rows_affected())
+        Ok(db.execute_raw(statement).await.map_err(unavailable)?.rows_affected())
     }
 }
 
@@ -163,11 +163,7 @@ impl Tx {
     }
 
     #[cfg(not(test))]
-    #[expect(
-        clippy::unused_self,
-        clippy::unnecessary_wraps,
-        reason = "fails in tests only"
-    )]
+    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "fails in tests only")]
     fn step(&self) -> Result<(), StoreError> {
         Ok(())
     }
@@ -191,9 +187,7 @@ impl Fuse {
     fn step(&self) -> Result<(), StoreError> {
         let left = self.left.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
         if left == 0 {
-            return Err(StoreError::Unavailable {
-                detail: "fuse".to_owned(),
-            });
+            return Err(StoreError::Unavailable { detail: "fuse".to_owned() });
         }
         Ok(())
     }

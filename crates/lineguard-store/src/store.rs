@@ -11,7 +11,7 @@ use lineguard_core::port::{
     TenantReader, TenantRow,
 };
 use lineguard_core::row::ObjectKind;
-use sea_orm::{ConnectionTrait as _, DatabaseConnection, TransactionTrait as _};
+use sea_orm::{DatabaseConnection, TransactionTrait as _};
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::apply::CoreRules;
@@ -50,11 +50,7 @@ impl Writer {
     /// Begins a transaction that holds the write lock.
     pub(crate) async fn begin(&self, _turn: &MutexGuard<'_, ()>) -> Result<Tx, StoreError> {
         let options = dialect::write_options(self.connection.get_database_backend());
-        let inner = self
-            .connection
-            .begin_with_options(options)
-            .await
-            .map_err(unavailable)?;
+        let inner = self.connection.begin_with_options(options).await.map_err(unavailable)?;
         #[cfg_attr(not(test), expect(unused_mut, reason = "tests put a fuse in"))]
         let mut tx = Tx::new(inner);
         #[cfg(test)]
@@ -85,12 +81,7 @@ impl SqlStore {
 
     /// Waits for what is under way, closes the connections and lets go of the lock.
     pub async fn close(self) -> Result<(), StoreError> {
-        let Self {
-            readers,
-            writer,
-            models: _,
-            held,
-        } = self;
+        let Self { readers, writer, models: _, held } = self;
         readers.close().await.map_err(unavailable)?;
         writer.connection.close().await.map_err(unavailable)?;
         drop(held);
@@ -108,11 +99,7 @@ impl SqlStore {
             return Ok(None);
         };
         let row = &session.state.row;
-        session
-            .tx
-            .verify_chain(row.num, row.revision)
-            .await
-            .map(Some)
+        session.tx.verify_chain(row.num, row.revision).await.map(Some)
     }
 
     /// A transaction that reads one snapshot of a tenant.
@@ -153,10 +140,7 @@ impl Store for SqlStore {
         let sql = lists::newest(self.readers.get_database_backend(), tenant, slice, count);
         let stamped = lists::read(sql, &self.readers, tenant, 1).await?;
         let rows = stamped.rows.into_iter().next().unwrap_or_default();
-        Ok(Stamped {
-            revision: stamped.revision,
-            rows,
-        })
+        Ok(Stamped { revision: stamped.revision, rows })
     }
 
     async fn seek_faxes(
@@ -191,8 +175,8 @@ impl Store for SqlStore {
                 let membership = AccountOfSubject {
                     tenant: tenant.id,
                     tenant_title: tenant.title,
-                    account: rows::object(row, 7)?,
-                    member: rows::object(row, 13)?,
+                    account: rows::object(row, 7, tenant.num)?,
+                    member: rows::object(row, 13, tenant.num)?,
                 };
                 Ok((tenant.num, membership))
             })
@@ -201,13 +185,10 @@ impl Store for SqlStore {
 
     async fn tenants(&self, after: Num, count: usize) -> Result<Vec<TenantRow>, StoreError> {
         let text = format!("SELECT {TENANT} FROM tenant WHERE num > ? ORDER BY num LIMIT ?");
-        let query = Sql::new(text)
-            .bind(i64::try_from(after.0).unwrap_or(i64::MAX))
-            .bind(limit(count));
+        let query =
+            Sql::new(text).bind(i64::try_from(after.0).unwrap_or(i64::MAX)).bind(limit(count));
         let rows = query.all(&self.readers).await?;
-        rows.iter()
-            .map(|row| Ok(rows::tenant(row, 0)?.row))
-            .collect()
+        rows.iter().map(|row| Ok(rows::tenant(row, 0)?.row)).collect()
     }
 
     async fn put_model(&self, text: &str) -> Result<ModelDigest, StoreError> {
@@ -216,8 +197,7 @@ impl Store for SqlStore {
         let tx = self.writer.begin(&turn).await?;
         let insert =
             dialect::insert_if_absent(tx.backend(), "model_text (digest, content) VALUES (?, ?)");
-        tx.run(Sql::new(insert).bind(digest.0.to_vec()).bind(text))
-            .await?;
+        tx.run(Sql::new(insert).bind(digest.0.to_vec()).bind(text)).await?;
         tx.commit().await?;
         Ok(digest)
     }

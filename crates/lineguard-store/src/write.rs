@@ -16,28 +16,24 @@ use crate::sql::{Sql, limit, seek};
 impl Session {
     /// The object with a number, for its record.
     async fn existing(&self, num: Num) -> Result<Object, StoreError> {
-        let query = Sql::new(format!(
-            "SELECT {OBJECT} FROM object WHERE tenant = ? AND num = ?"
-        ))
-        .bind(self.tenant_num())
-        .bind(seek(num));
+        let query = Sql::new(format!("SELECT {OBJECT} FROM object WHERE tenant = ? AND num = ?"))
+            .bind(self.tenant_num())
+            .bind(seek(num));
         let row = self.tx.one(query).await?;
         row.map_or_else(
             || Err(refused(format!("no object {} to write", num.0))),
-            |row| rows::object(&row, 0),
+            |row| rows::object(&row, 0, self.state.row.num),
         )
     }
 
     async fn existing_fax(&self, num: Num) -> Result<FaxRow, StoreError> {
-        let query = Sql::new(format!(
-            "SELECT {FAX} FROM fax WHERE tenant = ? AND num = ?"
-        ))
-        .bind(self.tenant_num())
-        .bind(seek(num));
+        let query = Sql::new(format!("SELECT {FAX} FROM fax WHERE tenant = ? AND num = ?"))
+            .bind(self.tenant_num())
+            .bind(seek(num));
         let row = self.tx.one(query).await?;
         row.map_or_else(
             || Err(refused(format!("no fax {} to write", num.0))),
-            |row| rows::fax(&row, 0),
+            |row| rows::fax(&row, 0, self.state.row.num),
         )
     }
 
@@ -76,14 +72,7 @@ impl TenantTx for Session {
         body: String,
     ) -> Result<Num, StoreError> {
         let num = self.next_num();
-        let object = Object {
-            num,
-            kind,
-            scope,
-            id: id.to_owned(),
-            account,
-            body,
-        };
+        let object = Object { num, kind, scope, id: id.to_owned(), account, body };
         let insert = Sql::new(
             "INSERT INTO object (tenant, num, kind, scope, id, account, body) \
              VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -97,10 +86,7 @@ impl TenantTx for Session {
         .bind(object.body.as_str());
         self.tx.run(insert).await?;
         self.note_inserted(&object);
-        self.edits.push(Edit::Object {
-            before: None,
-            after: Some(object),
-        });
+        self.edits.push(Edit::Object { before: None, after: Some(object) });
         Ok(num)
     }
 
@@ -119,15 +105,8 @@ impl TenantTx for Session {
                 .bind(self.tenant_num())
                 .bind(stored(num)?);
         one_row(self.tx.run(update).await?, "object")?;
-        let after = Object {
-            account,
-            body,
-            ..before.clone()
-        };
-        self.edits.push(Edit::Object {
-            before: Some(before),
-            after: Some(after),
-        });
+        let after = Object { account, body, ..before.clone() };
+        self.edits.push(Edit::Object { before: Some(before), after: Some(after) });
         Ok(())
     }
 
@@ -138,10 +117,7 @@ impl TenantTx for Session {
             .bind(self.tenant_num())
             .bind(stored(num)?);
         one_row(self.tx.run(delete).await?, "object")?;
-        self.edits.push(Edit::Object {
-            before: Some(before),
-            after: None,
-        });
+        self.edits.push(Edit::Object { before: Some(before), after: None });
         Ok(())
     }
 
@@ -183,10 +159,7 @@ impl TenantTx for Session {
         self.state.row.model = model;
         self.save_tenant().await?;
         let after = self.state.row.clone();
-        self.edits.push(Edit::Tenant {
-            before: Some(before),
-            after,
-        });
+        self.edits.push(Edit::Tenant { before: Some(before), after });
         Ok(())
     }
 
@@ -210,10 +183,7 @@ impl TenantTx for Session {
             labels: fax.labels.clone(),
             ..before.clone()
         };
-        self.edits.push(Edit::Fax {
-            before,
-            after: Some(after),
-        });
+        self.edits.push(Edit::Fax { before, after: Some(after) });
         Ok(())
     }
 
@@ -223,23 +193,10 @@ impl TenantTx for Session {
             "INSERT INTO fax_gone (tenant, id, num, fingerprint) \
              SELECT tenant, id, num, fingerprint FROM fax WHERE tenant = ? AND num = ?",
         );
-        one_row(
-            self.tx
-                .run(keep.bind(self.tenant_num()).bind(stored(num)?))
-                .await?,
-            "fax_gone",
-        )?;
+        one_row(self.tx.run(keep.bind(self.tenant_num()).bind(stored(num)?)).await?, "fax_gone")?;
         let delete = Sql::new("DELETE FROM fax WHERE tenant = ? AND num = ?");
-        one_row(
-            self.tx
-                .run(delete.bind(self.tenant_num()).bind(stored(num)?))
-                .await?,
-            "fax",
-        )?;
-        self.edits.push(Edit::Fax {
-            before,
-            after: None,
-        });
+        one_row(self.tx.run(delete.bind(self.tenant_num()).bind(stored(num)?)).await?, "fax")?;
+        self.edits.push(Edit::Fax { before, after: None });
         Ok(())
     }
 
@@ -251,12 +208,9 @@ impl TenantTx for Session {
     ) -> Result<Vec<FaxRow>, StoreError> {
         let column = crate::lists::column_name(column);
         let text = format!("SELECT {FAX} FROM fax WHERE tenant = ? AND {column} = ? LIMIT ?");
-        let query = Sql::new(text)
-            .bind(self.tenant_num())
-            .bind(seek(value))
-            .bind(limit(count));
+        let query = Sql::new(text).bind(self.tenant_num()).bind(seek(value)).bind(limit(count));
         let rows = self.tx.all(query).await?;
-        rows.iter().map(|row| rows::fax(row, 0)).collect()
+        rows.iter().map(|row| rows::fax(row, 0, self.state.row.num)).collect()
     }
 }
 
@@ -274,7 +228,5 @@ fn one_row(count: u64, table: &str) -> Result<(), StoreError> {
     if count == 1 {
         return Ok(());
     }
-    Err(refused(format!(
-        "a write to `{table}` concerned {count} rows instead of one"
-    )))
+    Err(refused(format!("a write to `{table}` concerned {count} rows instead of one")))
 }

@@ -23,8 +23,8 @@ use super::{Batch, Change, Warning};
 use crate::id::{ModelDigest, Timestamp};
 use crate::model::Model;
 use crate::port::{ApplyError, StoreError, TenantTx};
-use door::{Done, Door};
 pub(super) use door::plain;
+use door::{Done, Door};
 pub(super) use routing::receivers;
 
 /// Where parsed models come from. A store parses each text once and keeps it by digest.

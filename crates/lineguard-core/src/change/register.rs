@@ -124,7 +124,8 @@ async fn place(
         }
     }
     let faxboxes = tx.get(&found.faxboxes).await?;
-    let faxbox = faxboxes.iter().filter(|one| one.account == Some(account)).map(|one| one.num).min();
+    let faxbox =
+        faxboxes.iter().filter(|one| one.account == Some(account)).map(|one| one.num).min();
     Ok(Place { assignee, faxbox })
 }
 

@@ -50,38 +50,19 @@ pub(crate) async fn inspect(db: &DatabaseConnection) -> Result<Schema, StoreErro
     if !tables.iter().any(|name| name == "seaql_migrations") {
         return Ok(Schema::Foreign);
     }
-    let seen = names(
-        Sql::new("SELECT version FROM seaql_migrations")
-            .all(db)
-            .await?,
-    )?;
-    let known: Vec<String> = Migrator::migrations()
-        .iter()
-        .map(|step| step.name().to_owned())
-        .collect();
-    let unknown: Vec<String> = seen
-        .iter()
-        .filter(|step| !known.contains(step))
-        .cloned()
-        .collect();
+    let seen = names(Sql::new("SELECT version FROM seaql_migrations").all(db).await?)?;
+    let known: Vec<String> =
+        Migrator::migrations().iter().map(|step| step.name().to_owned()).collect();
+    let unknown: Vec<String> = seen.iter().filter(|step| !known.contains(step)).cloned().collect();
     if !unknown.is_empty() {
         return Ok(Schema::Newer(unknown));
     }
-    let missing: Vec<String> = known
-        .into_iter()
-        .filter(|step| !seen.contains(step))
-        .collect();
-    Ok(if missing.is_empty() {
-        Schema::Current
-    } else {
-        Schema::Older(missing)
-    })
+    let missing: Vec<String> = known.into_iter().filter(|step| !seen.contains(step)).collect();
+    Ok(if missing.is_empty() { Schema::Current } else { Schema::Older(missing) })
 }
 
 fn names(rows: Vec<sea_orm::QueryResult>) -> Result<Vec<String>, StoreError> {
-    rows.iter()
-        .map(|row| row.try_get_by_index(0).map_err(unavailable))
-        .collect()
+    rows.iter().map(|row| row.try_get_by_index(0).map_err(unavailable)).collect()
 }
 
 /// Takes the steps that are missing.
@@ -93,8 +74,7 @@ pub(crate) async fn migrate(db: &DatabaseConnection) -> Result<(), StoreError> {
 async fn run_all(manager: &SchemaManager<'_>, statements: &[&str]) -> Result<(), DbErr> {
     let db = manager.get_connection();
     for text in statements {
-        db.execute_unprepared(&dialect::ddl(manager.get_database_backend(), text))
-            .await?;
+        db.execute_unprepared(&dialect::ddl(manager.get_database_backend(), text)).await?;
     }
     Ok(())
 }

@@ -163,7 +163,9 @@ impl Door<'_> {
             let subject = self.subject_of_member(account.num, "subject", subject).await?;
             return self.set_link(LinkKind::AccountOwner, account.num, subject, true).await;
         }
-        let Some(num) = self.known_subject(subject).await? else { return Ok(false) };
+        let Some(num) = self.known_subject(subject).await? else {
+            return Ok(false);
+        };
         self.check_not_last_owner(account.num, "subject", subject).await?;
         self.set_link(LinkKind::AccountOwner, account.num, num, false).await
     }
@@ -175,7 +177,9 @@ impl Door<'_> {
         field: &'static str,
         subject: &Subject,
     ) -> Result<(), ApplyError> {
-        let Some(num) = self.known_subject(subject).await? else { return Ok(()) };
+        let Some(num) = self.known_subject(subject).await? else {
+            return Ok(());
+        };
         let owners = self.tx.links_from(LinkKind::AccountOwner, account).await?;
         if !owners.contains(&num) {
             return Ok(());
@@ -191,7 +195,10 @@ impl Door<'_> {
     }
 
     /// Qualified subjects of the members of an account who were not removed.
-    pub(super) async fn present_members(&mut self, account: Num) -> Result<Vec<String>, ApplyError> {
+    pub(super) async fn present_members(
+        &mut self,
+        account: Num,
+    ) -> Result<Vec<String>, ApplyError> {
         let mut present = Vec::new();
         for member in self.every(ObjectKind::Member, Some(account)).await? {
             let body: crate::row::MemberBody = self.body(&member)?;

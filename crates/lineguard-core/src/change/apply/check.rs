@@ -184,7 +184,9 @@ impl Check<'_> {
         if permission.role_only && gives {
             self.fault("value", format!("`{key}` comes with roles only"));
         }
-        let OverrideValue::Scoped(scopes) = value else { return };
+        let OverrideValue::Scoped(scopes) = value else {
+            return;
+        };
         if scopes.is_empty() {
             self.fault("value", "names no scope; to give the permission without limits, say on");
         }

@@ -183,11 +183,7 @@ impl Door<'_> {
     /// Accounts that an account's members may use numbers of: its own and, where the model says
     /// so, those above it.
     pub async fn number_accounts(&mut self, account: Num) -> Result<Vec<Num>, StoreError> {
-        if self.model.tree.numbers_flow_down {
-            self.path(account).await
-        } else {
-            Ok(vec![account])
-        }
+        if self.model.tree.numbers_flow_down { self.path(account).await } else { Ok(vec![account]) }
     }
 
     /// An account and everything below it, parents first.

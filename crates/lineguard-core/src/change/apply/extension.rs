@@ -56,7 +56,9 @@ impl Door<'_> {
         id: &str,
         lists: &[LinkKind],
     ) -> Done {
-        let Some(object) = self.find(kind, IN_TENANT, id).await? else { return Ok(false) };
+        let Some(object) = self.find(kind, IN_TENANT, id).await? else {
+            return Ok(false);
+        };
         for list in lists {
             if !self.tx.links_to(*list, object.num).await?.is_empty() {
                 return Err(self.refused(field, format!("a list names the {field}")));

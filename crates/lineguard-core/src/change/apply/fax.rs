@@ -23,11 +23,7 @@ impl Door<'_> {
         Ok(true)
     }
 
-    pub(super) async fn assign_fax(
-        &mut self,
-        fax: &FaxId,
-        assignee: Option<&UserOrGroup>,
-    ) -> Done {
+    pub(super) async fn assign_fax(&mut self, fax: &FaxId, assignee: Option<&UserOrGroup>) -> Done {
         let fax = self.fax(fax).await?;
         let assignee = match assignee {
             Some(assignee) => Some(self.assignee(fax.account, assignee).await?),
@@ -87,7 +83,9 @@ impl Door<'_> {
     }
 
     pub(super) async fn delete_fax(&mut self, fax: &FaxId) -> Done {
-        let Some(fax) = self.tx.fax(fax).await? else { return Ok(false) };
+        let Some(fax) = self.tx.fax(fax).await? else {
+            return Ok(false);
+        };
         self.tx.delete_fax(fax.num).await?;
         Ok(true)
     }

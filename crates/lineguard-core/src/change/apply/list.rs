@@ -57,28 +57,38 @@ impl Door<'_> {
     ) -> Result<Stored, ApplyError> {
         match list {
             MemberList::Numbers(_, value) | MemberList::SendFrom(_, value) => {
-                let Some(numbers) = these(value) else { return Ok(whole(value)) };
+                let Some(numbers) = these(value) else {
+                    return Ok(whole(value));
+                };
                 self.usable_numbers(account, numbers).await.map(Some)
             }
             MemberList::HeldExtensions(value) => {
-                let Some(ids) = these(value) else { return Ok(whole(value)) };
+                let Some(ids) = these(value) else {
+                    return Ok(whole(value));
+                };
                 let ids = ids.iter().map(ExtensionId::as_str);
                 let held = self.of_account(ObjectKind::Extension, account, ids).await?;
                 self.check_not_held(member.num, &held).await?;
                 Ok(Some(held))
             }
             MemberList::GrantedExtensions(value) => {
-                let Some(ids) = these(value) else { return Ok(whole(value)) };
+                let Some(ids) = these(value) else {
+                    return Ok(whole(value));
+                };
                 let ids = ids.iter().map(ExtensionId::as_str);
                 self.of_account(ObjectKind::Extension, account, ids).await.map(Some)
             }
             MemberList::GrantedQueues(value) => {
-                let Some(ids) = these(value) else { return Ok(whole(value)) };
+                let Some(ids) = these(value) else {
+                    return Ok(whole(value));
+                };
                 let ids = ids.iter().map(QueueId::as_str);
                 self.of_account(ObjectKind::Queue, account, ids).await.map(Some)
             }
             MemberList::Labels(value) => {
-                let Some(labels) = these(value) else { return Ok(whole(value)) };
+                let Some(labels) = these(value) else {
+                    return Ok(whole(value));
+                };
                 let mut nums = BTreeSet::new();
                 for label in labels {
                     nums.insert(self.plain(ObjectKind::Label, label.as_str()).await?);
@@ -86,7 +96,9 @@ impl Door<'_> {
                 Ok(Some(nums))
             }
             MemberList::AttachmentSources(value) => {
-                let Some(sources) = these(value) else { return Ok(whole(value)) };
+                let Some(sources) = these(value) else {
+                    return Ok(whole(value));
+                };
                 Ok(Some(sources.iter().map(|source| source.num()).collect()))
             }
         }

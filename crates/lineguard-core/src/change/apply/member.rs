@@ -155,7 +155,11 @@ impl Door<'_> {
     }
 
     /// Removes the links of a member, and those of its subject that need the membership.
-    pub(super) async fn unbind(&mut self, account: &Object, member: &Object) -> Result<(), ApplyError> {
+    pub(super) async fn unbind(
+        &mut self,
+        account: &Object,
+        member: &Object,
+    ) -> Result<(), ApplyError> {
         self.unlink_from(&OF_MEMBER, member.num).await?;
         let Some(subject) = self.find(ObjectKind::Subject, Num(0), &member.id).await? else {
             return Ok(());
@@ -248,7 +252,9 @@ impl Door<'_> {
         let to = if on {
             self.subject_of_member(account, "to", to).await?
         } else {
-            let Some(to) = self.known_subject(to).await? else { return Ok(false) };
+            let Some(to) = self.known_subject(to).await? else {
+                return Ok(false);
+            };
             to
         };
         self.set_link(LinkKind::Delegation, from.num, to, on).await

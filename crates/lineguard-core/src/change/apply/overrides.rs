@@ -43,8 +43,7 @@ impl Door<'_> {
         permission: &Key,
         value: &OverrideValue,
     ) -> Result<(), ApplyError> {
-        let is_locked =
-            |role: &String| self.model.role(role).is_some_and(|(_, role)| role.locked);
+        let is_locked = |role: &String| self.model.role(role).is_some_and(|(_, role)| role.locked);
         if !body.roles.iter().any(is_locked) {
             return Ok(());
         }

@@ -14,7 +14,10 @@ use crate::row::{
 
 impl Door<'_> {
     /// What the tenant uses and the model does not know or allow.
-    pub(super) async fn unfit_for(&mut self, model: &Model) -> Result<BTreeSet<String>, StoreError> {
+    pub(super) async fn unfit_for(
+        &mut self,
+        model: &Model,
+    ) -> Result<BTreeSet<String>, StoreError> {
         let mut fit = Fit { model, custom: BTreeSet::new(), unfit: BTreeSet::new() };
         for (id, body) in self.bodies::<RoleBody>(ObjectKind::Role).await? {
             fit.role(&id, &body);

@@ -177,9 +177,9 @@ impl Door<'_> {
         }
         let built_in = self.model.role(role).is_some_and(|(_, role)| {
             let named = |held: &crate::model::RolePermission| {
-                self.model.permission_at(held.permission).is_some_and(|one| {
-                    one.key.as_str() == permission
-                })
+                self.model
+                    .permission_at(held.permission)
+                    .is_some_and(|one| one.key.as_str() == permission)
             };
             role.permissions.iter().any(named)
         });

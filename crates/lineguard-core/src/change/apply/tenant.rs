@@ -130,7 +130,12 @@ fn list_of(unfit: &std::collections::BTreeSet<String>) -> String {
 
 impl Door<'_> {
     /// Takes over the title of an `Add…` of something that exists, where that is allowed.
-    pub(super) fn retitle(&self, old: &mut String, new: &str, what: &str) -> Result<(), ApplyError> {
+    pub(super) fn retitle(
+        &self,
+        old: &mut String,
+        new: &str,
+        what: &str,
+    ) -> Result<(), ApplyError> {
         if old != new {
             self.may_update("title", what)?;
             new.clone_into(old);
