@@ -46,7 +46,8 @@ fn the_engine_and_the_second_evaluator_agree() {
     if let Err(difference) = result {
         panic!("{difference}");
     }
-    let allowed: usize = ["GRANTED", "GRANTED, obligation"].iter().filter_map(|word| tally.get(word)).sum();
+    let allowed: usize =
+        ["GRANTED", "GRANTED, obligation"].iter().filter_map(|word| tally.get(word)).sum();
     assert!(allowed * 5 >= asked, "only {allowed} of {asked} questions were allowed");
     for (reason, code) in Reason::ALL {
         let reached = reason == Reason::Granted || tally.contains_key(code) || asked < USUAL;
