@@ -31,7 +31,7 @@ behaviours![
 ];
 
 fn faxbox(one: &str) -> Change {
-    let (account, title) = (id::account("root"), String::new());
+    let (account, title) = (id::account("root"), one.to_owned());
     Change::AddFaxbox { account, faxbox: id::faxbox(one), title }
 }
 

@@ -262,27 +262,29 @@ async fn lists_keep_their_three_states(store: &dyn Store) -> Shown {
 
 async fn overrides_and_switches_are_kept(store: &dyn Store) -> Shown {
     let (account, subject) = (id::account("root"), id::user("ada"));
-    let scopes = BTreeMap::from([
-        (ScopeKind::Number, vec![NUMBERS[0].to_owned()]),
-        (ScopeKind::FormType, vec!["invoice".to_owned()]),
-    ]);
+    let set = |permission: &str, value| Change::SetOverride {
+        account: account.clone(),
+        subject: subject.clone(),
+        permission: id::key(permission),
+        value,
+    };
+    let scoped =
+        |kind, value: &str| OverrideValue::Scoped(BTreeMap::from([(kind, vec![value.to_owned()])]));
+    let product = id::key("fax");
+    let switch = Change::SetSwitch {
+        account: account.clone(),
+        subject: subject.clone(),
+        product,
+        on: Some(false),
+    };
     world("acme")
         .account("root")
         .number(NUMBERS[0])
         .member("ada")
-        .change(Change::SetOverride {
-            account: account.clone(),
-            subject: subject.clone(),
-            permission: id::key("send"),
-            value: OverrideValue::Scoped(scopes),
-        })
-        .change(Change::SetOverride {
-            account: account.clone(),
-            subject: subject.clone(),
-            permission: id::key("view"),
-            value: OverrideValue::Off,
-        })
-        .change(Change::SetSwitch { account, subject, product: id::key("fax"), on: Some(false) })
+        .change(set("send", scoped(ScopeKind::Number, NUMBERS[0])))
+        .change(set("forms", scoped(ScopeKind::FormType, "invoice")))
+        .change(set("view", OverrideValue::Off))
+        .change(switch)
         .build(store)
         .await;
     let number = num(store, ObjectKind::Number, NUMBERS[0]).await?;
@@ -290,10 +292,10 @@ async fn overrides_and_switches_are_kept(store: &dyn Store) -> Shown {
     let facts = facts(store, "root", "ada").await?;
     let member = facts.path.first().and_then(|level| level.membership.as_ref());
     let member = member.ok_or_else(|| Failure("no membership".to_owned()))?;
-    let scoped =
-        BTreeMap::from([(ScopeKind::Number, vec![number]), (ScopeKind::FormType, vec![form])]);
+    let scoped = |kind, num| Override::Scoped(BTreeMap::from([(kind, vec![num])]));
     let overrides = BTreeMap::from([
-        (id::key("send"), Override::Scoped(scoped)),
+        (id::key("send"), scoped(ScopeKind::Number, number)),
+        (id::key("forms"), scoped(ScopeKind::FormType, form)),
         (id::key("view"), Override::Off),
     ]);
     same(member.overrides.clone(), overrides)?;

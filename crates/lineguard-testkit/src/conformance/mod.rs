@@ -9,7 +9,9 @@ mod objects;
 mod rest;
 
 use std::fmt::Debug;
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use lineguard_core::change::{Applied, Batch, Change};
 use lineguard_core::id::{Num, TenantId};
@@ -24,11 +26,22 @@ pub async fn run_all(make: impl AsyncFn() -> Box<dyn Store>) {
     let mut failed = Vec::new();
     for (name, behaviour) in all() {
         let store = make().await;
-        if let Err(Failure(text)) = behaviour(&*store).await {
+        if let Err(Failure(text)) = surviving(behaviour(&*store)).await {
             failed.push(format!("{name}: {text}"));
         }
     }
     assert!(failed.is_empty(), "behaviours that fail:\n{}", failed.join("\n"));
+}
+
+/// A panic is the failure of one behaviour and does not hide the others.
+async fn surviving(mut behaviour: Checked<'_>) -> Shown {
+    let once = |context: &mut Context<'_>| {
+        let polled = AssertUnwindSafe(|| behaviour.as_mut().poll(context));
+        std::panic::catch_unwind(polled).unwrap_or_else(|_| {
+            Poll::Ready(Err(Failure("panicked; the message stands above".to_owned())))
+        })
+    };
+    std::future::poll_fn(once).await
 }
 
 /// The names of all behaviours.
