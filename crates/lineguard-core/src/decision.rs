@@ -58,10 +58,7 @@ impl Reason {
     /// All reasons, with their codes.
     pub const ALL: [(Self, &'static str); 18] = [
         (Self::Granted, "GRANTED"),
-        (
-            Self::NotAMemberOfActingAccount,
-            "NOT_A_MEMBER_OF_ACTING_ACCOUNT",
-        ),
+        (Self::NotAMemberOfActingAccount, "NOT_A_MEMBER_OF_ACTING_ACCOUNT"),
         (Self::MemberInvited, "MEMBER_INVITED"),
         (Self::MemberUnverified, "MEMBER_UNVERIFIED"),
         (Self::MemberSuspended, "MEMBER_SUSPENDED"),
@@ -82,10 +79,7 @@ impl Reason {
 
     /// The code.
     pub fn as_str(self) -> &'static str {
-        Self::ALL
-            .iter()
-            .find(|(one, _)| *one == self)
-            .map_or("", |(_, code)| code)
+        Self::ALL.iter().find(|(one, _)| *one == self).map_or("", |(_, code)| code)
     }
 }
 

@@ -151,18 +151,12 @@ impl MemberStatus {
 
     /// The word for it.
     pub fn as_str(self) -> &'static str {
-        Self::ALL
-            .iter()
-            .find(|(one, _)| *one == self)
-            .map_or("", |(_, word)| word)
+        Self::ALL.iter().find(|(one, _)| *one == self).map_or("", |(_, word)| word)
     }
 
     /// The status that a word names.
     pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL
-            .iter()
-            .find(|(_, one)| *one == word)
-            .map(|(status, _)| *status)
+        Self::ALL.iter().find(|(_, one)| *one == word).map(|(status, _)| *status)
     }
 }
 

@@ -146,10 +146,7 @@ impl Subject {
     /// A subject from its kind and its id of 1 to [`MAX_ID_BYTES`] bytes.
     pub fn parse(kind: SubjectKind, id: &str) -> Result<Self, IdError> {
         check_external(id)?;
-        Ok(Self {
-            kind,
-            id: id.into(),
-        })
+        Ok(Self { kind, id: id.into() })
     }
 
     /// A user by id.
@@ -186,11 +183,7 @@ impl PhoneNumber {
         let fits = (7..=15).contains(&digits.len())
             && digits.bytes().all(|b| b.is_ascii_digit())
             && !digits.starts_with('0');
-        if fits {
-            Ok(Self(text.into()))
-        } else {
-            Err(IdError::NotE164)
-        }
+        if fits { Ok(Self(text.into())) } else { Err(IdError::NotE164) }
     }
 
     /// The number with its plus sign. Not for logs.
@@ -221,16 +214,10 @@ impl Key {
             return Err(IdError::Empty);
         }
         if text.len() > Self::MAX_BYTES {
-            return Err(IdError::TooLong {
-                max: Self::MAX_BYTES,
-            });
+            return Err(IdError::TooLong { max: Self::MAX_BYTES });
         }
         let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_.-".contains(&b);
-        if text.bytes().all(fits) {
-            Ok(Self(text.into()))
-        } else {
-            Err(IdError::NotAKey)
-        }
+        if text.bytes().all(fits) { Ok(Self(text.into())) } else { Err(IdError::NotAKey) }
     }
 
     /// The key as text.

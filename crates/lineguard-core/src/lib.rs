@@ -3,6 +3,7 @@
 //! *Facts first, then a plain synchronous function.* This crate does no I/O, reads no clock and
 //! knows neither SQL nor protobuf.
 
+pub mod assemble;
 pub mod change;
 pub mod decision;
 pub mod engine;

@@ -43,10 +43,7 @@ impl fmt::Display for StoreError {
         match self {
             Self::Unavailable { detail } => write!(f, "the store is unavailable: {detail}"),
             Self::Corrupt { table, column, row } => {
-                write!(
-                    f,
-                    "table `{table}`, column `{column}`, row {row} does not parse"
-                )
+                write!(f, "table `{table}`, column `{column}`, row {row} does not parse")
             }
             Self::UnreadableModel { digest, detail } => {
                 write!(f, "model text {digest} cannot be read: {detail}")

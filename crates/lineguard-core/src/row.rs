@@ -65,18 +65,12 @@ impl ObjectKind {
 
     /// The kind of a stored code.
     pub fn from_code(code: u8) -> Option<Self> {
-        Self::ALL
-            .iter()
-            .map(|(kind, _)| *kind)
-            .find(|kind| *kind as u8 == code)
+        Self::ALL.iter().map(|(kind, _)| *kind).find(|kind| *kind as u8 == code)
     }
 
     /// The word for it.
     pub fn as_str(self) -> &'static str {
-        Self::ALL
-            .iter()
-            .find(|(one, _)| *one == self)
-            .map_or("", |(_, word)| word)
+        Self::ALL.iter().find(|(one, _)| *one == self).map_or("", |(_, word)| word)
     }
 }
 

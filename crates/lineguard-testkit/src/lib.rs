@@ -1,1 +1,4 @@
-//! wip
+//! Worlds, the reference store and the conformance suite; for tests only.
+
+pub mod conformance;
+pub mod memory;

@@ -1,6 +1,7 @@
 //! Changes: every administrative write as a value. One door ([`apply`]) turns them into rows.
 
 pub mod apply;
+pub mod register;
 
 use std::collections::BTreeMap;
 
@@ -153,18 +154,12 @@ impl AttachmentSource {
 
     /// The word for it.
     pub fn as_str(self) -> &'static str {
-        Self::ALL
-            .iter()
-            .find(|(one, _)| *one == self)
-            .map_or("", |(_, word)| word)
+        Self::ALL.iter().find(|(one, _)| *one == self).map_or("", |(_, word)| word)
     }
 
     /// The source that a word names.
     pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL
-            .iter()
-            .find(|(_, one)| *one == word)
-            .map(|(source, _)| *source)
+        Self::ALL.iter().find(|(_, one)| *one == word).map(|(source, _)| *source)
     }
 
     /// The number that stands for it in facts and sets.

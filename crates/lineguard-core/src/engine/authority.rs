@@ -200,22 +200,13 @@ impl Authority {
     pub fn terms(&self, action: Action) -> &[Term] {
         self.entries
             .get(action.index())
-            .and_then(|entry| {
-                self.terms
-                    .get(entry.terms.start as usize..entry.terms.end as usize)
-            })
+            .and_then(|entry| self.terms.get(entry.terms.start as usize..entry.terms.end as usize))
             .unwrap_or_default()
     }
 
     pub(crate) fn obstacle(&self, action: Action) -> Obstacle {
-        let none = Obstacle {
-            reason: Reason::NoGrant,
-            permission: None,
-            origin: None,
-        };
-        self.entries
-            .get(action.index())
-            .map_or(none, |entry| entry.obstacle)
+        let none = Obstacle { reason: Reason::NoGrant, permission: None, origin: None };
+        self.entries.get(action.index()).map_or(none, |entry| entry.obstacle)
     }
 
     /// The set that a clause compares with.

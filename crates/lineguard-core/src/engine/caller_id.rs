@@ -90,13 +90,7 @@ pub fn resolve(
     if let Some(reason) = authority.barred() {
         return Ok(nothing(Outcome::Denied(Lost::NotGranted(reason))));
     }
-    let resolver = Resolver {
-        model,
-        vocabulary,
-        authority,
-        question,
-        rules,
-    };
+    let resolver = Resolver { model, vocabulary, authority, question, rules };
     let mut selectable = Vec::new();
     let mut lost = Vec::new();
     for candidate in candidates {
@@ -112,21 +106,11 @@ pub fn resolve(
         Presentation::Anonymous => resolver.anonymous()?,
         Presentation::Unspecified => resolver.unspecified(candidates, &selectable)?,
     };
-    Ok(CallerId {
-        outcome,
-        decision,
-        selectable,
-        lost,
-    })
+    Ok(CallerId { outcome, decision, selectable, lost })
 }
 
 const fn nothing(outcome: Outcome) -> CallerId {
-    CallerId {
-        outcome,
-        decision: None,
-        selectable: Vec::new(),
-        lost: Vec::new(),
-    }
+    CallerId { outcome, decision: None, selectable: Vec::new(), lost: Vec::new() }
 }
 
 type Answer = (Outcome, Option<Decision>);
@@ -177,10 +161,8 @@ impl Resolver<'_> {
             SendChannel::Message => number.capabilities.message,
         };
         let list = RestrictionList::SendFrom(self.question.channel);
-        let listed = self
-            .authority
-            .restriction(list)
-            .is_none_or(|list| list.contains(number.number));
+        let listed =
+            self.authority.restriction(list).is_none_or(|list| list.contains(number.number));
         match (number.active, capable, listed) {
             (false, _, _) => Err(Lost::Inactive),
             (_, false, _) => Err(Lost::Incapable),
@@ -203,14 +185,8 @@ impl Resolver<'_> {
         {
             return Ok((Outcome::Number(number, Won::Default), None));
         }
-        let why = lost
-            .iter()
-            .find(|(one, _)| *one == number)
-            .map(|(_, why)| *why);
-        Ok((
-            Outcome::Denied(why.unwrap_or(Lost::NotGranted(Reason::OutOfReach))),
-            None,
-        ))
+        let why = lost.iter().find(|(one, _)| *one == number).map(|(_, why)| *why);
+        Ok((Outcome::Denied(why.unwrap_or(Lost::NotGranted(Reason::OutOfReach))), None))
     }
 
     fn anonymous(&self) -> Result<Answer, MissingFact> {

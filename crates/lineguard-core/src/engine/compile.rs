@@ -34,11 +34,7 @@ pub struct UnknownKey {
 
 impl fmt::Display for UnknownKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "the model does not know the {} `{}`",
-            self.what, self.key
-        )
+        write!(f, "the model does not know the {} `{}`", self.what, self.key)
     }
 }
 
@@ -68,12 +64,7 @@ pub fn compile(
         revision: facts.revision,
         subject: facts.subject,
         account: acting.map_or(Num::UNKNOWN, |level| level.account),
-        ancestors: facts
-            .path
-            .iter()
-            .skip(1)
-            .map(|level| level.account)
-            .collect(),
+        ancestors: facts.path.iter().skip(1).map(|level| level.account).collect(),
         barred: barred(membership.map(|membership| membership.status)),
         closed_channels: compiler.closed_channels(),
         entries,
@@ -132,12 +123,8 @@ impl<'a> Compiler<'a> {
     }
 
     fn gate(&self, permission: &Permission, worth: &Worth<'_>) -> Gate {
-        let product = permission
-            .product
-            .and_then(|ix| self.model.products.get(usize::from(ix.0)));
-        let flag = permission
-            .flag
-            .and_then(|ix| self.model.flags.get(usize::from(ix.0)));
+        let product = permission.product.and_then(|ix| self.model.products.get(usize::from(ix.0)));
+        let flag = permission.flag.and_then(|ix| self.model.flags.get(usize::from(ix.0)));
         if product.is_some_and(|product| !entitled(self.facts, product)) {
             Gate::Closed(Reason::NotEntitled, None)
         } else if product.is_some_and(|product| !switched_on(self.facts, product)) {
@@ -175,11 +162,9 @@ impl<'a> Compiler<'a> {
         let permissions = self.model.permissions_for(action);
         for ix in permissions {
             let at = usize::from(ix.0);
-            let (Some(permission), Some(worth), Some(Gate::Open)) = (
-                self.model.permission_at(*ix),
-                self.effective.worth.get(at),
-                gates.get(at),
-            ) else {
+            let (Some(permission), Some(worth), Some(Gate::Open)) =
+                (self.model.permission_at(*ix), self.effective.worth.get(at), gates.get(at))
+            else {
                 continue;
             };
             let PermissionKind::Grant(grants) = &permission.kind else {
@@ -189,10 +174,7 @@ impl<'a> Compiler<'a> {
                 if contribution.sealed_off && kind != ActionKind::Manage {
                     continue;
                 }
-                for grant in grants
-                    .iter()
-                    .filter(|grant| grant.actions.contains(&action))
-                {
+                for grant in grants.iter().filter(|grant| grant.actions.contains(&action)) {
                     self.terms_of_grant((*ix, permission), contribution, grant, kind, out);
                 }
             }
@@ -234,11 +216,7 @@ impl<'a> Compiler<'a> {
             _ => vec![clause],
         };
         for clause in reach.into_iter().flat_map(level) {
-            let Clause::Match {
-                comparison,
-                qualifiers,
-            } = clause
-            else {
+            let Clause::Match { comparison, qualifiers } = clause else {
                 continue;
             };
             let Some((direction, states)) = both(qualifiers, &grant.qualifiers) else {
@@ -292,26 +270,14 @@ impl<'a> Compiler<'a> {
         candidates
             .max_by_key(|(granted, reason, ix, _)| (*granted, *reason, std::cmp::Reverse(*ix)))
             .map_or(
-                Obstacle {
-                    reason: Reason::NoGrant,
-                    permission: None,
-                    origin: None,
-                },
-                |(_, reason, ix, origin)| Obstacle {
-                    reason,
-                    permission: Some(ix),
-                    origin,
-                },
+                Obstacle { reason: Reason::NoGrant, permission: None, origin: None },
+                |(_, reason, ix, origin)| Obstacle { reason, permission: Some(ix), origin },
             )
     }
 
     /// Restrictions always narrow, whatever gate is closed.
     fn restrictions(&self) -> BTreeMap<RestrictionList, IdSet> {
-        let own = self
-            .facts
-            .path
-            .first()
-            .and_then(|level| level.membership.as_ref());
+        let own = self.facts.path.first().and_then(|level| level.membership.as_ref());
         let lists = [
             RestrictionList::SendFrom(SendChannel::Fax),
             RestrictionList::SendFrom(SendChannel::Message),
@@ -352,10 +318,9 @@ impl<'a> Compiler<'a> {
             .zip(gates)
             .filter(|(_, gate)| **gate == Gate::Open)
             .filter_map(|(permission, _)| match &permission.kind {
-                PermissionKind::Obligation {
-                    actions,
-                    obligation,
-                } => Some((*obligation, actions.clone())),
+                PermissionKind::Obligation { actions, obligation } => {
+                    Some((*obligation, actions.clone()))
+                }
                 _ => None,
             })
             .collect()
@@ -382,20 +347,12 @@ impl<'a> Compiler<'a> {
 
     fn roles(&self) -> Result<BTreeMap<Key, Vec<PermissionIx>>, UnknownKey> {
         let built_in = self.model.roles.iter().map(|role| &role.key);
-        let own = self
-            .facts
-            .path
-            .iter()
-            .flat_map(|level| &level.roles)
-            .map(|role| role.key());
+        let own = self.facts.path.iter().flat_map(|level| &level.roles).map(|role| role.key());
         built_in
             .chain(own)
             .map(|key| {
                 let role = role_in_force(self.model, self.facts, 0, key)?;
-                Ok((
-                    key.clone(),
-                    role.permissions.into_iter().map(|(ix, _)| ix).collect(),
-                ))
+                Ok((key.clone(), role.permissions.into_iter().map(|(ix, _)| ix).collect()))
             })
             .collect()
     }
@@ -408,10 +365,7 @@ impl<'a> Compiler<'a> {
 /// Contributions that a deny leaves standing.
 fn surviving<'w, 'a>(worth: &'w Worth<'a>) -> impl Iterator<Item = &'w Contribution<'a>> {
     let denied = worth.denied_by.is_some();
-    worth
-        .contributions
-        .iter()
-        .filter(move |from| from.locked || !denied)
+    worth.contributions.iter().filter(move |from| from.locked || !denied)
 }
 
 fn holds(worth: &Worth<'_>) -> bool {
@@ -452,9 +406,7 @@ fn both(
 }
 
 fn mask(states: &[FaxState]) -> u8 {
-    states
-        .iter()
-        .fold(0, |mask, state| mask | state_bit(*state))
+    states.iter().fold(0, |mask, state| mask | state_bit(*state))
 }
 
 fn scopes(scopes: &BTreeMap<ScopeKind, Vec<Num>>) -> Box<[(FactName, IdSet)]> {
@@ -488,20 +440,11 @@ fn level_clauses<'a>(
     let keys = match &membership.visibility {
         Some(own) => vec![own],
         None => {
-            let groups = facts
-                .groups
-                .iter()
-                .filter(|group| group.account == acting.account);
-            let roles = membership
-                .roles
-                .iter()
-                .chain(groups.flat_map(|group| &group.roles));
+            let groups = facts.groups.iter().filter(|group| group.account == acting.account);
+            let roles = membership.roles.iter().chain(groups.flat_map(|group| &group.roles));
             let defaults = roles.map(|key| Ok(role_in_force(model, facts, 0, key)?.visibility));
-            let mut keys: Vec<&Key> = defaults
-                .collect::<Result<Vec<_>, _>>()?
-                .into_iter()
-                .flatten()
-                .collect();
+            let mut keys: Vec<&Key> =
+                defaults.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
             keys.sort_unstable();
             keys.dedup();
             keys
@@ -509,10 +452,7 @@ fn level_clauses<'a>(
     };
     let mut clauses = Vec::new();
     for key in keys {
-        let unknown = || UnknownKey {
-            what: "visibility level",
-            key: key.clone(),
-        };
+        let unknown = || UnknownKey { what: "visibility level", key: key.clone() };
         let (_, level) = model.level(key.as_str()).ok_or_else(unknown)?;
         clauses.extend(&level.reach);
     }
@@ -537,10 +477,7 @@ fn accounts_below(facts: &MemberFacts) -> (Box<[Num]>, Box<[Num]>) {
 }
 
 fn sets(facts: &MemberFacts) -> [IdSet; FactSet::COUNT] {
-    let lists = facts
-        .path
-        .first()
-        .and_then(|level| level.membership.as_ref());
+    let lists = facts.path.first().and_then(|level| level.membership.as_ref());
     let list = |list: GrantList| match lists.and_then(|membership| membership.lists.get(&list)) {
         Some(ListOf::All) => IdSet::All,
         Some(ListOf::These(values)) => IdSet::of(values.iter().copied()),

@@ -27,35 +27,20 @@ pub fn decide(
     {
         return Ok(denied);
     }
-    let inquiry = Inquiry {
-        model,
-        vocabulary,
-        authority,
-        question,
-        def,
-    };
+    let inquiry = Inquiry { model, vocabulary, authority, question, def };
     let term = match inquiry.covering_term(&question.resource)? {
         Ok(term) => term,
         Err(denied) if inquiry.may_tell(&question.resource)? => return Ok(denied),
         // A resource that does not exist and one that the person may not see get one answer: the
         // answer for nothing at all.
         Err(denied) => {
-            return Ok(inquiry
-                .covering_term(&ResourceFacts::nowhere())?
-                .err()
-                .unwrap_or(denied));
+            return Ok(inquiry.covering_term(&ResourceFacts::nowhere())?.err().unwrap_or(denied));
         }
     };
     if let Some(reason) = inquiry.narrowed()? {
-        return Ok(Decision {
-            reason,
-            ..about(term, Effect::Deny)
-        });
+        return Ok(Decision { reason, ..about(term, Effect::Deny) });
     }
-    Ok(Decision {
-        obligations: inquiry.obligations(),
-        ..about(term, Effect::Allow)
-    })
+    Ok(Decision { obligations: inquiry.obligations(), ..about(term, Effect::Allow) })
 }
 
 /// Whether the member may do this to anything at all; otherwise why not. What a list asks first.
@@ -78,28 +63,14 @@ fn before_any_resource(
     if let Some(reason) = authority.barred {
         return Some(deny(reason));
     }
-    let closed = authority
-        .closed_channels
-        .iter()
-        .find(|(closed, _)| Some(*closed) == channel);
+    let closed = authority.closed_channels.iter().find(|(closed, _)| Some(*closed) == channel);
     if let Some((_, permission)) = closed {
         let permission = Some(*permission);
-        return Some(Decision {
-            permission,
-            ..deny(Reason::ChannelNotAllowed)
-        });
+        return Some(Decision { permission, ..deny(Reason::ChannelNotAllowed) });
     }
     if authority.terms(action).is_empty() {
-        let Obstacle {
-            reason,
-            permission,
-            origin,
-        } = authority.obstacle(action);
-        return Some(Decision {
-            permission,
-            origin,
-            ..deny(reason)
-        });
+        let Obstacle { reason, permission, origin } = authority.obstacle(action);
+        return Some(Decision { permission, origin, ..deny(reason) });
     }
     None
 }
@@ -202,10 +173,7 @@ impl<'a> Inquiry<'a> {
         if !self.question.names_stored_resource {
             return Ok(true);
         }
-        let view = self
-            .vocabulary
-            .resource(self.def.resource)
-            .and_then(|resource| resource.view);
+        let view = self.vocabulary.resource(self.def.resource).and_then(|resource| resource.view);
         match view {
             Some(view) => Ok(self.seen_by(view, facts)?.is_ok()),
             None => Ok(false),
@@ -235,17 +203,10 @@ impl<'a> Inquiry<'a> {
         if self.may_confer_by_the_model(confers) {
             return Ok(None);
         }
-        let held = |ix| {
-            self.authority
-                .standing(ix)
-                .is_some_and(|standing| standing.held)
-        };
+        let held = |ix| self.authority.standing(ix).is_some_and(|standing| standing.held);
         let holds = match (&self.question.conferred, confers) {
             (None, _) => {
-                return Err(MissingFact {
-                    of: FactOwner::Target,
-                    fact: None,
-                });
+                return Err(MissingFact { of: FactOwner::Target, fact: None });
             }
             (Some(Conferred::Role(role)), Confers::Role) => self
                 .authority
@@ -264,9 +225,7 @@ impl<'a> Inquiry<'a> {
 
     /// Whether a permission that grants this action here declares that it confers.
     fn may_confer_by_the_model(&self, confers: Confers) -> bool {
-        let Question {
-            resource, target, ..
-        } = self.question;
+        let Question { resource, target, .. } = self.question;
         let declares = |term: &Term| match term
             .permission
             .and_then(|ix| self.model.permission_at(ix))
@@ -274,13 +233,9 @@ impl<'a> Inquiry<'a> {
             Some(permission) => permission.confers.contains(&confers) || self.owns_everything(term),
             None => true,
         };
-        self.authority
-            .terms(self.question.action)
-            .iter()
-            .any(|term| {
-                declares(term)
-                    && self.authority.covers(term, resource, target.as_ref()) == Truth::True
-            })
+        self.authority.terms(self.question.action).iter().any(|term| {
+            declares(term) && self.authority.covers(term, resource, target.as_ref()) == Truth::True
+        })
     }
 
     fn owns_everything(&self, term: &Term) -> bool {
@@ -300,9 +255,7 @@ impl<'a> Inquiry<'a> {
 
     /// The list of sources that attachments may come from (rulings R13).
     fn attachments(&self) -> Result<Option<Reason>, MissingFact> {
-        let list = self
-            .authority
-            .restriction(RestrictionList::AttachmentSources);
+        let list = self.authority.restriction(RestrictionList::AttachmentSources);
         let Some(list) = list.filter(|_| self.def.attaches) else {
             return Ok(None);
         };
@@ -321,10 +274,7 @@ impl<'a> Inquiry<'a> {
             Outgoing::Target => (FactOwner::Target, self.question.target.as_ref()),
         };
         match facts.map(fact) {
-            None | Some(Fact::Missing) => Err(MissingFact {
-                of,
-                fact: Some(name),
-            }),
+            None | Some(Fact::Missing) => Err(MissingFact { of, fact: Some(name) }),
             Some(Fact::Absent) => Ok(None),
             Some(Fact::Known(value)) => Ok(Some(value)),
         }
@@ -337,10 +287,7 @@ impl<'a> Inquiry<'a> {
         match self.question.context.recipient_verified {
             Some(true) => Ok(None),
             Some(false) => Ok(Some(Reason::RecipientNotVerified)),
-            None => Err(MissingFact {
-                of: FactOwner::Context,
-                fact: None,
-            }),
+            None => Err(MissingFact { of: FactOwner::Context, fact: None }),
         }
     }
 
@@ -366,14 +313,6 @@ impl<'a> Inquiry<'a> {
 }
 
 fn out_of_reach(term: &Term, unmet: Option<Requirement>) -> Decision {
-    let reason = if unmet.is_some() {
-        Reason::RequirementNotMet
-    } else {
-        Reason::OutOfReach
-    };
-    Decision {
-        reason,
-        requirement: unmet,
-        ..about(term, Effect::Deny)
-    }
+    let reason = if unmet.is_some() { Reason::RequirementNotMet } else { Reason::OutOfReach };
+    Decision { reason, requirement: unmet, ..about(term, Effect::Deny) }
 }

@@ -66,11 +66,7 @@ pub(super) fn effective<'a>(
     facts: &'a MemberFacts,
 ) -> Result<Effective<'a>, UnknownKey> {
     let worth = vec![Worth::default(); model.permissions.len()];
-    let out = Effective {
-        worth,
-        origins: Vec::new(),
-        everything: None,
-    };
+    let out = Effective { worth, origins: Vec::new(), everything: None };
     let mut walk = Walk { model, facts, out };
     for (depth, level) in facts.path.iter().enumerate().rev() {
         // The acting account's own seal also stops what its ancestors give.
@@ -99,20 +95,9 @@ impl<'a> Walk<'a> {
         for key in &membership.roles {
             self.role(depth, key, OriginKind::Role, None, sealed_off)?;
         }
-        for group in self
-            .facts
-            .groups
-            .iter()
-            .filter(|group| group.account == level.account)
-        {
+        for group in self.facts.groups.iter().filter(|group| group.account == level.account) {
             for key in &group.roles {
-                self.role(
-                    depth,
-                    key,
-                    OriginKind::GroupRole,
-                    Some(&group.title),
-                    sealed_off,
-                )?;
+                self.role(depth, key, OriginKind::GroupRole, Some(&group.title), sealed_off)?;
             }
         }
         Ok(())
@@ -131,21 +116,11 @@ impl<'a> Walk<'a> {
             Some(group) => format!("{} (group {group})", role.title).into(),
             None => role.title.into(),
         };
-        let origin = self.origin(Origin {
-            kind,
-            key: key.clone(),
-            title,
-        });
+        let origin = self.origin(Origin { kind, key: key.clone(), title });
         for (permission, reach) in role.permissions {
             let locked = role.locked;
-            let contribution = Contribution {
-                origin,
-                reach,
-                scopes: None,
-                owned: None,
-                locked,
-                sealed_off,
-            };
+            let contribution =
+                Contribution { origin, reach, scopes: None, owned: None, locked, sealed_off };
             self.contribute(permission, contribution);
         }
         Ok(())
@@ -205,11 +180,8 @@ impl<'a> Walk<'a> {
         if !self.facts.owned_accounts.contains(&level.account) {
             return;
         }
-        let overlays = self
-            .model
-            .overlays
-            .iter()
-            .filter(|overlay| overlay.of == OwnedKind::Account);
+        let overlays =
+            self.model.overlays.iter().filter(|overlay| overlay.of == OwnedKind::Account);
         for overlay in overlays {
             let origin = self.overlay_origin(overlay);
             let given = match &overlay.gives {
@@ -282,11 +254,7 @@ impl<'a> Walk<'a> {
     }
 
     fn override_origin(&mut self, key: &Key, title: &str) -> OriginIx {
-        self.origin(Origin {
-            kind: OriginKind::Override,
-            key: key.clone(),
-            title: title.into(),
-        })
+        self.origin(Origin { kind: OriginKind::Override, key: key.clone(), title: title.into() })
     }
 
     fn origin(&mut self, origin: Origin) -> OriginIx {
@@ -321,14 +289,10 @@ pub(super) fn permission<'a>(
     model: &'a Model,
     key: &Key,
 ) -> Result<(PermissionIx, &'a crate::model::Permission), UnknownKey> {
-    let (ix, permission) = model.permission(key.as_str()).ok_or_else(|| UnknownKey {
-        what: "permission",
-        key: key.clone(),
-    })?;
-    let ix = u16::try_from(ix).map_err(|_| UnknownKey {
-        what: "permission",
-        key: key.clone(),
-    })?;
+    let (ix, permission) = model
+        .permission(key.as_str())
+        .ok_or_else(|| UnknownKey { what: "permission", key: key.clone() })?;
+    let ix = u16::try_from(ix).map_err(|_| UnknownKey { what: "permission", key: key.clone() })?;
     Ok((PermissionIx(ix), permission))
 }
 
@@ -347,36 +311,15 @@ pub(super) fn role_in_force<'a>(
         .find(|definition| definition.key() == key);
     let built_in = model.role(key.as_str()).map(|(_, role)| role);
     match (defined, built_in) {
-        (
-            Some(RoleDefinition::Custom {
-                title,
-                permissions,
-                visibility,
-                ..
-            }),
-            _,
-        ) => {
+        (Some(RoleDefinition::Custom { title, permissions, visibility, .. }), _) => {
             let permissions = permissions
                 .iter()
                 .map(|key| permission(model, key).map(|(ix, _)| (ix, None)))
                 .collect::<Result<_, _>>()?;
             let visibility = visibility.as_ref();
-            Ok(RoleInForce {
-                title,
-                locked: false,
-                visibility,
-                permissions,
-            })
+            Ok(RoleInForce { title, locked: false, visibility, permissions })
         }
-        (
-            Some(RoleDefinition::Adjusted {
-                add,
-                remove,
-                visibility,
-                ..
-            }),
-            Some(role),
-        ) => {
+        (Some(RoleDefinition::Adjusted { add, remove, visibility, .. }), Some(role)) => {
             let mut in_force = as_built(role);
             for key in remove {
                 let (ix, _) = permission(model, key)?;
@@ -392,10 +335,7 @@ pub(super) fn role_in_force<'a>(
             Ok(in_force)
         }
         (None, Some(role)) => Ok(as_built(role)),
-        (_, None) => Err(UnknownKey {
-            what: "role",
-            key: key.clone(),
-        }),
+        (_, None) => Err(UnknownKey { what: "role", key: key.clone() }),
     }
 }
 
@@ -424,13 +364,9 @@ pub(super) fn flag_on(facts: &MemberFacts, flag: &crate::model::Flag) -> bool {
 
 /// Whether an account setting turns a rule on: the nearest account that says so wins.
 pub(super) fn setting_on(model: &Model, facts: &MemberFacts, rule: SettingRule) -> bool {
-    model
-        .settings
-        .iter()
-        .filter(|setting| setting.rule == rule)
-        .any(|one| {
-            nearest(facts, |level| level.setup.settings.get(&one.key)).unwrap_or(one.default)
-        })
+    model.settings.iter().filter(|setting| setting.rule == rule).any(|one| {
+        nearest(facts, |level| level.setup.settings.get(&one.key)).unwrap_or(one.default)
+    })
 }
 
 /// Whether the member's switch for a product is on: off anywhere on the path wins (rulings R2).
@@ -442,11 +378,7 @@ pub(super) fn switched_on(facts: &MemberFacts, product: &crate::model::Product) 
         .filter(|membership| membership.status != MemberStatus::Removed)
         .filter_map(|membership| membership.switches.get(&product.key))
         .peekable();
-    if said.peek().is_none() {
-        product.switched_on
-    } else {
-        said.all(|on| *on)
-    }
+    if said.peek().is_none() { product.switched_on } else { said.all(|on| *on) }
 }
 
 fn nearest(facts: &MemberFacts, said: impl Fn(&AccountLevel) -> Option<&bool>) -> Option<bool> {

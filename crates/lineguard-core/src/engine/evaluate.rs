@@ -60,10 +60,7 @@ impl From<bool> for Truth {
 }
 
 const fn missing(of: FactOwner, fact: FactName) -> Truth {
-    Truth::Unknown(MissingFact {
-        of,
-        fact: Some(fact),
-    })
+    Truth::Unknown(MissingFact { of, fact: Some(fact) })
 }
 
 fn test<T>(fact: &Fact<T>, name: FactName, holds: impl FnOnce(&T) -> bool) -> Truth {
@@ -82,9 +79,7 @@ impl Authority {
         facts: &ResourceFacts,
         target: Option<&ResourceFacts>,
     ) -> Truth {
-        self.meets(term, facts, target)
-            .1
-            .and(|| self.reaches(term, facts))
+        self.meets(term, facts, target).1.and(|| self.reaches(term, facts))
     }
 
     /// Whether the requirements of a term hold, and if not, which does not.
@@ -137,13 +132,11 @@ impl Authority {
     /// Whether a term's reach covers a resource, requirements left aside.
     pub(crate) fn reaches(&self, term: &Term, facts: &ResourceFacts) -> Truth {
         let accounts = self.accounts(term.accounts);
-        test(&facts.account, FactName::Account, |account| {
-            accounts.binary_search(account).is_ok()
-        })
-        .and(|| self.compare(term.comparison, facts))
-        .and(|| qualifies(term.direction, term.states, facts))
-        .and(|| self.in_scopes(term, facts))
-        .and(|| self.excepted(&term.except, facts).not())
+        test(&facts.account, FactName::Account, |account| accounts.binary_search(account).is_ok())
+            .and(|| self.compare(term.comparison, facts))
+            .and(|| qualifies(term.direction, term.states, facts))
+            .and(|| self.in_scopes(term, facts))
+            .and(|| self.excepted(&term.except, facts).not())
     }
 
     fn in_scopes(&self, term: &Term, facts: &ResourceFacts) -> Truth {
@@ -173,9 +166,9 @@ impl Authority {
             Comparison::Field(field, set) => one(field, set),
             Comparison::Word(word) => match word.alternatives() {
                 [] => Truth::True,
-                alternatives => alternatives.iter().fold(Truth::False, |any, (field, set)| {
-                    any.or(|| one(*field, *set))
-                }),
+                alternatives => alternatives
+                    .iter()
+                    .fold(Truth::False, |any, (field, set)| any.or(|| one(*field, *set))),
             },
         }
     }
@@ -185,9 +178,7 @@ impl Authority {
 fn compare_field(field: FactName, set: &super::IdSet, facts: &ResourceFacts) -> Truth {
     let single = |fact: &Fact<Num>| test(fact, field, |value| set.contains(*value));
     let several = |fact: &Fact<Box<[Num]>>| {
-        test(fact, field, |values| {
-            values.iter().any(|value| set.contains(*value))
-        })
+        test(fact, field, |values| values.iter().any(|value| set.contains(*value)))
     };
     match field {
         FactName::Account => single(&facts.account),
@@ -216,14 +207,10 @@ fn qualifies(
 ) -> Truth {
     let right_way = match direction {
         None => Truth::True,
-        Some(direction) => test(&facts.direction, FactName::Direction, |known| {
-            *known == direction
-        }),
+        Some(direction) => test(&facts.direction, FactName::Direction, |known| *known == direction),
     };
     right_way.and(|| match states {
         0 => Truth::True,
-        mask => test(&facts.state, FactName::State, |state| {
-            mask & state_bit(*state) != 0
-        }),
+        mask => test(&facts.state, FactName::State, |state| mask & state_bit(*state) != 0),
     })
 }

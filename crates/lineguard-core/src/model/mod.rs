@@ -283,10 +283,7 @@ impl Requirement {
 
     /// The word for it.
     pub fn as_str(self) -> &'static str {
-        Self::ALL
-            .iter()
-            .find(|(one, _)| *one == self)
-            .map_or("", |(_, word)| word)
+        Self::ALL.iter().find(|(one, _)| *one == self).map_or("", |(_, word)| word)
     }
 }
 
@@ -317,10 +314,7 @@ impl ScopeKind {
 
     /// The word for it.
     pub fn as_str(self) -> &'static str {
-        Self::ALL
-            .iter()
-            .find(|(one, _)| *one == self)
-            .map_or("", |(_, word)| word)
+        Self::ALL.iter().find(|(one, _)| *one == self).map_or("", |(_, word)| word)
     }
 }
 
@@ -469,8 +463,6 @@ impl Model {
 
     /// The permissions that grant an action.
     pub fn permissions_for(&self, action: Action) -> &[PermissionIx] {
-        self.granted_by
-            .get(action.index())
-            .map_or(&[], Vec::as_slice)
+        self.granted_by.get(action.index()).map_or(&[], Vec::as_slice)
     }
 }

@@ -123,10 +123,7 @@ impl Word {
 
     /// The word as it is written.
     pub fn as_str(self) -> &'static str {
-        Self::ALL
-            .iter()
-            .find(|(one, _)| *one == self)
-            .map_or("", |(_, word)| word)
+        Self::ALL.iter().find(|(one, _)| *one == self).map_or("", |(_, word)| word)
     }
 
     /// The comparisons the word stands for; any one of them suffices. Empty for `account`, which
@@ -215,18 +212,12 @@ impl FaxState {
 
     /// The word for it.
     pub fn as_str(self) -> &'static str {
-        Self::ALL
-            .iter()
-            .find(|(one, _)| *one == self)
-            .map_or("", |(_, word)| word)
+        Self::ALL.iter().find(|(one, _)| *one == self).map_or("", |(_, word)| word)
     }
 
     /// The state that a word names.
     pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL
-            .iter()
-            .find(|(_, one)| *one == word)
-            .map(|(state, _)| *state)
+        Self::ALL.iter().find(|(_, one)| *one == word).map(|(state, _)| *state)
     }
 }
 
@@ -290,9 +281,6 @@ pub enum Clause {
 impl Clause {
     /// A bare word.
     pub fn word(word: Word) -> Self {
-        Self::Match {
-            comparison: Comparison::Word(word),
-            qualifiers: Qualifiers::default(),
-        }
+        Self::Match { comparison: Comparison::Word(word), qualifiers: Qualifiers::default() }
     }
 }

@@ -165,10 +165,7 @@ impl FactName {
 
     /// The word that names this fact.
     pub fn as_str(self) -> &'static str {
-        Self::ALL
-            .iter()
-            .find(|(fact, _)| *fact == self)
-            .map_or("", |(_, word)| word)
+        Self::ALL.iter().find(|(fact, _)| *fact == self).map_or("", |(_, word)| word)
     }
 }
 
@@ -249,18 +246,12 @@ impl Vocabulary {
 
     /// All actions in the order of the file.
     pub fn actions(&self) -> impl ExactSizeIterator<Item = (Action, &ActionDef)> {
-        self.actions
-            .iter()
-            .enumerate()
-            .map(|(i, def)| (Action(i as u16), def))
+        self.actions.iter().enumerate().map(|(i, def)| (Action(i as u16), def))
     }
 
     /// All resource types in the order of the file.
     pub fn resources(&self) -> impl ExactSizeIterator<Item = (ResourceType, &ResourceDef)> {
-        self.resources
-            .iter()
-            .enumerate()
-            .map(|(i, def)| (ResourceType(i as u16), def))
+        self.resources.iter().enumerate().map(|(i, def)| (ResourceType(i as u16), def))
     }
 
     /// The known action whose name is nearest to a misspelt one.
