@@ -220,6 +220,12 @@ impl Key {
         if text.bytes().all(fits) { Ok(Self(text.into())) } else { Err(IdError::NotAKey) }
     }
 
+    /// Stands in for a key that is a mistake in a text, while the rest of the text is read. No text
+    /// gives it: it is empty.
+    pub(crate) fn nameless() -> Self {
+        Self(Box::default())
+    }
+
     /// The key as text.
     pub fn as_str(&self) -> &str {
         &self.0

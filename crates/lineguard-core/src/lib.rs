@@ -14,4 +14,5 @@ pub mod port;
 pub mod request;
 pub mod row;
 pub mod suggest;
+mod text;
 pub mod vocabulary;

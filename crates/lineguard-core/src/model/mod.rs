@@ -2,12 +2,15 @@
 
 mod builtin;
 mod parse;
+mod qualify;
 pub mod reach;
+pub mod render;
 
 use crate::id::Key;
 use crate::vocabulary::{Action, SendChannel};
-pub use builtin::{BUILT_IN, built_in_vocabulary};
+pub use builtin::{BUILT_IN, STANDARD, built_in_vocabulary};
 pub use parse::parse;
+pub use qualify::narrowed;
 pub use reach::{Clause, Except, FactSet, MatchField, Word};
 
 /// A mistake in a text of data: where it is, what it is, and what was perhaps meant.

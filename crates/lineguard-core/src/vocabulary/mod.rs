@@ -223,6 +223,16 @@ pub struct Vocabulary {
 }
 
 impl Vocabulary {
+    /// A vocabulary that knows nothing.
+    pub fn empty() -> Self {
+        Self {
+            actions: Vec::new(),
+            resources: Vec::new(),
+            by_name: HashMap::new(),
+            by_type: HashMap::new(),
+        }
+    }
+
     /// The action of this name.
     pub fn action(&self, name: &str) -> Option<Action> {
         self.by_name.get(name).copied()

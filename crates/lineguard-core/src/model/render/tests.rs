@@ -1,0 +1,174 @@
+use super::{CellDiff, Side, diff, matrix, render_diff};
+use crate::model::{BUILT_IN, Model, built_in_vocabulary, parse};
+
+const TEXT: &str = r#"
+format = 1
+name = "small"
+title = "Small"
+summary = "A small model."
+[[visibility]]
+key = "given"
+title = "Given"
+reach = ["number.access"]
+[[permission]]
+key = "fax.view"
+title = "View faxes"
+category = "Faxes"
+actions = ["fax.view"]
+reach = ["visibility"]
+direction = "inbound"
+[[permission]]
+key = "fax.send"
+title = "Send faxes"
+category = "Faxes"
+actions = ["fax.send"]
+requires = ["faxbox_member"]
+[[permission]]
+key = "call.view"
+title = "View calls"
+category = "Calls"
+actions = ["call.view"]
+reach = ["own", { field = "extension", in = "extensions.granted" }]
+[[permission]]
+key = "fax.approve"
+title = "Approve"
+category = "Faxes"
+grants = [
+  { actions = ["fax.approve"], states = ["pending"], except = ["own_unless_self_approval"] },
+  { actions = ["fax.view"], states = ["pending"] },
+]
+[[permission]]
+key = "send_from"
+title = "Send from every number"
+category = "Faxes"
+kind = "restriction"
+restricts = "send_from.fax"
+[[role]]
+key = "admin"
+title = "Administrator"
+permissions = "all"
+reach = { "call.view" = ["account"] }
+[[role]]
+key = "user"
+title = "User"
+permissions = ["fax.view", "fax.send", "call.view"]
+[[overlay]]
+key = "faxbox_owner"
+title = "Faxbox owner"
+of = "faxbox"
+permissions = ["fax.send"]
+[[overlay]]
+key = "owner"
+title = "Owner"
+of = "account"
+permissions = "everything"
+"#;
+
+fn model(text: &str) -> Model {
+    parse(text, built_in_vocabulary()).expect("the text is right")
+}
+
+#[test]
+fn the_matrix_reads_well() {
+    assert_eq!(
+        matrix(&model(TEXT)),
+        "\
+Small (small)
+
+               admin   user
+
+Faxes
+  fax.view     (1)     (1)     View faxes
+  fax.send     member  member  Send faxes
+  fax.approve  (2)     -       Approve
+  send_from    yes     -       Send from every number (held: unrestricted by default)
+
+Calls
+  call.view    yes     (3)     View calls
+
+Notes
+  (1)  visibility inbound
+  (2)  pending except own unless self-approval / pending
+  (3)  own + ext.granted
+
+Ownership, whatever the role
+
+  faxbox_owner: Faxbox owner, on the owned faxbox
+    fax.send    Send faxes
+
+  owner: Owner, on the owned account and below
+    everything  Every action there is
+"
+    );
+}
+
+#[test]
+fn no_line_of_a_built_in_matrix_ends_in_blanks() {
+    for (name, text) in BUILT_IN {
+        let matrix = matrix(&model(text));
+        assert!(matrix.lines().all(|line| line == line.trim_end()), "{name}");
+    }
+}
+
+#[test]
+fn a_model_does_not_differ_from_itself() {
+    for (_, text) in BUILT_IN {
+        let model = model(text);
+        assert_eq!(diff(&model, &model, built_in_vocabulary()), []);
+    }
+    assert_eq!(render_diff(&[]), "no differences\n");
+}
+
+#[test]
+fn differences_are_told_cell_by_cell() {
+    let after = TEXT
+        .replace("number.access", "number.granted")
+        .replace("\"View faxes\"", "\"See faxes\"")
+        .replace(
+            "[\"fax.send\"]\nrequires",
+            "[\"fax.send\", \"fax.resend\"]\nrequires",
+        )
+        .replace("\"fax.view\", \"fax.send\", \"call.view\"", "\"fax.view\"")
+        .replace("reach = { \"call.view\" = [\"account\"] }\n", "")
+        .replace("\"send_from\"", "\"send_from_all\"")
+        .replace(
+            "permissions = [\"fax.send\"]",
+            "permissions = [\"fax.view\"]",
+        )
+        .replace("of = \"faxbox\"", "of = \"account\"")
+        .replace(
+            "key = \"user\"\ntitle = \"User\"",
+            "key = \"user\"\ntitle = \"Member\"",
+        );
+    let diffs = diff(&model(TEXT), &model(&after), built_in_vocabulary());
+    let gone = diffs.iter().any(|diff| {
+        matches!(diff, CellDiff::Permission { only_in: Side::Before, permission, .. }
+            if permission.as_str() == "send_from")
+    });
+    assert!(gone, "{diffs:?}");
+    assert_eq!(
+        render_diff(&diffs),
+        "\
+Only before
+  - send_from          Send from every number
+
+Only after
+  + send_from_all      Send from every number
+
+Cells
+  ~ admin  call.view   yes → own + ext.granted
+  ~ user  fax.send     member → -
+  ~ user  call.view    own + ext.granted → -
+
+Ownership
+  ~ faxbox_owner       -fax.send +fax.view
+
+Details
+  ~ fax.view  title    View faxes → See faxes
+  ~ fax.send  actions  fax.send → fax.resend, fax.send
+  ~ user  title        User → Member
+  ~ given  reach       number.access → number.granted
+  ~ faxbox_owner  of   faxbox → account
+"
+    );
+}
