@@ -3,9 +3,30 @@
 //! Every message is taken fully apart, field by field, so that a new field of a message is a
 //! compile error here until somebody says what it means.
 
+pub mod admin;
+pub mod auto_assign;
+pub mod caller_id;
+pub mod change;
+pub mod check;
+pub mod decision;
+pub mod enums;
+pub mod facts;
+pub mod faxes;
+mod field;
+pub mod id;
+pub mod invalid;
+pub mod models;
+pub mod page;
+pub mod permissions;
+mod setup;
+pub mod status;
+pub mod visibility;
+
 /// The generated messages, services and clients.
 #[expect(
     clippy::all,
+    clippy::allow_attributes,
+    clippy::allow_attributes_without_reason,
     unused_qualifications,
     reason = "generated; documented in proto/"
 )]

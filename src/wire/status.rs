@@ -1,0 +1,354 @@
+//! The one mapping from errors to [`tonic::Status`]. Nothing else in the service makes one.
+//!
+//! Every status carries `google.rpc.ErrorInfo` with domain [`DOMAIN`]; (domain, reason) is stable.
+//! A deny is never here: it is an answer.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use lineguard_core::change::Change;
+use lineguard_core::decision::{FactOwner, MissingFact};
+use lineguard_core::port::{ApplyError, Fault, StoreError};
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, PreconditionViolation, StatusExt};
+
+use super::change::kind_name;
+use super::facts::field_of;
+use super::invalid::{InvalidRequest, Violation};
+use super::pb;
+
+/// The domain of every `ErrorInfo`.
+pub const DOMAIN: &str = "lineguard.v1";
+
+/// After how long a request that found no store may be tried again.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// Why a request gets no answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure {
+    /// The message cannot be read.
+    Invalid(InvalidRequest),
+    /// The answer depends on a fact that the question does not carry.
+    MissingFact(MissingFact),
+    /// What was named does not exist, or may not be seen; the word says what: `account`.
+    NotFound(&'static str),
+    /// The store gave no answer.
+    Store(StoreError),
+    /// A write names something that does not exist in the tenant.
+    WriteNotFound(Violation),
+    /// A write makes something that exists and differs.
+    AlreadyExists(Violation),
+    /// The state of the tenant does not allow the write.
+    Refused(Violation),
+    /// The request id was used for another write.
+    RequestIdReused,
+    /// Nothing cached may be used, and the database did not confirm what is current.
+    LeaseExpired,
+    /// Too much at once.
+    Overloaded,
+    /// The caller's deadline has passed.
+    DeadlineExceeded,
+    /// The caller did not identify itself.
+    Unauthenticated,
+    /// The caller is known and may not ask this; not a deny of the subject.
+    NotPermitted,
+    /// A mistake of ours. The text is for the log.
+    Internal(String),
+}
+
+impl From<InvalidRequest> for Failure {
+    fn from(error: InvalidRequest) -> Self {
+        Self::Invalid(error)
+    }
+}
+
+impl From<MissingFact> for Failure {
+    fn from(error: MissingFact) -> Self {
+        Self::MissingFact(error)
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<Failure> for Status {
+    fn from(failure: Failure) -> Self {
+        failure.into_parts().into_status()
+    }
+}
+
+impl Failure {
+    /// The failure of a write. `field` gives the path of a fault in the message that it came in:
+    /// [`change_field`], or the fault's field alone where the message is the change.
+    pub fn of_write(error: ApplyError, field: impl Fn(&Fault) -> String) -> Self {
+        let violation = |fault: Fault| Violation {
+            field: field(&fault),
+            problem: fault.problem,
+        };
+        match error {
+            ApplyError::Store(error) => Self::Store(error),
+            ApplyError::Invalid(faults) => Self::Invalid(InvalidRequest {
+                violations: faults.into_iter().map(violation).collect(),
+            }),
+            ApplyError::NotFound(fault) => Self::WriteNotFound(violation(fault)),
+            ApplyError::AlreadyExists(fault) => Self::AlreadyExists(violation(fault)),
+            ApplyError::Refused(fault) => Self::Refused(violation(fault)),
+            ApplyError::RequestIdReused => Self::RequestIdReused,
+        }
+    }
+
+    /// The failure as one item of a batch carries it.
+    pub fn into_item_error(self) -> pb::ItemError {
+        let Parts {
+            code,
+            reason,
+            message,
+            violations,
+            ..
+        } = self.into_parts();
+        pb::ItemError {
+            code: code.into(),
+            reason: reason.to_owned(),
+            message: shortened(message),
+            field_violations: violations.into_iter().map(violation_to_wire).collect(),
+        }
+    }
+
+    fn into_parts(self) -> Parts {
+        match self {
+            Self::Invalid(error) => Parts {
+                violations: error.violations.clone(),
+                ..Parts::new(Code::InvalidArgument, "INVALID_REQUEST", error.to_string())
+            },
+            Self::MissingFact(missing) => missing_fact(missing),
+            Self::NotFound(what) => {
+                let message = format!("the {what} does not exist, or may not be seen");
+                Parts::new(Code::NotFound, "NOT_FOUND", message).with("kind", what)
+            }
+            Self::Store(error) => store(&error),
+            Self::WriteNotFound(violation) => write(Code::NotFound, "NOT_FOUND", violation),
+            Self::AlreadyExists(violation) => {
+                write(Code::AlreadyExists, "ALREADY_EXISTS", violation)
+            }
+            Self::Refused(violation) => write(Code::FailedPrecondition, "REFUSED", violation),
+            Self::RequestIdReused => {
+                let message = "the request id was used for another write";
+                Parts::new(Code::Aborted, "REQUEST_ID_REUSED", message)
+            }
+            Self::LeaseExpired => {
+                let message = "it cannot be confirmed what is current";
+                Parts::new(Code::Unavailable, "LEASE_EXPIRED", message).worth_a_retry()
+            }
+            Self::Overloaded => Parts::new(
+                Code::ResourceExhausted,
+                "OVERLOADED",
+                "too many requests at once",
+            )
+            .worth_a_retry(),
+            Self::DeadlineExceeded => Parts::new(
+                Code::DeadlineExceeded,
+                "DEADLINE_EXCEEDED",
+                "the deadline has passed",
+            ),
+            Self::Unauthenticated => {
+                let message = "the caller did not identify itself";
+                Parts::new(Code::Unauthenticated, "UNAUTHENTICATED", message)
+            }
+            Self::NotPermitted => {
+                let message = "this caller may not ask this";
+                Parts::new(Code::PermissionDenied, "CALLER_NOT_PERMITTED", message)
+            }
+            Self::Internal(detail) => {
+                tracing::error!(%detail, "internal error");
+                Parts::new(
+                    Code::Internal,
+                    "INTERNAL",
+                    "an internal error; see the server's log",
+                )
+            }
+        }
+    }
+}
+
+/// The path of a fault of a batch of changes: `changes[3].set_roles.roles`.
+pub fn change_field(changes: &[Change], fault: &Fault) -> String {
+    let Fault { change, field, .. } = fault;
+    let kind = changes.get(*change).map_or("", kind_name);
+    match (kind, *field) {
+        ("", "") => format!("changes[{change}]"),
+        ("", name) | (name, "") => format!("changes[{change}].{name}"),
+        (kind, field) => format!("changes[{change}].{kind}.{field}"),
+    }
+}
+
+/// The path of the fact that a question misses.
+fn missing_field(missing: MissingFact) -> String {
+    let owner = match missing.of {
+        FactOwner::Resource => "resource.properties",
+        FactOwner::Target => "target.properties",
+        FactOwner::Context => return "context.recipient_verified".to_owned(),
+    };
+    match missing.fact {
+        Some(fact) => format!("{owner}.{}", field_of(fact)),
+        None => owner.to_owned(),
+    }
+}
+
+fn missing_fact(missing: MissingFact) -> Parts {
+    let field = missing_field(missing);
+    let message = format!("the answer depends on `{field}`, which was not sent");
+    let problem = "the answer depends on this fact".to_owned();
+    Parts {
+        violations: vec![Violation {
+            field: field.clone(),
+            problem,
+        }],
+        ..Parts::new(Code::InvalidArgument, "MISSING_FACT", message)
+    }
+    .with("field", field)
+}
+
+fn store(error: &StoreError) -> Parts {
+    match error {
+        StoreError::Unavailable { detail } => {
+            tracing::warn!(%detail, "the store is unavailable");
+            Parts::new(
+                Code::Unavailable,
+                "STORE_UNAVAILABLE",
+                "the store cannot be reached",
+            )
+            .worth_a_retry()
+        }
+        StoreError::Corrupt { table, column, row } => {
+            tracing::error!(table, column, %row, "a row does not parse");
+            Parts::new(Code::DataLoss, "CORRUPT_ROW", error.to_string())
+                .with("table", *table)
+                .with("column", *column)
+                .with("row", row)
+        }
+        StoreError::UnreadableModel { digest, detail } => {
+            tracing::error!(%digest, %detail, "a model text cannot be read");
+            let message = "this server cannot read the tenant's product model";
+            Parts::new(Code::Unavailable, "MODEL_UNREADABLE", message)
+                .with("digest", digest.to_string())
+                .worth_a_retry()
+        }
+    }
+}
+
+fn write(code: Code, reason: &'static str, violation: Violation) -> Parts {
+    let Violation { field, problem } = &violation;
+    let message = format!("`{field}` {problem}");
+    let parts = Parts::new(code, reason, message).with("field", field);
+    Parts {
+        violations: vec![violation],
+        ..parts
+    }
+}
+
+fn violation_to_wire(violation: Violation) -> pb::FieldViolation {
+    let Violation { field, problem } = violation;
+    pb::FieldViolation {
+        field,
+        description: problem,
+    }
+}
+
+/// What a status and an item error are made of.
+struct Parts {
+    code: Code,
+    reason: &'static str,
+    message: String,
+    violations: Vec<Violation>,
+    metadata: HashMap<String, String>,
+    retry: bool,
+}
+
+impl Parts {
+    fn new(code: Code, reason: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            reason,
+            message: message.into(),
+            violations: Vec::new(),
+            metadata: HashMap::new(),
+            retry: false,
+        }
+    }
+
+    fn with(mut self, key: &str, value: impl Into<String>) -> Self {
+        self.metadata.insert(key.to_owned(), value.into());
+        self
+    }
+
+    fn worth_a_retry(mut self) -> Self {
+        self.retry = true;
+        self
+    }
+
+    fn into_status(self) -> Status {
+        let Self {
+            code,
+            reason,
+            message,
+            mut violations,
+            mut metadata,
+            retry,
+        } = self;
+        let left_out = shorten_list(&mut violations);
+        if left_out > 0 {
+            metadata.insert("violations_left_out".to_owned(), left_out.to_string());
+        }
+        let mut details = ErrorDetails::with_error_info(reason, DOMAIN, metadata);
+        if retry {
+            details.set_retry_info(Some(RETRY_AFTER));
+        }
+        if code == Code::FailedPrecondition {
+            let violations: Vec<_> = violations
+                .into_iter()
+                .map(|v| PreconditionViolation::new(reason, v.field, v.problem))
+                .collect();
+            details.set_precondition_failure(violations);
+        } else {
+            for Violation { field, problem } in violations {
+                details.add_bad_request_violation(field, problem);
+            }
+        }
+        Status::with_error_details(code, shortened(message), details)
+    }
+}
+
+// A status travels in headers, and some clients accept no more than 8 KiB of them. The message is
+// there twice, once percent-encoded, and the details are in base64.
+const MAX_MESSAGE_BYTES: usize = 600;
+const MAX_VIOLATION_BYTES: usize = 3_000;
+
+fn shortened(mut message: String) -> String {
+    if message.len() > MAX_MESSAGE_BYTES {
+        message.truncate(message.floor_char_boundary(MAX_MESSAGE_BYTES));
+        message.push('…');
+    }
+    message
+}
+
+/// Cuts a list of violations to what fits, but never to nothing; how many were left out.
+fn shorten_list(violations: &mut Vec<Violation>) -> usize {
+    let before = violations.len();
+    let mut bytes = 0;
+    let mut first = true;
+    violations.retain(|violation| {
+        // Both texts, and the bytes that frame them.
+        bytes += violation.field.len() + violation.problem.len() + 8;
+        std::mem::take(&mut first) || bytes <= MAX_VIOLATION_BYTES
+    });
+    for Violation { problem, .. } in violations.iter_mut() {
+        *problem = shortened(std::mem::take(problem));
+    }
+    before - violations.len()
+}
+
+#[cfg(test)]
+mod tests;
