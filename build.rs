@@ -16,9 +16,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     // Reflection serves the descriptors as they are, comments included.
     let out = PathBuf::from(env::var("OUT_DIR")?);
     fs::write(out.join("descriptors.bin"), descriptors.encode_to_vec())?;
-    tonic_prost_build::configure()
-        .build_client(true)
-        .compile_fds(descriptors)?;
+    tonic_prost_build::configure().build_client(true).compile_fds(descriptors)?;
     Ok(())
 }
 
@@ -26,8 +24,7 @@ fn proto_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
     fs::read_dir(folder)?
         .map(|entry| Ok(entry?.path()))
         .filter(|path| {
-            path.as_ref()
-                .map_or(true, |path| path.extension().is_some_and(|e| e == "proto"))
+            path.as_ref().map_or(true, |path| path.extension().is_some_and(|e| e == "proto"))
         })
         .collect()
 }

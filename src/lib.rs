@@ -1,4 +1,10 @@
 //! The Lineguard service: everything that knows gRPC, processes and signals.
 
+pub mod app;
+pub mod clock;
+pub mod gather;
+pub mod models;
+pub mod rpc;
+pub mod token;
 pub mod wire;
 pub mod world;

@@ -18,13 +18,7 @@ pub const MAX_CHANGES: usize = 10_000;
 
 /// Reads a request of `Apply`.
 pub fn apply_batch(message: pb::ApplyRequest) -> Result<Batch, InvalidRequest> {
-    let pb::ApplyRequest {
-        tenant,
-        actor,
-        request_id,
-        if_exists,
-        changes,
-    } = message;
+    let pb::ApplyRequest { tenant, actor, request_id, if_exists, changes } = message;
     Faults::collect(|faults, at| {
         let tenant = Field::read(faults, &at.field("tenant"), tenant);
         let actor = Field::read(faults, &at.field("actor"), actor);
@@ -56,11 +50,7 @@ fn read_changes(
 
 /// The answer to `Apply`.
 pub fn apply_response(applied: Applied) -> pb::ApplyResponse {
-    let Applied {
-        revision,
-        changed,
-        warnings,
-    } = applied;
+    let Applied { revision, changed, warnings } = applied;
     pb::ApplyResponse {
         revision: revision.0,
         changed: count(changed),
@@ -71,10 +61,7 @@ pub fn apply_response(applied: Applied) -> pb::ApplyResponse {
 /// A remark on the wire.
 pub fn warning_to_wire(warning: Warning) -> pb::Warning {
     let Warning { change, text } = warning;
-    pb::Warning {
-        change: count(change),
-        text,
-    }
+    pb::Warning { change: count(change), text }
 }
 
 /// A number of things on the wire.
@@ -167,8 +154,8 @@ pub fn import_response(
                 changed,
                 warnings,
                 registered_faxes,
-            })
-        }
+    })
+}
         Err(failure) => Wire::Error(Failure::into_item_error(failure)),
     };
     let results = results
@@ -267,13 +254,7 @@ pub struct ListCall {
 
 /// Reads a request of `List`.
 pub fn list_call(message: pb::ListRequest) -> Result<ListCall, InvalidRequest> {
-    let pb::ListRequest {
-        tenant,
-        kind,
-        account,
-        page_size,
-        page_token,
-    } = message;
+    let pb::ListRequest { tenant, kind, account, page_size, page_token } = message;
     Faults::collect(|faults, at| {
         let tenant = Field::read(faults, &at.field("tenant"), tenant);
         let at_kind = at.field("kind");
@@ -283,30 +264,19 @@ pub fn list_call(message: pb::ListRequest) -> Result<ListCall, InvalidRequest> {
         };
         let account = Field::read(faults, &at.field("account"), account);
         let page = page::page(faults, at, page_size, page_token);
-        Some(ListCall {
-            tenant: tenant?,
-            kind: kind?,
-            account: account?,
-            page: page?,
-        })
+        Some(ListCall { tenant: tenant?, kind: kind?, account: account?, page: page? })
     })
 }
 
 /// Reads a request of `ListTenants`.
 pub fn list_tenants_call(message: pb::ListTenantsRequest) -> Result<Page, InvalidRequest> {
-    let pb::ListTenantsRequest {
-        page_size,
-        page_token,
-    } = message;
+    let pb::ListTenantsRequest { page_size, page_token } = message;
     Faults::collect(|faults, at| page::page(faults, at, page_size, page_token))
 }
 
 /// Reads a request of `Export`: the tenant, and whether its faxes are exported too.
 pub fn export_call(message: pb::ExportRequest) -> Result<(TenantId, bool), InvalidRequest> {
-    let pb::ExportRequest {
-        tenant,
-        include_faxes,
-    } = message;
+    let pb::ExportRequest { tenant, include_faxes } = message;
     Faults::collect(|faults, at| {
         let tenant = Field::read(faults, &at.field("tenant"), tenant);
         Some((tenant?, include_faxes))

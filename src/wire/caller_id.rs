@@ -47,14 +47,8 @@ pub fn caller_id_call(message: pb::ResolveCallerIdRequest) -> Result<CallerIdCal
     use pb::resolve_caller_id_request::Requested as Wire;
 
     Faults::collect(|faults, at| {
-        let pb::ResolveCallerIdRequest {
-            tenant,
-            subject,
-            account,
-            used_for,
-            requested,
-            context,
-        } = message;
+        let pb::ResolveCallerIdRequest { tenant, subject, account, used_for, requested, context } =
+            message;
         let tenant = Field::read(faults, &at.field("tenant"), tenant);
         let subject = Field::read(faults, &at.field("subject"), subject);
         let account = Field::read(faults, &at.field("account"), account);
@@ -70,11 +64,7 @@ pub fn caller_id_call(message: pb::ResolveCallerIdRequest) -> Result<CallerIdCal
             }
         };
         let context = read_context(faults, &at.field("context"), context);
-        let Circumstances {
-            channel,
-            recipient_verified,
-            locked_by,
-        } = context?;
+        let Circumstances { channel, recipient_verified, locked_by } = context?;
         Some(CallerIdCall {
             tenant: tenant?,
             account: account?,
@@ -136,14 +126,8 @@ pub struct Candidate {
 /// The answer to `ResolveCallerId` on the wire. The set to choose from is the selectable
 /// candidates, so the two can never disagree.
 pub fn caller_id_response(answer: CallerIdAnswer) -> pb::ResolveCallerIdResponse {
-    let CallerIdAnswer {
-        presented,
-        reason,
-        explanation,
-        candidates,
-        may_be_anonymous,
-        revision,
-    } = answer;
+    let CallerIdAnswer { presented, reason, explanation, candidates, may_be_anonymous, revision } =
+        answer;
     let (outcome, number) = match presented {
         Presented::Number(number) => (pb::CallerIdOutcome::Number, number.to_wire()),
         Presented::Anonymous => (pb::CallerIdOutcome::Anonymous, String::new()),
@@ -156,9 +140,7 @@ pub fn caller_id_response(answer: CallerIdAnswer) -> pb::ResolveCallerIdResponse
         number,
         reason: reason.to_owned(),
         explanation,
-        selectable: selectable
-            .map(|candidate| candidate.number.to_wire())
-            .collect(),
+        selectable: selectable.map(|candidate| candidate.number.to_wire()).collect(),
         candidates: candidates.into_iter().map(candidate_to_wire).collect(),
         may_be_anonymous,
         revision: revision.0,
@@ -166,21 +148,9 @@ pub fn caller_id_response(answer: CallerIdAnswer) -> pb::ResolveCallerIdResponse
 }
 
 fn candidate_to_wire(candidate: Candidate) -> pb::CallerIdCandidate {
-    let Candidate {
-        number,
-        chosen,
-        selectable,
-        reason,
-        explanation,
-    } = candidate;
+    let Candidate { number, chosen, selectable, reason, explanation } = candidate;
     let number = number.to_wire();
-    pb::CallerIdCandidate {
-        number,
-        chosen,
-        selectable,
-        reason: reason.to_owned(),
-        explanation,
-    }
+    pb::CallerIdCandidate { number, chosen, selectable, reason: reason.to_owned(), explanation }
 }
 
 #[cfg(test)]
@@ -192,10 +162,7 @@ mod tests {
     fn request(requested: Option<Wire>) -> pb::ResolveCallerIdRequest {
         pb::ResolveCallerIdRequest {
             tenant: "acme".into(),
-            subject: Some(pb::Subject {
-                r#type: "user".into(),
-                id: "alice".into(),
-            }),
+            subject: Some(pb::Subject { r#type: "user".into(), id: "alice".into() }),
             account: "home".into(),
             used_for: pb::SendChannel::Call.into(),
             requested,
@@ -207,10 +174,7 @@ mod tests {
     fn a_number_anonymity_and_nothing_are_three_questions() {
         let requested = |wire| caller_id_call(request(wire)).unwrap().requested;
         let number = PhoneNumber::parse("+15550100").unwrap();
-        assert_eq!(
-            requested(Some(Wire::Number("+15550100".into()))),
-            Requested::Number(number)
-        );
+        assert_eq!(requested(Some(Wire::Number("+15550100".into()))), Requested::Number(number));
         assert_eq!(requested(Some(Wire::Anonymous(true))), Requested::Anonymous);
         assert_eq!(requested(None), Requested::Unspecified);
     }
@@ -218,22 +182,13 @@ mod tests {
     #[test]
     fn anonymous_may_not_be_asked_for_with_false() {
         let error = caller_id_call(request(Some(Wire::Anonymous(false)))).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "`anonymous` must be true where it is set"
-        );
+        assert_eq!(error.to_string(), "`anonymous` must be true where it is set");
     }
 
     #[test]
     fn what_the_number_is_for_must_be_said() {
-        let message = pb::ResolveCallerIdRequest {
-            used_for: 0,
-            ..request(None)
-        };
-        assert_eq!(
-            caller_id_call(message).unwrap_err().to_string(),
-            "`used_for` is required"
-        );
+        let message = pb::ResolveCallerIdRequest { used_for: 0, ..request(None) };
+        assert_eq!(caller_id_call(message).unwrap_err().to_string(), "`used_for` is required");
     }
 
     #[test]

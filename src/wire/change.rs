@@ -113,9 +113,7 @@ pub(super) fn read(faults: &mut Faults, at: &Path<'_>, message: pb::Change) -> O
 
 /// A change on the wire.
 pub fn change_to_wire(change: &Change) -> pb::Change {
-    pb::Change {
-        kind: Some(write_kind(change)),
-    }
+    pb::Change { kind: Some(write_kind(change)) }
 }
 
 macro_rules! new_fax {
@@ -139,9 +137,7 @@ macro_rules! new_fax {
     };
 }
 
-new_fax!(
-    fax, account, direction, number, faxbox, creator, state, labels, at
-);
+new_fax!(fax, account, direction, number, faxbox, creator, state, labels, at);
 
 #[cfg(test)]
 mod tests;

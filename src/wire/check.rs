@@ -80,16 +80,10 @@ pub fn batch_check_calls(
         return Err(InvalidRequest::one("checks", "must not be empty"));
     }
     if checks.len() > MAX_BATCH {
-        let problem = format!(
-            "has {} questions, at most {MAX_BATCH} are allowed",
-            checks.len()
-        );
+        let problem = format!("has {} questions, at most {MAX_BATCH} are allowed", checks.len());
         return Err(InvalidRequest::one("checks", problem));
     }
-    Ok(checks
-        .into_iter()
-        .map(|check| check_call(check, vocabulary))
-        .collect())
+    Ok(checks.into_iter().map(|check| check_call(check, vocabulary)).collect())
 }
 
 fn read(
@@ -98,25 +92,13 @@ fn read(
     message: pb::CheckRequest,
     vocabulary: &Vocabulary,
 ) -> Option<CheckCall> {
-    let pb::CheckRequest {
-        tenant,
-        subject,
-        account,
-        action,
-        resource,
-        target,
-        context,
-    } = message;
+    let pb::CheckRequest { tenant, subject, account, action, resource, target, context } = message;
     let tenant = id::required(faults, &at.field("tenant"), &tenant);
     let subject = id::subject(faults, &at.field("subject"), subject);
     let account = id::required(faults, &at.field("account"), &account);
     let action = read_action(faults, &at.field("action"), action, vocabulary);
     let def = action.and_then(|action| vocabulary.def(action));
-    let acts_on = def.map(|def| Expected {
-        def,
-        ty: def.resource,
-        verb: "acts on",
-    });
+    let acts_on = def.map(|def| Expected { def, ty: def.resource, verb: "acts on" });
     let resource = match faults.required(&at.field("resource"), resource) {
         Some(resource) => {
             read_resource(faults, &at.field("resource"), resource, acts_on, vocabulary)
@@ -127,11 +109,7 @@ fn read(
     let context = read_context(faults, &at.field("context"), context);
 
     let (target, conferred) = target?;
-    let Circumstances {
-        channel,
-        recipient_verified,
-        locked_by,
-    } = context?;
+    let Circumstances { channel, recipient_verified, locked_by } = context?;
     Some(CheckCall {
         tenant: tenant?,
         account: account?,
@@ -158,10 +136,7 @@ pub(super) fn read_action(
     match vocabulary.action(&name) {
         Some(action) => Some(action),
         None if name.is_empty() => faults.add(&at, "must not be empty"),
-        None => faults.add(
-            &at,
-            unknown("action", &name, vocabulary.suggest_action(&name)),
-        ),
+        None => faults.add(&at, unknown("action", &name, vocabulary.suggest_action(&name))),
     }
 }
 
@@ -180,26 +155,14 @@ fn read_resource(
     expected: Option<Expected<'_>>,
     vocabulary: &Vocabulary,
 ) -> Option<ResourceRef> {
-    let pb::Resource {
-        r#type,
-        id,
-        properties,
-    } = message;
+    let pb::Resource { r#type, id, properties } = message;
     let ty = read_type(faults, &at.field("type"), &r#type, expected, vocabulary);
     let def = ty.and_then(|ty| vocabulary.resource(ty));
     let id = read_resource_id(faults, &at.field("id"), id.as_deref(), def);
     let declared = def.map(|def| (&*def.name, &*def.facts));
-    let facts = facts::read(
-        faults,
-        &at.field("properties"),
-        properties.unwrap_or_default(),
-        declared,
-    );
-    Some(ResourceRef {
-        ty: ty?,
-        id: id?,
-        facts: facts?,
-    })
+    let facts =
+        facts::read(faults, &at.field("properties"), properties.unwrap_or_default(), declared);
+    Some(ResourceRef { ty: ty?, id: id?, facts: facts? })
 }
 
 fn read_type(
@@ -213,24 +176,14 @@ fn read_type(
         return if name.is_empty() {
             faults.add(at, "must not be empty")
         } else {
-            faults.add(
-                at,
-                unknown("resource type", name, vocabulary.suggest_type(name)),
-            )
+            faults.add(at, unknown("resource type", name, vocabulary.suggest_type(name)))
         };
     };
     match expected {
-        Some(Expected {
-            def,
-            ty: wanted,
-            verb,
-        }) if wanted != ty => {
+        Some(Expected { def, ty: wanted, verb }) if wanted != ty => {
             let wanted = vocabulary.resource(wanted).map_or("", |def| &*def.name);
-            let problem = format!(
-                "action `{}` {verb} a `{wanted}`, not a {}",
-                def.name,
-                quoted(name)
-            );
+            let problem =
+                format!("action `{}` {verb} a `{wanted}`, not a {}", def.name, quoted(name));
             faults.add(at, problem)
         }
         Some(_) | None => Some(ty),
@@ -249,10 +202,9 @@ fn read_resource_id(
     let id = id::required(faults, at, text)?;
     match def.and_then(|def| def.stored) {
         Some(StoredType::Number) => faults.check(at, PhoneNumber::parse(text)).map(|_| Some(id)),
-        Some(StoredType::Member) if Subject::from_qualified(text).is_none() => faults.add(
-            at,
-            "must be a qualified subject: `user:` or `service:` and its id",
-        ),
+        Some(StoredType::Member) if Subject::from_qualified(text).is_none() => {
+            faults.add(at, "must be a qualified subject: `user:` or `service:` and its id")
+        }
         Some(_) | None => Some(Some(id)),
     }
 }
@@ -271,10 +223,7 @@ fn read_target(
             None => Some((None, None)),
             Some((def, confers)) => {
                 let what = confers_word(confers);
-                faults.add(
-                    at,
-                    format!("action `{}` needs the {what} it confers", def.name),
-                )
+                faults.add(at, format!("action `{}` needs the {what} it confers", def.name))
             }
         };
     };
@@ -282,11 +231,7 @@ fn read_target(
         // What the target must be is not known without the action; its own faults still count.
         None => None,
         Some(def) => match def.target {
-            Some(ty) => Some(Expected {
-                def,
-                ty,
-                verb: "has as its target",
-            }),
+            Some(ty) => Some(Expected { def, ty, verb: "has as its target" }),
             None => return faults.add(at, format!("action `{}` takes no target", def.name)),
         },
     };
@@ -316,21 +261,12 @@ pub(super) fn read_context(
     at: &Path<'_>,
     message: Option<pb::Context>,
 ) -> Option<Circumstances> {
-    let Some(pb::Context {
-        channel,
-        recipient_verified,
-        locked_by,
-    }) = message
-    else {
+    let Some(pb::Context { channel, recipient_verified, locked_by }) = message else {
         return Some(Circumstances::default());
     };
     let channel = enums::optional(faults, &at.field("channel"), channel);
     let locked_by = id::optional_subject(faults, &at.field("locked_by"), locked_by.as_ref());
-    Some(Circumstances {
-        channel: channel?,
-        recipient_verified,
-        locked_by: locked_by?,
-    })
+    Some(Circumstances { channel: channel?, recipient_verified, locked_by: locked_by? })
 }
 
 #[cfg(test)]

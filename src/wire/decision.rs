@@ -53,13 +53,7 @@ pub fn decision_to_wire(
     explained: Explained,
     revision: Revision,
 ) -> pb::Decision {
-    let Explained {
-        text,
-        permission,
-        origin,
-        clause,
-        requirement,
-    } = explained;
+    let Explained { text, permission, origin, clause, requirement } = explained;
     pb::Decision {
         effect: decision.effect.to_wire(),
         reason: decision.reason.to_wire(),
@@ -75,18 +69,12 @@ pub fn decision_to_wire(
 
 /// An origin on the wire.
 pub fn origin_to_wire(kind: OriginKind, key: String, title: String) -> pb::Origin {
-    pb::Origin {
-        kind: kind.to_wire().into(),
-        key,
-        title,
-    }
+    pb::Origin { kind: kind.to_wire().into(), key, title }
 }
 
 /// The answer to `Check`.
 pub fn check_response(decision: pb::Decision) -> pb::CheckResponse {
-    pb::CheckResponse {
-        decision: Some(decision),
-    }
+    pb::CheckResponse { decision: Some(decision) }
 }
 
 /// The answer to `BatchCheck`, in the order of the questions.
@@ -97,12 +85,8 @@ pub fn batch_check_response(
         Ok(decision) => pb::check_result::Result::Decision(decision),
         Err(failure) => pb::check_result::Result::Error(Failure::into_item_error(failure)),
     };
-    let results = results
-        .into_iter()
-        .map(|item| pb::CheckResult {
-            result: Some(result(item)),
-        })
-        .collect();
+    let results =
+        results.into_iter().map(|item| pb::CheckResult { result: Some(result(item)) }).collect();
     pb::BatchCheckResponse { results }
 }
 
@@ -150,13 +134,7 @@ mod tests {
     fn a_batch_answers_in_order_with_errors_in_their_place() {
         let results = [Ok(pb::Decision::default()), Err(Failure::Overloaded)];
         let response = batch_check_response(results);
-        assert!(matches!(
-            response.results[0].result,
-            Some(pb::check_result::Result::Decision(_))
-        ));
-        assert!(matches!(
-            response.results[1].result,
-            Some(pb::check_result::Result::Error(_))
-        ));
+        assert!(matches!(response.results[0].result, Some(pb::check_result::Result::Decision(_))));
+        assert!(matches!(response.results[1].result, Some(pb::check_result::Result::Error(_))));
     }
 }

@@ -126,10 +126,7 @@ mod tests {
     fn a_value_from_the_future_is_a_fault_and_not_unspecified() {
         let result =
             Faults::collect(|faults, at| optional::<Direction>(faults, &at.field("direction"), 9));
-        assert_eq!(
-            result.unwrap_err().to_string(),
-            "`direction` unknown value 9"
-        );
+        assert_eq!(result.unwrap_err().to_string(), "`direction` unknown value 9");
     }
 
     #[test]

@@ -100,12 +100,7 @@ pub(super) fn read(
     } = message;
 
     let absent = read_absent(faults, &at.field("absent"), &absent);
-    let mut reader = Reader {
-        faults,
-        at,
-        declared,
-        absent: absent.as_deref().unwrap_or(&[]),
-    };
+    let mut reader = Reader { faults, at, declared, absent: absent.as_deref().unwrap_or(&[]) };
     let facts = SentFacts {
         account: reader.id(FactName::Account, account),
         creator: reader.fact(FactName::Creator, creator, |faults, at, creator| {
@@ -129,14 +124,10 @@ pub(super) fn read(
         form_type: reader.id(FactName::FormType, form_type),
         document_type: reader.id(FactName::DocumentType, document_type),
         template: reader.id(FactName::Template, template),
-        sources: reader.fact(
-            FactName::Source,
-            attachment_sources,
-            |faults, at, sources| {
-                let pb::AttachmentSources { sources } = sources;
-                faults.each(&at.field("sources"), sources, enums::required)
-            },
-        ),
+        sources: reader.fact(FactName::Source, attachment_sources, |faults, at, sources| {
+            let pb::AttachmentSources { sources } = sources;
+            faults.each(&at.field("sources"), sources, enums::required)
+        }),
     };
     absent.map(|_| facts)
 }
@@ -152,9 +143,7 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn id<T: id::ParseId>(&mut self, name: FactName, sent: Option<String>) -> Fact<T> {
-        self.fact(name, sent, |faults, at, text| {
-            id::required(faults, at, &text)
-        })
+        self.fact(name, sent, |faults, at, text| id::required(faults, at, &text))
     }
 
     fn fact<U, T>(
@@ -177,9 +166,7 @@ impl Reader<'_> {
         match sent {
             None => Fact::Absent,
             Some(_) if absent => {
-                let _: Option<()> = self
-                    .faults
-                    .add(&field, "is set and named in `absent` as well");
+                let _: Option<()> = self.faults.add(&field, "is set and named in `absent` as well");
                 Fact::Missing
             }
             Some(sent) => read(self.faults, &field, sent).map_or(Fact::Missing, Fact::Known),
@@ -207,9 +194,7 @@ fn subjects(faults: &mut Faults, at: &Path<'_>, message: pb::Subjects) -> Option
     let pb::Subjects { subjects } = message;
     let at = at.field("subjects");
     id::bounded(faults, &at, subjects.len(), id::MAX_SET)?;
-    faults.each(&at, subjects, |faults, at, subject| {
-        id::subject_fields(faults, at, &subject)
-    })
+    faults.each(&at, subjects, |faults, at, subject| id::subject_fields(faults, at, &subject))
 }
 
 /// The problem of a fact that the caller sent and that differs from the stored one. Says nothing
@@ -244,10 +229,7 @@ mod tests {
 
     #[test]
     fn a_fact_that_the_type_does_not_have_is_a_fault() {
-        let message = pb::Facts {
-            faxbox: Some("box".into()),
-            ..Default::default()
-        };
+        let message = pb::Facts { faxbox: Some("box".into()), ..Default::default() };
         assert_eq!(
             facts(message).unwrap_err().to_string(),
             "`faxbox` is no fact of the resource type `call`"
@@ -256,14 +238,8 @@ mod tests {
 
     #[test]
     fn an_empty_identifier_is_not_an_absent_one() {
-        let message = pb::Facts {
-            queue: Some(String::new()),
-            ..Default::default()
-        };
-        assert_eq!(
-            facts(message).unwrap_err().to_string(),
-            "`queue` must not be empty"
-        );
+        let message = pb::Facts { queue: Some(String::new()), ..Default::default() };
+        assert_eq!(facts(message).unwrap_err().to_string(), "`queue` must not be empty");
     }
 
     #[test]
@@ -278,10 +254,7 @@ mod tests {
 
     #[test]
     fn an_unknown_absent_fact_is_named_with_a_suggestion() {
-        let message = pb::Facts {
-            absent: vec!["quue".into()],
-            ..Default::default()
-        };
+        let message = pb::Facts { absent: vec!["quue".into()], ..Default::default() };
         assert_eq!(
             facts(message).unwrap_err().to_string(),
             "`absent[0]` unknown fact `quue`, did you mean `queue`?"
@@ -290,24 +263,16 @@ mod tests {
 
     #[test]
     fn an_account_cannot_be_absent() {
-        let message = pb::Facts {
-            absent: vec!["account".into()],
-            ..Default::default()
-        };
+        let message = pb::Facts { absent: vec!["account".into()], ..Default::default() };
         assert!(facts(message).is_err());
     }
 
     #[test]
     fn every_fault_of_a_set_has_its_index() {
-        let subject = |id: &str| pb::Subject {
-            r#type: "user".into(),
-            id: id.into(),
-        };
+        let subject = |id: &str| pb::Subject { r#type: "user".into(), id: id.into() };
         let subjects = vec![subject("a"), subject(""), subject("b\0")];
-        let message = pb::Facts {
-            participants: Some(pb::Subjects { subjects }),
-            ..Default::default()
-        };
+        let message =
+            pb::Facts { participants: Some(pb::Subjects { subjects }), ..Default::default() };
         assert_eq!(
             facts(message).unwrap_err().to_string(),
             "`participants.subjects[1].id` must not be empty; \

@@ -121,21 +121,13 @@ pub struct RegisterCall {
 
 /// Reads a request to register one fax; a fault of the fax is a fault of the request.
 pub fn register_call(message: pb::RegisterFaxRequest) -> Result<RegisterCall, InvalidRequest> {
-    let pb::RegisterFaxRequest {
-        tenant,
-        actor,
-        request_id,
-        fax,
-    } = message;
+    let pb::RegisterFaxRequest { tenant, actor, request_id, fax } = message;
     Faults::collect(|faults, at| {
         let call = read_register(faults, at, tenant, actor, request_id);
         let at = at.field("fax");
         let fax = faults.required(&at, fax)?;
         let fax = read_fax(faults, &at, fax)?;
-        Some(RegisterCall {
-            faxes: vec![Ok(fax)],
-            ..call?
-        })
+        Some(RegisterCall { faxes: vec![Ok(fax)], ..call? })
     })
 }
 
@@ -143,12 +135,7 @@ pub fn register_call(message: pb::RegisterFaxRequest) -> Result<RegisterCall, In
 pub fn batch_register_call(
     message: pb::BatchRegisterFaxesRequest,
 ) -> Result<RegisterCall, InvalidRequest> {
-    let pb::BatchRegisterFaxesRequest {
-        tenant,
-        actor,
-        request_id,
-        faxes,
-    } = message;
+    let pb::BatchRegisterFaxesRequest { tenant, actor, request_id, faxes } = message;
     Faults::collect(|faults, at| {
         let call = read_register(faults, at, tenant, actor, request_id);
         let at = at.field("faxes");
@@ -157,10 +144,7 @@ pub fn batch_register_call(
         }
         id::bounded(faults, &at, faxes.len(), MAX_FAXES)?;
         let read = |fax| Faults::collect(|faults, at| read_fax(faults, at, fax));
-        Some(RegisterCall {
-            faxes: faxes.into_iter().map(read).collect(),
-            ..call?
-        })
+        Some(RegisterCall { faxes: faxes.into_iter().map(read).collect(), ..call? })
     })
 }
 
@@ -257,18 +241,8 @@ pub struct NamedFax {
 
 /// A fax on the wire.
 pub fn fax_to_wire(fax: &NamedFax) -> pb::Fax {
-    let NamedFax {
-        fax,
-        account,
-        direction,
-        number,
-        faxbox,
-        creator,
-        assignee,
-        state,
-        labels,
-        at,
-    } = fax;
+    let NamedFax { fax, account, direction, number, faxbox, creator, assignee, state, labels, at } =
+        fax;
     pb::Fax {
         fax: fax.to_wire(),
         account: account.to_wire(),
@@ -291,22 +265,16 @@ pub fn batch_register_response(
     use pb::register_fax_result::Result as Wire;
 
     let result = |result| match result {
-        Ok((fax, created)) => Wire::Registered(pb::RegisteredFax {
-            fax: Some(fax_to_wire(&fax)),
-            created,
-        }),
+        Ok((fax, created)) => {
+            Wire::Registered(pb::RegisteredFax { fax: Some(fax_to_wire(&fax)), created })
+        }
         Err(failure) => Wire::Error(Failure::into_item_error(failure)),
     };
     let results = results
         .into_iter()
-        .map(|item| pb::RegisterFaxResult {
-            result: Some(result(item)),
-        })
+        .map(|item| pb::RegisterFaxResult { result: Some(result(item)) })
         .collect();
-    pb::BatchRegisterFaxesResponse {
-        results,
-        revision: revision.0,
-    }
+    pb::BatchRegisterFaxesResponse { results, revision: revision.0 }
 }
 
 #[cfg(test)]

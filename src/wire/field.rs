@@ -188,9 +188,7 @@ impl Field<Option<pb::Keys>> for Option<Vec<Key>> {
     }
 
     fn to_wire(&self) -> Option<pb::Keys> {
-        self.as_ref().map(|keys| pb::Keys {
-            keys: keys.to_wire(),
-        })
+        self.as_ref().map(|keys| pb::Keys { keys: keys.to_wire() })
     }
 }
 
@@ -210,28 +208,12 @@ impl Field<Option<prost_types::Timestamp>> for Timestamp {
 
 impl Field<Option<pb::Capabilities>> for Capabilities {
     fn read(_: &mut Faults, _: &Path<'_>, wire: Option<pb::Capabilities>) -> Option<Self> {
-        let pb::Capabilities {
-            voice,
-            fax,
-            message,
-        } = wire.unwrap_or_default();
-        Some(Self {
-            voice,
-            fax,
-            message,
-        })
+        let pb::Capabilities { voice, fax, message } = wire.unwrap_or_default();
+        Some(Self { voice, fax, message })
     }
 
     fn to_wire(&self) -> Option<pb::Capabilities> {
-        let Self {
-            voice,
-            fax,
-            message,
-        } = *self;
-        Some(pb::Capabilities {
-            voice,
-            fax,
-            message,
-        })
+        let Self { voice, fax, message } = *self;
+        Some(pb::Capabilities { voice, fax, message })
     }
 }

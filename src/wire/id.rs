@@ -115,10 +115,8 @@ pub fn subject_fields(
     let pb::Subject { r#type, id } = message;
     let kind = subject_kind(faults, &at.field("type"), r#type);
     // The kind plays no part in whether the id is well formed, so both faults are told at once.
-    let subject = faults.check(
-        &at.field("id"),
-        Subject::parse(kind.unwrap_or(SubjectKind::User), id),
-    );
+    let subject =
+        faults.check(&at.field("id"), Subject::parse(kind.unwrap_or(SubjectKind::User), id));
     kind.and(subject)
 }
 
@@ -204,22 +202,14 @@ pub fn optional_time(
         return Some(None);
     };
     if !SECONDS.contains(&seconds) || !(0..1_000_000_000).contains(&nanos) {
-        return faults.add(
-            at,
-            "must lie in the years 1 to 9999, with 0 to 999999999 nanoseconds",
-        );
+        return faults.add(at, "must lie in the years 1 to 9999, with 0 to 999999999 nanoseconds");
     }
-    Some(Some(Timestamp(
-        seconds * 1_000 + i64::from(nanos / 1_000_000),
-    )))
+    Some(Some(Timestamp(seconds * 1_000 + i64::from(nanos / 1_000_000))))
 }
 
 /// A subject on the wire.
 pub fn subject_to_wire(subject: &Subject) -> pb::Subject {
-    pb::Subject {
-        r#type: subject.kind.as_str().to_owned(),
-        id: subject.id().to_owned(),
-    }
+    pb::Subject { r#type: subject.kind.as_str().to_owned(), id: subject.id().to_owned() }
 }
 
 /// A user or group on the wire.
@@ -235,10 +225,7 @@ pub fn user_or_group_to_wire(value: &UserOrGroup) -> pb::UserOrGroup {
 pub fn time_to_wire(time: Timestamp) -> prost_types::Timestamp {
     // At most 999 million, so the remainder always fits.
     let nanos = i32::try_from(time.0.rem_euclid(1_000) * 1_000_000).unwrap_or_default();
-    prost_types::Timestamp {
-        seconds: time.0.div_euclid(1_000),
-        nanos,
-    }
+    prost_types::Timestamp { seconds: time.0.div_euclid(1_000), nanos }
 }
 
 #[cfg(test)]
@@ -253,10 +240,7 @@ mod tests {
     #[test]
     fn an_identifier_has_1_to_128_bytes_without_control_characters() {
         assert_eq!(tenant("").unwrap_err(), "`tenant` must not be empty");
-        assert_eq!(
-            tenant("a\u{7}").unwrap_err(),
-            "`tenant` must not contain control characters"
-        );
+        assert_eq!(tenant("a\u{7}").unwrap_err(), "`tenant` must not contain control characters");
         assert_eq!(tenant(&"a".repeat(128)).unwrap().as_str().len(), 128);
         assert_eq!(
             tenant(&"a".repeat(129)).unwrap_err(),
@@ -268,10 +252,7 @@ mod tests {
 
     #[test]
     fn both_faults_of_a_subject_are_told_with_a_suggestion() {
-        let message = pb::Subject {
-            r#type: "usr".into(),
-            id: String::new(),
-        };
+        let message = pb::Subject { r#type: "usr".into(), id: String::new() };
         let result =
             Faults::collect(|faults, at| subject(faults, &at.field("subject"), Some(message)));
         assert_eq!(
@@ -298,10 +279,7 @@ mod tests {
 
     #[test]
     fn a_time_beyond_the_year_9999_is_a_fault() {
-        let wire = prost_types::Timestamp {
-            seconds: i64::MAX,
-            nanos: 0,
-        };
+        let wire = prost_types::Timestamp { seconds: i64::MAX, nanos: 0 };
         assert!(Faults::collect(|faults, at| time(faults, at, Some(wire))).is_err());
     }
 }

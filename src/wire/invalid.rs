@@ -19,25 +19,16 @@ enum Step {
 
 impl Path<'_> {
     /// The message itself.
-    pub const ROOT: Path<'static> = Path {
-        parent: None,
-        step: Step::Root,
-    };
+    pub const ROOT: Path<'static> = Path { parent: None, step: Step::Root };
 
     /// A field of what stands here.
     pub const fn field(&self, name: &'static str) -> Path<'_> {
-        Path {
-            parent: Some(self),
-            step: Step::Field(name),
-        }
+        Path { parent: Some(self), step: Step::Field(name) }
     }
 
     /// An element of the list that stands here.
     pub const fn index(&self, index: usize) -> Path<'_> {
-        Path {
-            parent: Some(self),
-            step: Step::Index(index),
-        }
+        Path { parent: Some(self), step: Step::Index(index) }
     }
 }
 
@@ -49,9 +40,7 @@ impl fmt::Display for Path<'_> {
         match self.step {
             Step::Root => Ok(()),
             Step::Field(name) => {
-                let first = self
-                    .parent
-                    .is_none_or(|parent| matches!(parent.step, Step::Root));
+                let first = self.parent.is_none_or(|parent| matches!(parent.step, Step::Root));
                 f.write_str(if first { "" } else { "." })?;
                 f.write_str(name)
             }
@@ -79,12 +68,7 @@ pub struct InvalidRequest {
 impl InvalidRequest {
     /// A single fault.
     pub fn one(field: impl Into<String>, problem: impl Into<String>) -> Self {
-        Self {
-            violations: vec![Violation {
-                field: field.into(),
-                problem: problem.into(),
-            }],
-        }
+        Self { violations: vec![Violation { field: field.into(), problem: problem.into() }] }
     }
 }
 
@@ -199,11 +183,7 @@ pub fn unknown(what: &str, name: &str, suggestion: Option<&str>) -> String {
 /// User input in backticks: escaped, and cut where it is long.
 pub fn quoted(text: &str) -> String {
     const MAX_CHARS: usize = 80;
-    let mut shown: String = text
-        .chars()
-        .take(MAX_CHARS)
-        .flat_map(char::escape_debug)
-        .collect();
+    let mut shown: String = text.chars().take(MAX_CHARS).flat_map(char::escape_debug).collect();
     if text.chars().nth(MAX_CHARS).is_some() {
         shown.push('…');
     }

@@ -37,10 +37,7 @@ pub(super) fn page(
     } else {
         Some((!page_token.is_empty()).then_some(page_token))
     };
-    Some(Page {
-        size: size?,
-        token: token?,
-    })
+    Some(Page { size: size?, token: token? })
 }
 
 #[cfg(test)]

@@ -28,20 +28,12 @@ pub struct ListPermissionsCall {
 pub fn list_permissions_call(
     message: pb::ListPermissionsRequest,
 ) -> Result<ListPermissionsCall, InvalidRequest> {
-    let pb::ListPermissionsRequest {
-        tenant,
-        subject,
-        account,
-    } = message;
+    let pb::ListPermissionsRequest { tenant, subject, account } = message;
     Faults::collect(|faults, at| {
         let tenant = Field::read(faults, &at.field("tenant"), tenant);
         let subject = Field::read(faults, &at.field("subject"), subject);
         let account = Field::read(faults, &at.field("account"), account);
-        Some(ListPermissionsCall {
-            tenant: tenant?,
-            account: account?,
-            subject: subject?,
-        })
+        Some(ListPermissionsCall { tenant: tenant?, account: account?, subject: subject? })
     })
 }
 
@@ -66,15 +58,8 @@ pub struct EffectivePermission {
 
 /// A permission on the wire.
 pub fn permission_to_wire(permission: EffectivePermission) -> pb::EffectivePermission {
-    let EffectivePermission {
-        key,
-        title,
-        category,
-        lacking,
-        origins,
-        reach,
-        overridden,
-    } = permission;
+    let EffectivePermission { key, title, category, lacking, origins, reach, overridden } =
+        permission;
     let origin = |(kind, key, title)| origin_to_wire(kind, key, title);
     pb::EffectivePermission {
         key,
@@ -92,11 +77,7 @@ pub fn permission_to_wire(permission: EffectivePermission) -> pb::EffectivePermi
 pub fn list_accounts_call(
     message: pb::ListAccountsRequest,
 ) -> Result<(Subject, Page), InvalidRequest> {
-    let pb::ListAccountsRequest {
-        subject,
-        page_size,
-        page_token,
-    } = message;
+    let pb::ListAccountsRequest { subject, page_size, page_token } = message;
     Faults::collect(|faults, at| {
         let subject = Field::read(faults, &at.field("subject"), subject);
         let page = page::page(faults, at, page_size, page_token);
@@ -123,14 +104,7 @@ pub struct AccountMembership {
 
 /// A membership on the wire.
 pub fn membership_to_wire(membership: AccountMembership) -> pb::AccountMembership {
-    let AccountMembership {
-        tenant,
-        tenant_title,
-        account,
-        title,
-        status,
-        roles,
-    } = membership;
+    let AccountMembership { tenant, tenant_title, account, title, status, roles } = membership;
     pb::AccountMembership {
         tenant: tenant.to_wire(),
         tenant_title,
@@ -147,10 +121,7 @@ mod tests {
 
     #[test]
     fn a_negative_page_size_is_a_fault_beside_the_others() {
-        let message = pb::ListAccountsRequest {
-            page_size: -1,
-            ..Default::default()
-        };
+        let message = pb::ListAccountsRequest { page_size: -1, ..Default::default() };
         assert_eq!(
             list_accounts_call(message).unwrap_err().to_string(),
             "`subject` is required; `page_size` must not be negative"
@@ -171,12 +142,6 @@ mod tests {
         let wire = permission_to_wire(permission.clone());
         assert!(!wire.held);
         assert_eq!(wire.reason(), pb::Reason::NotEntitled);
-        assert!(
-            permission_to_wire(EffectivePermission {
-                lacking: None,
-                ..permission
-            })
-            .held
-        );
+        assert!(permission_to_wire(EffectivePermission { lacking: None, ..permission }).held);
     }
 }

@@ -34,9 +34,7 @@ impl<T: Field<String>> Field<Option<pb::ListValue>> for ListValue<T> {
         let empty = values.is_empty();
         let list = match pb::ListState::try_from(state) {
             Ok(pb::ListState::Values) => {
-                return faults
-                    .each(&at.field("values"), values, T::read)
-                    .map(Self::These);
+                return faults.each(&at.field("values"), values, T::read).map(Self::These);
             }
             Ok(pb::ListState::Unset) => Self::Unset,
             Ok(pb::ListState::All) => Self::All,
@@ -48,25 +46,18 @@ impl<T: Field<String>> Field<Option<pb::ListValue>> for ListValue<T> {
         if empty {
             return Some(list);
         }
-        faults.add(
-            &at.field("values"),
-            "must be empty unless the state is `LIST_STATE_VALUES`",
-        )
+        faults.add(&at.field("values"), "must be empty unless the state is `LIST_STATE_VALUES`")
     }
 
     fn to_wire(&self) -> Option<pb::ListValue> {
         let (state, values) = match self {
             Self::Unset => (pb::ListState::Unset, Vec::new()),
             Self::All => (pb::ListState::All, Vec::new()),
-            Self::These(values) => (
-                pb::ListState::Values,
-                values.iter().map(Field::to_wire).collect(),
-            ),
+            Self::These(values) => {
+                (pb::ListState::Values, values.iter().map(Field::to_wire).collect())
+            }
         };
-        Some(pb::ListValue {
-            state: state.into(),
-            values,
-        })
+        Some(pb::ListValue { state: state.into(), values })
     }
 }
 
@@ -154,10 +145,8 @@ impl Field<Option<pb::OverrideValue>> for OverrideValue {
         };
         // Scopes beside a plain "on" would be lost, and the grant wider than was meant.
         if scoped {
-            return faults.add(
-                &at_scopes,
-                "must be empty unless the state is `OVERRIDE_STATE_SCOPED`",
-            );
+            return faults
+                .add(&at_scopes, "must be empty unless the state is `OVERRIDE_STATE_SCOPED`");
         }
         Some(value)
     }
@@ -172,16 +161,10 @@ impl Field<Option<pb::OverrideValue>> for OverrideValue {
                     kind: kind.to_wire(),
                     values: values.clone(),
                 };
-                (
-                    pb::OverrideState::Scoped,
-                    scopes.iter().map(limit).collect(),
-                )
+                (pb::OverrideState::Scoped, scopes.iter().map(limit).collect())
             }
         };
-        Some(pb::OverrideValue {
-            state: state.into(),
-            scopes,
-        })
+        Some(pb::OverrideValue { state: state.into(), scopes })
     }
 }
 

@@ -84,10 +84,7 @@ impl Failure {
     /// The failure of a write. `field` gives the path of a fault in the message that it came in:
     /// [`change_field`], or the fault's field alone where the message is the change.
     pub fn of_write(error: ApplyError, field: impl Fn(&Fault) -> String) -> Self {
-        let violation = |fault: Fault| Violation {
-            field: field(&fault),
-            problem: fault.problem,
-        };
+        let violation = |fault: Fault| Violation { field: field(&fault), problem: fault.problem };
         match error {
             ApplyError::Store(error) => Self::Store(error),
             ApplyError::Invalid(faults) => Self::Invalid(InvalidRequest {
@@ -102,13 +99,7 @@ impl Failure {
 
     /// The failure as one item of a batch carries it.
     pub fn into_item_error(self) -> pb::ItemError {
-        let Parts {
-            code,
-            reason,
-            message,
-            violations,
-            ..
-        } = self.into_parts();
+        let Parts { code, reason, message, violations, .. } = self.into_parts();
         pb::ItemError {
             code: code.into(),
             reason: reason.to_owned(),
@@ -142,17 +133,13 @@ impl Failure {
                 let message = "it cannot be confirmed what is current";
                 Parts::new(Code::Unavailable, "LEASE_EXPIRED", message).worth_a_retry()
             }
-            Self::Overloaded => Parts::new(
-                Code::ResourceExhausted,
-                "OVERLOADED",
-                "too many requests at once",
-            )
-            .worth_a_retry(),
-            Self::DeadlineExceeded => Parts::new(
-                Code::DeadlineExceeded,
-                "DEADLINE_EXCEEDED",
-                "the deadline has passed",
-            ),
+            Self::Overloaded => {
+                Parts::new(Code::ResourceExhausted, "OVERLOADED", "too many requests at once")
+                    .worth_a_retry()
+            }
+            Self::DeadlineExceeded => {
+                Parts::new(Code::DeadlineExceeded, "DEADLINE_EXCEEDED", "the deadline has passed")
+            }
             Self::Unauthenticated => {
                 let message = "the caller did not identify itself";
                 Parts::new(Code::Unauthenticated, "UNAUTHENTICATED", message)
@@ -163,11 +150,7 @@ impl Failure {
             }
             Self::Internal(detail) => {
                 tracing::error!(%detail, "internal error");
-                Parts::new(
-                    Code::Internal,
-                    "INTERNAL",
-                    "an internal error; see the server's log",
-                )
+                Parts::new(Code::Internal, "INTERNAL", "an internal error; see the server's log")
             }
         }
     }
@@ -202,10 +185,7 @@ fn missing_fact(missing: MissingFact) -> Parts {
     let message = format!("the answer depends on `{field}`, which was not sent");
     let problem = "the answer depends on this fact".to_owned();
     Parts {
-        violations: vec![Violation {
-            field: field.clone(),
-            problem,
-        }],
+        violations: vec![Violation { field: field.clone(), problem }],
         ..Parts::new(Code::InvalidArgument, "MISSING_FACT", message)
     }
     .with("field", field)
@@ -215,12 +195,8 @@ fn store(error: &StoreError) -> Parts {
     match error {
         StoreError::Unavailable { detail } => {
             tracing::warn!(%detail, "the store is unavailable");
-            Parts::new(
-                Code::Unavailable,
-                "STORE_UNAVAILABLE",
-                "the store cannot be reached",
-            )
-            .worth_a_retry()
+            Parts::new(Code::Unavailable, "STORE_UNAVAILABLE", "the store cannot be reached")
+                .worth_a_retry()
         }
         StoreError::Corrupt { table, column, row } => {
             tracing::error!(table, column, %row, "a row does not parse");
@@ -243,18 +219,12 @@ fn write(code: Code, reason: &'static str, violation: Violation) -> Parts {
     let Violation { field, problem } = &violation;
     let message = format!("`{field}` {problem}");
     let parts = Parts::new(code, reason, message).with("field", field);
-    Parts {
-        violations: vec![violation],
-        ..parts
-    }
+    Parts { violations: vec![violation], ..parts }
 }
 
 fn violation_to_wire(violation: Violation) -> pb::FieldViolation {
     let Violation { field, problem } = violation;
-    pb::FieldViolation {
-        field,
-        description: problem,
-    }
+    pb::FieldViolation { field, description: problem }
 }
 
 /// What a status and an item error are made of.

@@ -31,13 +31,7 @@ pub fn visibility_call(
     message: pb::GetVisibilityRequest,
     vocabulary: &Vocabulary,
 ) -> Result<VisibilityCall, InvalidRequest> {
-    let pb::GetVisibilityRequest {
-        tenant,
-        subject,
-        account,
-        action,
-        channel,
-    } = message;
+    let pb::GetVisibilityRequest { tenant, subject, account, action, channel } = message;
     Faults::collect(|faults, at| {
         let tenant = Field::read(faults, &at.field("tenant"), tenant);
         let subject = Field::read(faults, &at.field("subject"), subject);
@@ -101,22 +95,10 @@ pub fn visibility_response(
 }
 
 fn term_to_wire(term: Term) -> pb::VisibilityTerm {
-    let Term {
-        accounts,
-        conditions,
-        except,
-    } = term;
-    let Conditions {
-        fields,
-        direction,
-        states,
-    } = conditions;
+    let Term { accounts, conditions, except } = term;
+    let Conditions { fields, direction, states } = conditions;
     let except_to_wire = |conditions| {
-        let Conditions {
-            fields,
-            direction,
-            states,
-        } = conditions;
+        let Conditions { fields, direction, states } = conditions;
         pb::VisibilityExcept {
             conditions: fields.into_iter().map(condition_to_wire).collect(),
             direction: enums::optional_to_wire(direction),
@@ -137,11 +119,7 @@ fn condition_to_wire((field, values): (FactName, Values)) -> pb::VisibilityCondi
         Values::All => (Vec::new(), true),
         Values::These(values) => (values, false),
     };
-    pb::VisibilityCondition {
-        field: field.as_str().to_owned(),
-        values,
-        all,
-    }
+    pb::VisibilityCondition { field: field.as_str().to_owned(), values, all }
 }
 
 #[cfg(test)]
@@ -154,20 +132,13 @@ mod tests {
     fn an_unknown_action_is_a_fault_with_a_suggestion() {
         let message = pb::GetVisibilityRequest {
             tenant: "acme".into(),
-            subject: Some(pb::Subject {
-                r#type: "user".into(),
-                id: "alice".into(),
-            }),
+            subject: Some(pb::Subject { r#type: "user".into(), id: "alice".into() }),
             account: "home".into(),
-            action: Some(pb::Action {
-                name: "call.veiw".into(),
-            }),
+            action: Some(pb::Action { name: "call.veiw".into() }),
             channel: 0,
         };
         assert_eq!(
-            visibility_call(message, built_in_vocabulary())
-                .unwrap_err()
-                .to_string(),
+            visibility_call(message, built_in_vocabulary()).unwrap_err().to_string(),
             "`action.name` unknown action `call.veiw`, did you mean `call.view`?"
         );
     }
@@ -179,18 +150,12 @@ mod tests {
             conditions: Conditions {
                 fields: vec![
                     (FactName::Queue, Values::All),
-                    (
-                        FactName::Participant,
-                        Values::These(vec!["user:alice".into()]),
-                    ),
+                    (FactName::Participant, Values::These(vec!["user:alice".into()])),
                 ],
                 direction: Some(Direction::Inbound),
                 states: vec![],
             },
-            except: vec![Conditions {
-                states: vec![FaxState::Trash],
-                ..Conditions::default()
-            }],
+            except: vec![Conditions { states: vec![FaxState::Trash], ..Conditions::default() }],
         };
         let response = visibility_response(vec![term], pb::Decision::default(), Revision(3));
         let term = &response.terms[0];

@@ -95,7 +95,10 @@ pub struct Resolver<'a> {
 
 impl Resolver<'_> {
     /// Resolves a number; none if the tenant does not have it.
-    pub async fn resolve(&mut self, number: &PhoneNumber) -> Result<Option<AutoAssign>, StoreError> {
+    pub async fn resolve(
+        &mut self,
+        number: &PhoneNumber,
+    ) -> Result<Option<AutoAssign>, StoreError> {
         let key = (ObjectKind::Number, Num(0), number.as_str());
         match self.reader.find(&[key]).await?.into_iter().next().flatten() {
             Some(number) => self.of_number(&number).await.map(Some),
@@ -106,9 +109,8 @@ impl Resolver<'_> {
     /// Resolves a number that has been looked up.
     pub async fn of_number(&mut self, number: &Object) -> Result<AutoAssign, StoreError> {
         let tenant = self.reader.tenant().await?;
-        let model = self.models.model(&tenant.model).ok_or_else(|| StoreError::UnreadableModel {
-            digest: tenant.model,
-            detail: "not loaded".into(),
+        let model = self.models.model(&tenant.model).ok_or_else(|| {
+            StoreError::UnreadableModel { digest: tenant.model, detail: "not loaded".into() }
         })?;
         let account = number.account.unwrap_or(Num::UNKNOWN);
         let mut target = None;
@@ -271,7 +273,8 @@ impl Resolver<'_> {
         let of = |num| objects.iter().find(|object| object.num == num);
         let subject =
             of(subject).and_then(|one| Subject::from_qualified(&one.id)).ok_or_else(gone)?;
-        let account = of(account).and_then(|one| AccountId::parse(&one.id).ok()).ok_or_else(gone)?;
+        let account =
+            of(account).and_then(|one| AccountId::parse(&one.id).ok()).ok_or_else(gone)?;
         let rows = self.reader.member_rows(&account, &subject).await?.ok_or_else(gone)?;
         let facts = member_facts(&rows)?.ok_or_else(gone)?;
         let authority = compile(model, self.vocabulary, &facts).map_err(|unknown| {

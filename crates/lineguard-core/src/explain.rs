@@ -2,7 +2,7 @@
 //! matched or was missing. The words depend on the person's own rights alone, so they disclose
 //! nothing about a resource that the person may not see.
 
-use crate::decision::{Decision, Effect, Reason};
+use crate::decision::{Decision, Reason};
 use crate::engine::{Authority, Origin, OriginKind};
 use crate::model::reach::{Comparison, FactSet, Word};
 use crate::model::{Model, Permission, Requirement};
@@ -42,7 +42,11 @@ pub fn explain<'a>(
     }
 }
 
-fn sentence(decision: &Decision, permission: Option<&Permission>, origin: Option<&Origin>) -> String {
+fn sentence(
+    decision: &Decision,
+    permission: Option<&Permission>,
+    origin: Option<&Origin>,
+) -> String {
     let title = permission.map_or("this", |permission| &permission.title);
     let from = origin.map(of_origin).unwrap_or_default();
     let covers = decision.clause.map_or("nothing", |clause| covers(&clause));
@@ -52,9 +56,9 @@ fn sentence(decision: &Decision, permission: Option<&Permission>, origin: Option
                 Some(_) => " It goes out after somebody has approved it.",
                 None => "",
             };
-            match (decision.effect, permission) {
-                (_, Some(_)) => format!("Allowed by “{title}”{from}, which covers {covers}.{obliged}"),
-                (_, None) => format!("Allowed{from}, which covers {covers}.{obliged}"),
+            match permission {
+                Some(_) => format!("Allowed by “{title}”{from}, which covers {covers}.{obliged}"),
+                None => format!("Allowed{from}, which covers {covers}.{obliged}"),
             }
         }
         Reason::NotAMemberOfActingAccount => "The person is not a member of this account.".into(),

@@ -4,15 +4,23 @@
 //! knows neither SQL nor protobuf.
 
 pub mod assemble;
+pub mod auto_assign;
 pub mod change;
 pub mod decision;
 pub mod engine;
+pub mod explain;
 pub mod facts;
 pub mod id;
+pub mod list;
 pub mod model;
+pub mod model_test;
 pub mod port;
 pub mod request;
 pub mod row;
 pub mod suggest;
 mod text;
 pub mod vocabulary;
+
+/// The action that makes a fax visible; the one action that code names, because the list of faxes
+/// is the list of those it covers.
+pub const FAX_VIEW: &str = "fax.view";

@@ -142,7 +142,7 @@ pub struct MemberRows {
     pub path: Vec<Num>,
     /// Objects: accounts of the path and below; roles defined on the path; the subject's members
     /// on the path; groups on the path that the subject belongs to; members of the acting account
-    /// who delegated to the subject; in any order, without repeats.
+    /// who delegated to the subject, and their subjects; in any order, without repeats.
     pub objects: Vec<Object>,
     /// Links: from the subject's members on the path (kinds 20 to 34); `GroupMember`,
     /// `FaxboxUser`, and every `…Owner` link to the subject; `FaxboxGroup` to the groups above;

@@ -6,9 +6,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::id::Num;
+use crate::port::StoreError;
 
 /// What an object is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -65,12 +67,18 @@ impl ObjectKind {
 
     /// The kind of a stored code.
     pub fn from_code(code: u8) -> Option<Self> {
-        Self::ALL.iter().map(|(kind, _)| *kind).find(|kind| *kind as u8 == code)
+        Self::ALL
+            .iter()
+            .map(|(kind, _)| *kind)
+            .find(|kind| *kind as u8 == code)
     }
 
     /// The word for it.
     pub fn as_str(self) -> &'static str {
-        Self::ALL.iter().find(|(one, _)| *one == self).map_or("", |(_, word)| word)
+        Self::ALL
+            .iter()
+            .find(|(one, _)| *one == self)
+            .map_or("", |(_, word)| word)
     }
 }
 
@@ -320,4 +328,26 @@ pub struct InvitationBody {
     /// Whether it was revoked.
     #[serde(default)]
     pub revoked: bool,
+}
+
+/// The error for a row of the object table that does not parse.
+pub fn corrupt(tenant: Num, column: &'static str, num: Num) -> StoreError {
+    StoreError::Corrupt {
+        table: "object",
+        column,
+        row: format!("tenant {} num {}", tenant.0, num.0),
+    }
+}
+
+/// The body of an object.
+pub fn parse_body<T: DeserializeOwned>(tenant: Num, object: &Object) -> Result<T, StoreError> {
+    serde_json::from_str(&object.body).map_err(|_| corrupt(tenant, "body", object.num))
+}
+
+/// A body as it is stored. The same body is always the same text.
+pub fn write_body(body: &impl Serialize) -> Result<String, StoreError> {
+    let unwritable = |error| StoreError::Unavailable {
+        detail: format!("writing a body: {error}"),
+    };
+    serde_json::to_string(body).map_err(unwritable)
 }

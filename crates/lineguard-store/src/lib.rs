@@ -1,1 +1,41 @@
-//! wip
+//! The SQL store: set-up, changes and the fax index, over sea-orm.
+//!
+//! [`SqlStore`] implements [`lineguard_core::port::Store`]. Types of sea-orm do not leave this
+//! crate, and what differs between databases stands in `dialect` alone.
+//!
+//! | module | what it holds |
+//! | --- | --- |
+//! | `connect` | opening: lock, settings, schema |
+//! | `dialect`, `sql` | what differs between databases; a statement with its values |
+//! | `rows` | rows to domain values; a row that does not parse is named |
+//! | `session` | one transaction of one tenant: reads, and writes with their record |
+//! | `member` | the one statement behind an authority |
+//! | `lists` | the fax index: newest first, by seeks |
+//! | `apply`, `register` | batches of changes; faxes |
+//! | `audit` | the audit trail and its hash chain |
+//! | `models` | model texts, parsed once |
+
+mod apply;
+mod audit;
+mod batch_digest;
+mod connect;
+mod dialect;
+mod edit;
+mod error;
+mod lists;
+mod member;
+mod migration;
+mod models;
+mod register;
+mod rows;
+mod session;
+mod sql;
+mod store;
+mod write;
+
+#[cfg(test)]
+mod tests;
+
+pub use audit::Chain;
+pub use connect::{OpenError, OpenMode};
+pub use store::SqlStore;

@@ -4,19 +4,12 @@ use lineguard_core::id::Revision;
 use super::*;
 
 fn user(id: &str) -> Option<pb::Subject> {
-    Some(pb::Subject {
-        r#type: "user".into(),
-        id: id.into(),
-    })
+    Some(pb::Subject { r#type: "user".into(), id: id.into() })
 }
 
 fn remove(account: &str) -> pb::Change {
-    let change = pb::RemoveAccount {
-        account: account.into(),
-    };
-    pb::Change {
-        kind: Some(pb::change::Kind::RemoveAccount(change)),
-    }
+    let change = pb::RemoveAccount { account: account.into() };
+    pb::Change { kind: Some(pb::change::Kind::RemoveAccount(change)) }
 }
 
 fn apply(changes: Vec<pb::Change>) -> Result<Batch, InvalidRequest> {
@@ -38,14 +31,9 @@ fn a_batch_is_read_and_refuses_what_exists_unless_told_otherwise() {
 
 #[test]
 fn a_batch_has_1_to_10000_changes() {
+    assert_eq!(apply(vec![]).unwrap_err().to_string(), "`changes` must not be empty");
     assert_eq!(
-        apply(vec![]).unwrap_err().to_string(),
-        "`changes` must not be empty"
-    );
-    assert_eq!(
-        apply(vec![remove("branch"); MAX_CHANGES + 1])
-            .unwrap_err()
-            .to_string(),
+        apply(vec![remove("branch"); MAX_CHANGES + 1]).unwrap_err().to_string(),
         "`changes` has 10001 elements, at most 10000 are allowed"
     );
 }
@@ -54,9 +42,7 @@ fn a_batch_has_1_to_10000_changes() {
 fn faults_of_all_changes_are_told_with_their_paths() {
     let nothing = pb::Change { kind: None };
     assert_eq!(
-        apply(vec![remove(""), remove("a"), nothing])
-            .unwrap_err()
-            .to_string(),
+        apply(vec![remove(""), remove("a"), nothing]).unwrap_err().to_string(),
         "`changes[0].remove_account.account` must not be empty; \
          `changes[2]` names no change, or one that this server does not know"
     );
@@ -92,24 +78,15 @@ fn a_key_names_every_kind_of_object() {
     use pb::object_key::Kind;
 
     let read = |kind| {
-        get_call(pb::GetRequest {
-            tenant: "acme".into(),
-            key: Some(pb::ObjectKey { kind }),
-        })
+        get_call(pb::GetRequest { tenant: "acme".into(), key: Some(pb::ObjectKey { kind }) })
     };
-    assert_eq!(
-        read(Some(Kind::Tenant(pb::TenantKey {}))).unwrap().1,
-        ObjectKey::Tenant
-    );
+    assert_eq!(read(Some(Kind::Tenant(pb::TenantKey {}))).unwrap().1, ObjectKey::Tenant);
     assert!(matches!(
         read(Some(Kind::Number("+15550100".into()))).unwrap().1,
         ObjectKey::Number(_)
     ));
     assert_eq!(read(None).unwrap_err().to_string(), "`key` is required");
-    let member = pb::MemberKey {
-        account: String::new(),
-        subject: None,
-    };
+    let member = pb::MemberKey { account: String::new(), subject: None };
     assert_eq!(
         read(Some(Kind::Member(member))).unwrap_err().to_string(),
         "`key.member.account` must not be empty; `key.member.subject` is required"
@@ -118,11 +95,7 @@ fn a_key_names_every_kind_of_object() {
 
 #[test]
 fn a_list_needs_a_kind_and_no_negative_page() {
-    let message = pb::ListRequest {
-        tenant: "acme".into(),
-        page_size: -5,
-        ..Default::default()
-    };
+    let message = pb::ListRequest { tenant: "acme".into(), page_size: -5, ..Default::default() };
     assert_eq!(
         list_call(message).unwrap_err().to_string(),
         "`kind` is required; `page_size` must not be negative"

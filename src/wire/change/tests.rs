@@ -37,20 +37,11 @@ fn read_back(message: pb::Change) -> Result<Change, InvalidRequest> {
 }
 
 fn set_list(list: MemberList) -> Change {
-    Change::SetList {
-        account: account(),
-        subject: alice(),
-        list,
-    }
+    Change::SetList { account: account(), subject: alice(), list }
 }
 
 fn set_override(value: OverrideValue) -> Change {
-    Change::SetOverride {
-        account: account(),
-        subject: alice(),
-        permission: key("p"),
-        value,
-    }
+    Change::SetOverride { account: account(), subject: alice(), permission: key("p"), value }
 }
 
 /// One of every shape of field.
@@ -75,16 +66,8 @@ fn samples() -> Vec<Change> {
             sealed: true,
             owner: None,
         },
-        Change::SetFlag {
-            account: account(),
-            flag: key("f"),
-            on: None,
-        },
-        Change::SetFlag {
-            account: account(),
-            flag: key("f"),
-            on: Some(false),
-        },
+        Change::SetFlag { account: account(), flag: key("f"), on: None },
+        Change::SetFlag { account: account(), flag: key("f"), on: Some(false) },
         Change::AdjustRole {
             account: account(),
             role: key("admin"),
@@ -109,38 +92,20 @@ fn samples() -> Vec<Change> {
         set_override(OverrideValue::On),
         set_override(OverrideValue::Scoped(scopes)),
         set_list(MemberList::Numbers(NumberList::Access, ListValue::All)),
-        set_list(MemberList::Numbers(
-            NumberList::AutoAssign,
-            ListValue::Unset,
-        )),
-        set_list(MemberList::Numbers(
-            NumberList::Granted,
-            ListValue::These(vec![number()]),
-        )),
+        set_list(MemberList::Numbers(NumberList::AutoAssign, ListValue::Unset)),
+        set_list(MemberList::Numbers(NumberList::Granted, ListValue::These(vec![number()]))),
         set_list(MemberList::HeldExtensions(ListValue::These(vec![]))),
         set_list(MemberList::GrantedExtensions(ListValue::All)),
         set_list(MemberList::GrantedQueues(ListValue::All)),
         set_list(MemberList::Labels(ListValue::All)),
         set_list(MemberList::SendFrom(SendChannel::Fax, ListValue::All)),
         set_list(MemberList::SendFrom(SendChannel::Message, ListValue::All)),
-        set_list(MemberList::SendFrom(
-            SendChannel::Call,
-            ListValue::These(vec![]),
-        )),
+        set_list(MemberList::SendFrom(SendChannel::Call, ListValue::These(vec![]))),
         set_list(MemberList::AttachmentSources(ListValue::These(vec![
             AttachmentSource::MobileScan,
         ]))),
-        Change::SetDefaultNumber {
-            account: account(),
-            subject: alice(),
-            number: Some(number()),
-        },
-        Change::SetDelegation {
-            account: account(),
-            from: alice(),
-            to: alice(),
-            on: true,
-        },
+        Change::SetDefaultNumber { account: account(), subject: alice(), number: Some(number()) },
+        Change::SetDelegation { account: account(), from: alice(), to: alice(), on: true },
         Change::Invite {
             account: account(),
             invitation: InvitationId::parse("i1").unwrap(),
@@ -150,11 +115,7 @@ fn samples() -> Vec<Change> {
         Change::AddNumber {
             account: account(),
             number: number(),
-            capabilities: Capabilities {
-                voice: true,
-                fax: false,
-                message: true,
-            },
+            capabilities: Capabilities { voice: true, fax: false, message: true },
             active: true,
         },
         Change::SetNumberTarget {
@@ -167,18 +128,9 @@ fn samples() -> Vec<Change> {
             member: UserOrGroup::Group(GroupId::parse("sales").unwrap()),
             on: false,
         },
-        Change::AssignFax {
-            fax: FaxId::parse("f1").unwrap(),
-            assignee: None,
-        },
-        Change::MoveFax {
-            fax: FaxId::parse("f1").unwrap(),
-            faxbox: None,
-        },
-        Change::SetFaxState {
-            fax: FaxId::parse("f1").unwrap(),
-            state: FaxState::Trash,
-        },
+        Change::AssignFax { fax: FaxId::parse("f1").unwrap(), assignee: None },
+        Change::MoveFax { fax: FaxId::parse("f1").unwrap(), faxbox: None },
+        Change::SetFaxState { fax: FaxId::parse("f1").unwrap(), state: FaxState::Trash },
         Change::SetFaxLabels {
             fax: FaxId::parse("f1").unwrap(),
             labels: vec![ExternalId::parse("urgent").unwrap()],
@@ -207,10 +159,7 @@ fn a_new_fax_comes_back_as_it_went() {
         at: Timestamp(-1),
     };
     let wire = new_fax_to_wire(&fax);
-    assert_eq!(
-        Faults::collect(|faults, at| read_fax(faults, at, wire)),
-        Ok(fax)
-    );
+    assert_eq!(Faults::collect(|faults, at| read_fax(faults, at, wire)), Ok(fax));
 }
 
 #[test]
@@ -231,14 +180,12 @@ fn all_faults_of_a_change_are_told() {
         permissions: vec!["ok".into(), "not ok".into()],
         visibility: Some(String::new()),
     };
-    let fields: Vec<_> = read_back(pb::Change {
-        kind: Some(Kind::AddRole(message)),
-    })
-    .unwrap_err()
-    .violations
-    .into_iter()
-    .map(|violation| violation.field)
-    .collect();
+    let fields: Vec<_> = read_back(pb::Change { kind: Some(Kind::AddRole(message)) })
+        .unwrap_err()
+        .violations
+        .into_iter()
+        .map(|violation| violation.field)
+        .collect();
     assert_eq!(
         fields,
         [
@@ -255,18 +202,11 @@ fn list_fault(list: i32, state: i32, values: &[&str]) -> String {
     let values = values.iter().map(|value| (*value).to_owned()).collect();
     let message = pb::SetList {
         account: "home".into(),
-        subject: Some(pb::Subject {
-            r#type: "user".into(),
-            id: "alice".into(),
-        }),
+        subject: Some(pb::Subject { r#type: "user".into(), id: "alice".into() }),
         list,
         value: Some(pb::ListValue { state, values }),
     };
-    read_back(pb::Change {
-        kind: Some(Kind::SetList(message)),
-    })
-    .unwrap_err()
-    .to_string()
+    read_back(pb::Change { kind: Some(Kind::SetList(message)) }).unwrap_err().to_string()
 }
 
 #[test]
@@ -283,25 +223,15 @@ fn a_list_says_which_it_is_and_in_which_state() {
 
 #[test]
 fn an_override_that_is_on_may_not_carry_scopes() {
-    let limit = pb::ScopeLimit {
-        kind: 2,
-        values: vec!["invoice".into()],
-    };
+    let limit = pb::ScopeLimit { kind: 2, values: vec!["invoice".into()] };
     let fault = |state, scopes| {
         let message = pb::SetOverride {
             account: "home".into(),
-            subject: Some(pb::Subject {
-                r#type: "user".into(),
-                id: "alice".into(),
-            }),
+            subject: Some(pb::Subject { r#type: "user".into(), id: "alice".into() }),
             permission: "p".into(),
             value: Some(pb::OverrideValue { state, scopes }),
         };
-        read_back(pb::Change {
-            kind: Some(Kind::SetOverride(message)),
-        })
-        .unwrap_err()
-        .to_string()
+        read_back(pb::Change { kind: Some(Kind::SetOverride(message)) }).unwrap_err().to_string()
     };
     assert!(fault(3, vec![limit.clone()]).contains("`set_override.value.scopes` must be empty"));
     assert!(fault(4, vec![]).contains("`set_override.value.scopes` needs at least one"));

@@ -4,18 +4,11 @@ use lineguard_core::model::built_in_vocabulary;
 use super::*;
 
 fn subject(id: &str) -> Option<pb::Subject> {
-    Some(pb::Subject {
-        r#type: "user".into(),
-        id: id.into(),
-    })
+    Some(pb::Subject { r#type: "user".into(), id: id.into() })
 }
 
 fn resource(r#type: &str, id: Option<&str>) -> Option<pb::Resource> {
-    Some(pb::Resource {
-        r#type: r#type.into(),
-        id: id.map(Into::into),
-        properties: None,
-    })
+    Some(pb::Resource { r#type: r#type.into(), id: id.map(Into::into), properties: None })
 }
 
 fn request(action: &str, resource: Option<pb::Resource>) -> pb::CheckRequest {
@@ -23,9 +16,7 @@ fn request(action: &str, resource: Option<pb::Resource>) -> pb::CheckRequest {
         tenant: "acme".into(),
         subject: subject("alice"),
         account: "home".into(),
-        action: Some(pb::Action {
-            name: action.into(),
-        }),
+        action: Some(pb::Action { name: action.into() }),
         resource,
         target: None,
         context: None,
@@ -33,9 +24,7 @@ fn request(action: &str, resource: Option<pb::Resource>) -> pb::CheckRequest {
 }
 
 fn faults(request: pb::CheckRequest) -> String {
-    check_call(request, built_in_vocabulary())
-        .unwrap_err()
-        .to_string()
+    check_call(request, built_in_vocabulary()).unwrap_err().to_string()
 }
 
 #[test]
@@ -101,10 +90,8 @@ fn the_resource_type_must_be_the_one_that_the_action_acts_on() {
 #[test]
 fn a_fact_of_another_type_is_a_fault() {
     let mut request = request("call.view", resource("call", Some("c1")));
-    request.resource.as_mut().unwrap().properties = Some(pb::Facts {
-        template: Some("x".into()),
-        ..Default::default()
-    });
+    request.resource.as_mut().unwrap().properties =
+        Some(pb::Facts { template: Some("x".into()), ..Default::default() });
     assert_eq!(
         faults(request),
         "`resource.properties.template` is no fact of the resource type `call`"
@@ -137,10 +124,7 @@ fn ids_of_numbers_and_members_have_a_form() {
 fn what_is_conferred_must_be_named() {
     let member = resource("member", Some("user:bob"));
     let mut request = request("role.assign", member);
-    assert_eq!(
-        faults(request.clone()),
-        "`target` action `role.assign` needs the role it confers"
-    );
+    assert_eq!(faults(request.clone()), "`target` action `role.assign` needs the role it confers");
     request.target = resource("role", None);
     assert_eq!(faults(request.clone()), "`target.id` is required");
     request.target = resource("permission", Some("fax.send"));
@@ -150,10 +134,7 @@ fn what_is_conferred_must_be_named() {
     );
     request.target = resource("role", Some("admin"));
     let call = check_call(request, built_in_vocabulary()).unwrap();
-    assert_eq!(
-        call.conferred,
-        Some(Conferred::Role(Key::parse("admin").unwrap()))
-    );
+    assert_eq!(call.conferred, Some(Conferred::Role(Key::parse("admin").unwrap())));
     assert_eq!(call.target, None);
 }
 
@@ -161,27 +142,19 @@ fn what_is_conferred_must_be_named() {
 fn a_target_that_the_action_does_not_have_is_a_fault() {
     let mut request = request("fax.view", resource("fax", Some("f1")));
     request.target = resource("faxbox", Some("b1"));
-    assert_eq!(
-        faults(request),
-        "`target` action `fax.view` takes no target"
-    );
+    assert_eq!(faults(request), "`target` action `fax.view` takes no target");
 }
 
 #[test]
 fn a_batch_has_1_to_1000_questions() {
     let check = request("fax.view", resource("fax", Some("f1")));
-    let batch = |n| pb::BatchCheckRequest {
-        checks: vec![check.clone(); n],
-    };
+    let batch = |n| pb::BatchCheckRequest { checks: vec![check.clone(); n] };
     let read = |n| batch_check_calls(batch(n), built_in_vocabulary());
     assert_eq!(
         read(1_001).unwrap_err().to_string(),
         "`checks` has 1001 questions, at most 1000 are allowed"
     );
-    assert_eq!(
-        read(0).unwrap_err().to_string(),
-        "`checks` must not be empty"
-    );
+    assert_eq!(read(0).unwrap_err().to_string(), "`checks` must not be empty");
     assert_eq!(read(1_000).unwrap().len(), 1_000);
 }
 
@@ -189,12 +162,7 @@ fn a_batch_has_1_to_1000_questions() {
 fn a_bad_question_of_a_batch_leaves_the_others_alone() {
     let good = request("fax.view", resource("fax", Some("f1")));
     let bad = request("fax.vew", resource("fax", Some("f1")));
-    let message = pb::BatchCheckRequest {
-        checks: vec![good.clone(), bad, good],
-    };
+    let message = pb::BatchCheckRequest { checks: vec![good.clone(), bad, good] };
     let calls = batch_check_calls(message, built_in_vocabulary()).unwrap();
-    assert_eq!(
-        calls.iter().map(Result::is_ok).collect::<Vec<_>>(),
-        [true, false, true]
-    );
+    assert_eq!(calls.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true]);
 }

@@ -1,10 +1,7 @@
 use super::*;
 
 fn user(id: &str) -> Option<pb::Subject> {
-    Some(pb::Subject {
-        r#type: "user".into(),
-        id: id.into(),
-    })
+    Some(pb::Subject { r#type: "user".into(), id: id.into() })
 }
 
 fn list() -> pb::ListVisibleFaxesRequest {
@@ -23,10 +20,7 @@ fn new_fax(id: &str) -> pb::NewFax {
         direction: pb::Direction::Inbound.into(),
         number: Some("+15550100".into()),
         state: pb::FaxState::Active.into(),
-        at: Some(prost_types::Timestamp {
-            seconds: 1,
-            nanos: 2_999_999,
-        }),
+        at: Some(prost_types::Timestamp { seconds: 1, nanos: 2_999_999 }),
         ..Default::default()
     }
 }
@@ -44,21 +38,12 @@ fn batch(n: usize) -> pb::BatchRegisterFaxesRequest {
 fn a_list_without_filters_asks_for_the_first_50() {
     let call = list_faxes_call(list()).unwrap();
     assert_eq!(call.filter, FaxFilter::default());
-    assert_eq!(
-        call.page,
-        Page {
-            size: 50,
-            token: None
-        }
-    );
+    assert_eq!(call.page, Page { size: 50, token: None });
 }
 
 #[test]
 fn a_negative_page_size_is_a_fault() {
-    let message = pb::ListVisibleFaxesRequest {
-        page_size: -1,
-        ..list()
-    };
+    let message = pb::ListVisibleFaxesRequest { page_size: -1, ..list() };
     assert_eq!(
         list_faxes_call(message).unwrap_err().to_string(),
         "`page_size` must not be negative"
@@ -71,10 +56,7 @@ fn filters_are_read_and_states_put_in_order() {
         direction: pb::Direction::Outbound.into(),
         number: Some("+15550100".into()),
         states: vec![4, 1, 4],
-        before: Some(prost_types::Timestamp {
-            seconds: 5,
-            nanos: 0,
-        }),
+        before: Some(prost_types::Timestamp { seconds: 5, nanos: 0 }),
         ..list()
     };
     let filter = list_faxes_call(message).unwrap().filter;
@@ -135,10 +117,7 @@ fn a_batch_has_1_to_1000_faxes() {
         batch_register_call(batch(1_001)).unwrap_err().to_string(),
         "`faxes` has 1001 elements, at most 1000 are allowed"
     );
-    assert_eq!(
-        batch_register_call(batch(0)).unwrap_err().to_string(),
-        "`faxes` must not be empty"
-    );
+    assert_eq!(batch_register_call(batch(0)).unwrap_err().to_string(), "`faxes` must not be empty");
 }
 
 #[test]
@@ -152,13 +131,7 @@ fn a_change_of_a_fax_is_a_batch_of_one() {
     };
     let read = assign_fax(message).unwrap();
     let fax = FaxId::parse("f1").unwrap();
-    assert_eq!(
-        read.changes,
-        [Change::AssignFax {
-            fax,
-            assignee: None
-        }]
-    );
+    assert_eq!(read.changes, [Change::AssignFax { fax, assignee: None }]);
 }
 
 #[test]

@@ -4,18 +4,12 @@ use lineguard_core::vocabulary::FactName;
 use super::*;
 
 fn violation() -> Violation {
-    Violation {
-        field: "changes[0].set_roles.roles".into(),
-        problem: "is bad".into(),
-    }
+    Violation { field: "changes[0].set_roles.roles".into(), problem: "is bad".into() }
 }
 
 fn all() -> Vec<(Failure, Code)> {
     vec![
-        (
-            Failure::Invalid(InvalidRequest::one("tenant", "is bad")),
-            Code::InvalidArgument,
-        ),
+        (Failure::Invalid(InvalidRequest::one("tenant", "is bad")), Code::InvalidArgument),
         (
             Failure::MissingFact(MissingFact {
                 of: FactOwner::Resource,
@@ -25,9 +19,7 @@ fn all() -> Vec<(Failure, Code)> {
         ),
         (Failure::NotFound("account"), Code::NotFound),
         (
-            Failure::Store(StoreError::Unavailable {
-                detail: "SELECT 1 on 10.0.0.1".into(),
-            }),
+            Failure::Store(StoreError::Unavailable { detail: "SELECT 1 on 10.0.0.1".into() }),
             Code::Unavailable,
         ),
         (
@@ -54,10 +46,7 @@ fn all() -> Vec<(Failure, Code)> {
         (Failure::DeadlineExceeded, Code::DeadlineExceeded),
         (Failure::Unauthenticated, Code::Unauthenticated),
         (Failure::NotPermitted, Code::PermissionDenied),
-        (
-            Failure::Internal("SELECT 3 on 10.0.0.1".into()),
-            Code::Internal,
-        ),
+        (Failure::Internal("SELECT 3 on 10.0.0.1".into()), Code::Internal),
     ]
 }
 
@@ -69,25 +58,15 @@ fn every_status_has_one_reason_of_our_domain() {
         let info = status.get_error_details().error_info().unwrap().clone();
         assert_eq!(info.domain, DOMAIN);
         assert!(info.reason.len() <= 63);
-        assert!(
-            info.reason
-                .bytes()
-                .all(|b| b.is_ascii_uppercase() || b == b'_')
-        );
+        assert!(info.reason.bytes().all(|b| b.is_ascii_uppercase() || b == b'_'));
     }
 }
 
 #[test]
 fn what_is_worth_a_retry_says_when() {
     for (failure, code) in all() {
-        let retry = Status::from(failure)
-            .get_error_details()
-            .retry_info()
-            .is_some();
-        assert_eq!(
-            retry,
-            matches!(code, Code::Unavailable | Code::ResourceExhausted)
-        );
+        let retry = Status::from(failure).get_error_details().retry_info().is_some();
+        assert_eq!(retry, matches!(code, Code::Unavailable | Code::ResourceExhausted));
     }
 }
 
@@ -102,18 +81,12 @@ fn no_status_tells_what_is_for_the_log() {
 
 #[test]
 fn a_missing_fact_is_named_by_its_field() {
-    let missing = MissingFact {
-        of: FactOwner::Target,
-        fact: Some(FactName::Source),
-    };
+    let missing = MissingFact { of: FactOwner::Target, fact: Some(FactName::Source) };
     let status = Status::from(Failure::from(missing));
     let details = status.get_error_details();
     let violations = &details.bad_request().unwrap().field_violations;
     assert_eq!(violations[0].field, "target.properties.attachment_sources");
-    let missing = MissingFact {
-        of: FactOwner::Context,
-        fact: None,
-    };
+    let missing = MissingFact { of: FactOwner::Context, fact: None };
     assert_eq!(missing_field(missing), "context.recipient_verified");
 }
 
@@ -124,23 +97,14 @@ fn an_item_error_is_the_status_of_the_item_alone() {
         let item = failure.into_item_error();
         assert_eq!(item.code, i32::from(code));
         assert_eq!(item.message, status.message());
-        assert_eq!(
-            item.reason,
-            status.get_error_details().error_info().unwrap().reason
-        );
+        assert_eq!(item.reason, status.get_error_details().error_info().unwrap().reason);
     }
 }
 
 #[test]
 fn every_fault_of_a_write_has_the_path_of_its_change() {
-    let changes = [Change::RemoveAccount {
-        account: AccountId::parse("a").unwrap(),
-    }];
-    let fault = |change, field| Fault {
-        change,
-        field,
-        problem: "is bad".into(),
-    };
+    let changes = [Change::RemoveAccount { account: AccountId::parse("a").unwrap() }];
+    let fault = |change, field| Fault { change, field, problem: "is bad".into() };
     let error = ApplyError::Invalid(vec![fault(0, "account"), fault(0, ""), fault(9, "x")]);
     let Failure::Invalid(error) = Failure::of_write(error, |f| change_field(&changes, f)) else {
         panic!("another failure");
@@ -148,11 +112,7 @@ fn every_fault_of_a_write_has_the_path_of_its_change() {
     let fields: Vec<_> = error.violations.iter().map(|v| v.field.as_str()).collect();
     assert_eq!(
         fields,
-        [
-            "changes[0].remove_account.account",
-            "changes[0].remove_account",
-            "changes[9].x"
-        ]
+        ["changes[0].remove_account.account", "changes[0].remove_account", "changes[9].x"]
     );
 }
 

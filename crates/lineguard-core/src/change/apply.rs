@@ -1,11 +1,31 @@
 //! The one place where the invariants of set-up live; every store applies its batches with it.
 
+mod account;
+mod check;
+mod door;
+mod extension;
+mod fax;
+mod faxbox;
+mod group;
+mod invitation;
+mod list;
+mod member;
+mod number;
+mod overrides;
+mod remap;
+mod role;
+mod routing;
+mod tenant;
+
 use std::sync::Arc;
 
-use super::{Batch, Warning};
+use super::{Batch, Change, Warning};
 use crate::id::{ModelDigest, Timestamp};
 use crate::model::Model;
-use crate::port::{ApplyError, TenantTx};
+use crate::port::{ApplyError, StoreError, TenantTx};
+pub(super) use door::plain;
+use door::{Done, Door};
+pub(super) use routing::receivers;
 
 /// Where parsed models come from. A store parses each text once and keeps it by digest.
 pub trait ModelSource: Sync {
@@ -23,12 +43,137 @@ pub struct Outcome {
 }
 
 /// Applies a batch inside a transaction. After an error the transaction must be rolled back.
+///
+/// First every change is held against the model alone, so that all the mistakes of an import are
+/// told at once; then the changes are applied in their order. A change that does not fit is passed
+/// over so that the rest can be looked at too, and the batch is refused at the end.
 pub async fn run(
     tx: &mut dyn TenantTx,
     models: &dyn ModelSource,
     batch: &Batch,
     now: Timestamp,
 ) -> Result<Outcome, ApplyError> {
-    let _ = (tx, models, batch, now);
-    Ok(Outcome::default())
+    let tenant = tx.tenant().await?;
+    let starts_anew = matches!(batch.changes.first(), Some(Change::CreateTenant { .. }));
+    let model = models.model(&tenant.model);
+    if model.is_none() && !starts_anew {
+        let detail = "not in the store, or not readable by this server".to_owned();
+        return Err(StoreError::UnreadableModel {
+            digest: tenant.model,
+            detail,
+        }
+        .into());
+    }
+    let faults = check::batch(batch, model.clone(), models);
+    // A new tenant whose model is unknown has been reported by the check.
+    let Some(model) = model.filter(|_| faults.is_empty()) else {
+        return Err(ApplyError::Invalid(faults));
+    };
+    Door::new(tx, models, batch, now, tenant.num, model)
+        .apply_all(batch)
+        .await
+}
+
+impl Door<'_> {
+    async fn apply_all(mut self, batch: &Batch) -> Result<Outcome, ApplyError> {
+        let mut faults = Vec::new();
+        let mut changed = 0;
+        for (position, change) in batch.changes.iter().enumerate() {
+            self.position = position;
+            match self.apply_one(change).await {
+                Ok(effect) => changed += usize::from(effect),
+                Err(ApplyError::Invalid(found)) => faults.extend(found),
+                Err(error @ ApplyError::Store(_)) => return Err(error),
+                // May follow from a change that was passed over.
+                Err(_) if !faults.is_empty() => {}
+                Err(error) => return Err(error),
+            }
+        }
+        if faults.is_empty() {
+            Ok(Outcome {
+                changed,
+                warnings: self.warnings,
+            })
+        } else {
+            Err(ApplyError::Invalid(faults))
+        }
+    }
+
+    #[rustfmt::skip] // One line for each change, so that the table can be read.
+    async fn apply_one(&mut self, change: &Change) -> Done {
+        use Change as C;
+        match change {
+            C::CreateTenant { title, model, root, kind, owner } =>
+                self.create_tenant(title, model, root, *kind, owner.as_ref()).await,
+            C::SetModel { model } => self.set_model(model).await,
+            C::AddAccount { account, parent, title, sealed, owner } =>
+                self.add_account(account, parent, title, *sealed, owner.as_ref()).await,
+            C::SetSealed { account, sealed } => self.set_sealed(account, *sealed).await,
+            C::RemoveAccount { account } => self.remove_account(account).await,
+            C::SetAccountOwner { account, subject, owner } =>
+                self.set_account_owner(account, subject, *owner).await,
+            C::SetEntitlement { account, product, entitled } =>
+                self.set_entitlement(account, product, *entitled).await,
+            C::SetFlag { account, flag, on } => self.set_flag(account, flag, *on).await,
+            C::SetSetting { account, setting, on } => self.set_setting(account, setting, *on).await,
+            C::AddRole { account, role, title, permissions, visibility } =>
+                self.add_role(account, role, title, permissions, visibility.as_ref()).await,
+            C::AdjustRole { account, role, add, remove, visibility } =>
+                self.adjust_role(account, role, add, remove, visibility.as_ref()).await,
+            C::RemoveRole { account, role } => self.remove_role(account, role).await,
+            C::AddMember { account, subject, status, roles } =>
+                self.add_member(account, subject, *status, roles.as_deref()).await,
+            C::SetMemberStatus { account, subject, status } =>
+                self.set_member_status(account, subject, *status).await,
+            C::RemoveMember { account, subject } => self.remove_member(account, subject).await,
+            C::SetRoles { account, subject, roles, keep_overrides } =>
+                self.set_roles(account, subject, roles, *keep_overrides).await,
+            C::SetOverride { account, subject, permission, value } =>
+                self.set_override(account, subject, permission, value).await,
+            C::SetSwitch { account, subject, product, on } =>
+                self.set_switch(account, subject, product, *on).await,
+            C::SetVisibility { account, subject, level } =>
+                self.set_visibility(account, subject, level.as_ref()).await,
+            C::SetList { account, subject, list } => self.set_list(account, subject, list).await,
+            C::SetDefaultNumber { account, subject, number } =>
+                self.set_default_number(account, subject, number.as_ref()).await,
+            C::SetDelegation { account, from, to, on } =>
+                self.set_delegation(account, from, to, *on).await,
+            C::Invite { account, invitation, roles, expires_at } =>
+                self.invite(account, invitation, roles.as_deref(), *expires_at).await,
+            C::AcceptInvitation { invitation, subject } =>
+                self.accept_invitation(invitation, subject).await,
+            C::RevokeInvitation { invitation } => self.revoke_invitation(invitation).await,
+            C::AddGroup { account, group, title, roles } =>
+                self.add_group(account, group, title, roles).await,
+            C::RemoveGroup { group } => self.remove_group(group).await,
+            C::SetGroupRoles { group, roles } => self.set_group_roles(group, roles).await,
+            C::SetGroupMember { group, subject, member } =>
+                self.set_group_member(group, subject, *member).await,
+            C::SetGroupOwner { group, subject, owner } =>
+                self.set_group_owner(group, subject, *owner).await,
+            C::AddNumber { account, number, capabilities, active } =>
+                self.add_number(account, number, *capabilities, *active).await,
+            C::SetNumberActive { number, active } => self.set_number_active(number, *active).await,
+            C::MoveNumber { number, account } => self.move_number(number, account).await,
+            C::SetNumberTarget { number, target, on } =>
+                self.set_number_target(number, target, *on).await,
+            C::RemoveNumber { number } => self.remove_number(number).await,
+            C::AddExtension { account, extension } => self.add_extension(account, extension).await,
+            C::RemoveExtension { extension } => self.remove_extension(extension).await,
+            C::AddQueue { account, queue } => self.add_queue(account, queue).await,
+            C::RemoveQueue { queue } => self.remove_queue(queue).await,
+            C::AddFaxbox { account, faxbox, title } => self.add_faxbox(account, faxbox, title).await,
+            C::RemoveFaxbox { faxbox } => self.remove_faxbox(faxbox).await,
+            C::SetFaxboxMember { faxbox, member, on } =>
+                self.set_faxbox_member(faxbox, member, *on).await,
+            C::SetFaxboxOwner { faxbox, subject, owner } =>
+                self.set_faxbox_owner(faxbox, subject, *owner).await,
+            C::AssignFax { fax, assignee } => self.assign_fax(fax, assignee.as_ref()).await,
+            C::MoveFax { fax, faxbox } => self.move_fax(fax, faxbox.as_ref()).await,
+            C::SetFaxState { fax, state } => self.set_fax_state(fax, *state).await,
+            C::SetFaxLabels { fax, labels } => self.set_fax_labels(fax, labels).await,
+            C::DeleteFax { fax } => self.delete_fax(fax).await,
+        }
+    }
 }

@@ -204,6 +204,11 @@ impl Authority {
             .unwrap_or_default()
     }
 
+    /// The terms that a permission gives, of whatever action.
+    pub fn terms_of(&self, permission: PermissionIx) -> impl Iterator<Item = &Term> {
+        self.terms.iter().filter(move |term| term.permission == Some(permission))
+    }
+
     pub(crate) fn obstacle(&self, action: Action) -> Obstacle {
         let none = Obstacle { reason: Reason::NoGrant, permission: None, origin: None };
         self.entries.get(action.index()).map_or(none, |entry| entry.obstacle)

@@ -62,6 +62,32 @@ pub enum Lost {
     Restricted,
 }
 
+impl NoNumber {
+    /// The code of the reason.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::NotInModel => "NO_CALLER_ID_IN_PRODUCT",
+            Self::ChoiceNeeded => "CHOICE_NEEDED",
+            Self::NothingSelectable => "NOTHING_SELECTABLE",
+            Self::DefaultNotUsable(_) => "DEFAULT_NOT_USABLE",
+        }
+    }
+}
+
+impl Lost {
+    /// The code of the reason. A number that does not exist and one that the person may not use
+    /// have the same.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::NotGranted(Reason::OutOfReach | Reason::NoGrant) => "NOT_GRANTED",
+            Self::NotGranted(reason) => reason.as_str(),
+            Self::Inactive => "NUMBER_INACTIVE",
+            Self::Incapable => "NUMBER_INCAPABLE",
+            Self::Restricted => "RESTRICTED",
+        }
+    }
+}
+
 /// The answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallerId {
@@ -73,6 +99,8 @@ pub struct CallerId {
     pub selectable: Vec<Num>,
     /// Every other candidate, with the reason.
     pub lost: Vec<(Num, Lost)>,
+    /// Whether the person may hide the number.
+    pub may_be_anonymous: bool,
 }
 
 /// Resolves what a person may present. `candidates` are the numbers in question: those of the
@@ -99,18 +127,26 @@ pub fn resolve(
             Err(why) => lost.push((candidate.number, why)),
         }
     }
+    let anonymity = resolver.anonymous()?;
     let (outcome, decision) = match question.requested {
         Presentation::Number(number) => {
             resolver.requested(number, candidates, &selectable, &lost)?
         }
-        Presentation::Anonymous => resolver.anonymous()?,
+        Presentation::Anonymous => anonymity,
         Presentation::Unspecified => resolver.unspecified(candidates, &selectable)?,
     };
-    Ok(CallerId { outcome, decision, selectable, lost })
+    let may_be_anonymous = anonymity.0 == Outcome::Anonymous;
+    Ok(CallerId { outcome, decision, selectable, lost, may_be_anonymous })
 }
 
 const fn nothing(outcome: Outcome) -> CallerId {
-    CallerId { outcome, decision: None, selectable: Vec::new(), lost: Vec::new() }
+    CallerId {
+        outcome,
+        decision: None,
+        selectable: Vec::new(),
+        lost: Vec::new(),
+        may_be_anonymous: false,
+    }
 }
 
 type Answer = (Outcome, Option<Decision>);

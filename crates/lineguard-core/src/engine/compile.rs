@@ -15,10 +15,10 @@ use super::effective::{
 use crate::decision::{OriginIx, Reason};
 use crate::facts::{GrantList, ListOf, MemberFacts, MemberStatus};
 use crate::id::{Key, Num};
-use crate::model::reach::{Clause, Comparison, Except, FactSet, FaxState, Qualifiers, Word};
+use crate::model::reach::{Clause, Comparison, Except, FactSet, FaxState, Word};
 use crate::model::{
     Grant, Model, OwnedKind, Permission, PermissionIx, PermissionKind, RestrictionList, ScopeKind,
-    SettingRule,
+    SettingRule, narrowed,
 };
 use crate::vocabulary::{Action, ActionKind, FactName, SendChannel, Vocabulary};
 
@@ -216,30 +216,29 @@ impl<'a> Compiler<'a> {
             _ => vec![clause],
         };
         for clause in reach.into_iter().flat_map(level) {
-            let Clause::Match { comparison, qualifiers } = clause else {
+            let Some(Clause::Match { comparison, qualifiers }) =
+                narrowed(clause, &grant.qualifiers)
+            else {
                 continue;
             };
-            let Some((direction, states)) = both(qualifiers, &grant.qualifiers) else {
-                continue;
-            };
-            let except = qualifiers.except.iter().chain(&grant.qualifiers.except);
             out.push(Term {
                 permission: Some(ix),
                 origin: contribution.origin,
                 accounts: account_reach(permission.inherited, kind),
-                comparison: *comparison,
-                direction,
-                states,
-                except: self.excepts(except),
+                comparison,
+                direction: qualifiers.direction,
+                states: mask(&qualifiers.states),
+                except: self.excepts(&qualifiers.except),
                 scopes: contribution.scopes.map(scopes).unwrap_or_default(),
                 requires: permission.requires.clone().into(),
             });
         }
     }
 
-    fn excepts<'e>(&self, excepts: impl Iterator<Item = &'e Except>) -> Box<[CompiledExcept]> {
+    fn excepts(&self, excepts: &[Except]) -> Box<[CompiledExcept]> {
         let mut compiled: Vec<CompiledExcept> = Vec::new();
-        for except in excepts.filter(|one| !(one.unless_self_approval && self.self_approval)) {
+        let lifted = |one: &&Except| one.unless_self_approval && self.self_approval;
+        for except in excepts.iter().filter(|one| !lifted(one)) {
             let one = CompiledExcept {
                 comparison: except.comparison,
                 direction: except.direction,
@@ -386,23 +385,6 @@ fn owned_clause(of: OwnedKind) -> Clause {
         OwnedKind::Group => Word::OwnedGroup,
         OwnedKind::Account => Word::Account,
     })
-}
-
-/// The qualifiers of a clause and of its grant together; none if they exclude each other.
-fn both(
-    clause: &Qualifiers,
-    grant: &Qualifiers,
-) -> Option<(Option<crate::model::reach::Direction>, u8)> {
-    let direction = match (clause.direction, grant.direction) {
-        (Some(a), Some(b)) if a != b => return None,
-        (a, b) => a.or(b),
-    };
-    let states = match (mask(&clause.states), mask(&grant.states)) {
-        (0, one) | (one, 0) => one,
-        (a, b) if a & b == 0 => return None,
-        (a, b) => a & b,
-    };
-    Some((direction, states))
 }
 
 fn mask(states: &[FaxState]) -> u8 {

@@ -43,6 +43,11 @@ pub fn decide(
     Ok(Decision { obligations: inquiry.obligations(), ..about(term, Effect::Allow) })
 }
 
+/// The answer where the acting account does not exist: the same as for somebody who is no member.
+pub const fn not_a_member() -> Decision {
+    deny(Reason::NotAMemberOfActingAccount)
+}
+
 /// Whether the member may do this to anything at all; otherwise why not. What a list asks first.
 pub fn may_see(
     authority: &Authority,

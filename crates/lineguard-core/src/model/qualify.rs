@@ -7,11 +7,7 @@ use super::reach::{Clause, Comparison, Direction, FaxState, Qualifiers};
 /// [`Clause::Visibility`] comes back as it is, because its clauses are the level's; the qualifiers
 /// apply to each of those. Narrowing twice by the same qualifiers is the same as once.
 pub fn narrowed(clause: &Clause, by: &Qualifiers) -> Option<Clause> {
-    let Clause::Match {
-        comparison,
-        qualifiers,
-    } = clause
-    else {
+    let Clause::Match { comparison, qualifiers } = clause else {
         return Some(clause.clone());
     };
     let mut except = qualifiers.except.clone();
@@ -44,11 +40,7 @@ fn common_states(one: &[FaxState], other: &[FaxState]) -> Option<Vec<FaxState>> 
     match (one, other) {
         ([], states) | (states, []) => Some(states.to_vec()),
         (one, other) => {
-            let both: Vec<_> = one
-                .iter()
-                .copied()
-                .filter(|state| other.contains(state))
-                .collect();
+            let both: Vec<_> = one.iter().copied().filter(|state| other.contains(state)).collect();
             if both.is_empty() { None } else { Some(both) }
         }
     }

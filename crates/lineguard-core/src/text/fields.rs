@@ -60,9 +60,7 @@ impl<'s, 't> Fields<'s, 't> {
 
     /// Where a key of the table stands, if it is there.
     pub(crate) fn key_at(&self, name: &str) -> Option<usize> {
-        self.table
-            .get_key_value(name)
-            .map(|(key, _)| key.span().start)
+        self.table.get_key_value(name).map(|(key, _)| key.span().start)
     }
 
     /// The raw value of a key.
@@ -103,10 +101,7 @@ impl<'s, 't> Fields<'s, 't> {
         if text.is_none() {
             self.wrong_type(name, value, "a string");
         }
-        text.map(|text| Item {
-            text,
-            at: value.span().start,
-        })
+        text.map(|text| Item { text, at: value.span().start })
     }
 
     /// A string that must be there.
@@ -145,18 +140,11 @@ impl<'s, 't> Fields<'s, 't> {
             return Box::default();
         };
         if item.text.trim().is_empty() {
-            self.source
-                .error(item.at, format!("`{name}` must not be empty"));
+            self.source.error(item.at, format!("`{name}` must not be empty"));
         } else if item.text.chars().nth(max).is_some() {
-            self.source.error(
-                item.at,
-                format!("`{name}` must be at most {max} characters long"),
-            );
+            self.source.error(item.at, format!("`{name}` must be at most {max} characters long"));
         } else if item.text.chars().any(char::is_control) {
-            self.source.error(
-                item.at,
-                format!("`{name}` must not contain control characters"),
-            );
+            self.source.error(item.at, format!("`{name}` must not contain control characters"));
         }
         item.text.into()
     }
@@ -188,12 +176,7 @@ impl<'s, 't> Fields<'s, 't> {
         let found = choices.iter().find(|(_, word)| *word == item.text);
         if found.is_none() {
             let what = format!("value of `{name}`:");
-            self.source.unknown(
-                item.at,
-                &what,
-                item.text,
-                choices.iter().map(|(_, word)| *word),
-            );
+            self.source.unknown(item.at, &what, item.text, choices.iter().map(|(_, word)| *word));
         }
         found.map(|(choice, _)| *choice)
     }
@@ -201,10 +184,7 @@ impl<'s, 't> Fields<'s, 't> {
     /// Words of a closed list; none if the key is not there.
     pub(crate) fn choices<T: Copy>(&self, name: &str, choices: &[(T, &str)]) -> Vec<T> {
         let items = self.items(name).unwrap_or_default();
-        items
-            .into_iter()
-            .filter_map(|item| self.choose(name, item, choices))
-            .collect()
+        items.into_iter().filter_map(|item| self.choose(name, item, choices)).collect()
     }
 
     /// A list, if the key is there.
@@ -241,13 +221,8 @@ impl<'s, 't> Fields<'s, 't> {
         let Some(value) = self.value(name) else {
             return;
         };
-        if value
-            .get_ref()
-            .as_array()
-            .is_some_and(|array| array.is_empty())
-        {
-            self.source
-                .error(value.span().start, format!("`{name}` must not be empty"));
+        if value.get_ref().as_array().is_some_and(|array| array.is_empty()) {
+            self.source.error(value.span().start, format!("`{name}` must not be empty"));
         }
     }
 
@@ -295,8 +270,7 @@ impl<'s, 't> Fields<'s, 't> {
             Some(value) => match value.get_ref().as_integer() {
                 None => self.wrong_type("format", value, "a number"),
                 Some(number) if number.as_str() != "1" || number.radix() != 10 => {
-                    self.source
-                        .error(value.span().start, "only `format = 1` can be read");
+                    self.source.error(value.span().start, "only `format = 1` can be read");
                 }
                 Some(_) => {}
             },
@@ -305,10 +279,6 @@ impl<'s, 't> Fields<'s, 't> {
 }
 
 fn with_article(word: &str) -> String {
-    let article = if word.starts_with(['a', 'i']) {
-        "an"
-    } else {
-        "a"
-    };
+    let article = if word.starts_with(['a', 'i']) { "an" } else { "a" };
     format!("{article} {word}")
 }

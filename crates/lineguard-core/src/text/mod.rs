@@ -47,14 +47,8 @@ impl<'t> Source<'t> {
     /// produce mistakes that are none: after a broken line the rest is guesswork.
     pub(crate) fn read(text: &'t str) -> Result<(Self, DeTable<'t>), Vec<TextError>> {
         let starts = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
-        let line_starts = std::iter::once(0)
-            .chain(starts.map(|(i, _)| i + 1))
-            .collect();
-        let source = Self {
-            text,
-            line_starts,
-            errors: RefCell::default(),
-        };
+        let line_starts = std::iter::once(0).chain(starts.map(|(i, _)| i + 1)).collect();
+        let source = Self { text, line_starts, errors: RefCell::default() };
         if text.len() > MAX_TEXT_BYTES {
             source.error(0, format!("the text is longer than {MAX_TEXT_BYTES} bytes"));
             return Err(source.into_errors());
@@ -66,20 +60,13 @@ impl<'t> Source<'t> {
             // A key given twice leaves the rest of the text as it was meant.
             if fault.message() == "duplicate key" {
                 let key = text.get(span.clone()).unwrap_or("");
-                source.error(
-                    span.start,
-                    format!("`{}` stands twice in this table", shown(key)),
-                );
+                source.error(span.start, format!("`{}` stands twice in this table", shown(key)));
             } else {
                 readable = false;
                 source.error(span.start, fault.message());
             }
         }
-        if readable {
-            Ok((source, table.into_inner()))
-        } else {
-            Err(source.into_errors())
-        }
+        if readable { Ok((source, table.into_inner())) } else { Err(source.into_errors()) }
     }
 
     /// Remembers a mistake.
@@ -97,10 +84,7 @@ impl<'t> Source<'t> {
     ) {
         let worth_it =
             word.len() <= MAX_SUGGESTED_BYTES && self.errors.borrow().len() < MAX_SUGGESTIONS;
-        let suggestion = worth_it
-            .then(|| nearest(word, known))
-            .flatten()
-            .map(str::to_owned);
+        let suggestion = worth_it.then(|| nearest(word, known)).flatten().map(str::to_owned);
         self.push(at, format!("unknown {what} `{}`", shown(word)), suggestion);
     }
 
@@ -112,22 +96,13 @@ impl<'t> Source<'t> {
             _ => return,
         };
         let (line, column) = self.position(at);
-        errors.push(TextError {
-            line,
-            column,
-            problem,
-            suggestion,
-        });
+        errors.push(TextError { line, column, problem, suggestion });
     }
 
     /// Line and column of a byte, both from 1.
     pub(crate) fn position(&self, at: usize) -> (usize, usize) {
         let line = self.line_starts.partition_point(|start| *start <= at);
-        let start = self
-            .line_starts
-            .get(line.saturating_sub(1))
-            .copied()
-            .unwrap_or(0);
+        let start = self.line_starts.get(line.saturating_sub(1)).copied().unwrap_or(0);
         let before = self.text.get(start..at).unwrap_or("");
         (line, before.chars().count() + 1)
     }

@@ -28,20 +28,12 @@ const ACTION_KEYS: &[&str] = &[
     "confers",
 ];
 
-const KINDS: &[(ActionKind, &str)] = &[
-    (ActionKind::View, "view"),
-    (ActionKind::Use, "use"),
-    (ActionKind::Manage, "manage"),
-];
-const SENDS: &[(SendChannel, &str)] = &[
-    (SendChannel::Fax, "fax"),
-    (SendChannel::Message, "message"),
-    (SendChannel::Call, "call"),
-];
-const OUTGOING: &[(Outgoing, &str)] = &[
-    (Outgoing::Resource, "resource"),
-    (Outgoing::Target, "target"),
-];
+const KINDS: &[(ActionKind, &str)] =
+    &[(ActionKind::View, "view"), (ActionKind::Use, "use"), (ActionKind::Manage, "manage")];
+const SENDS: &[(SendChannel, &str)] =
+    &[(SendChannel::Fax, "fax"), (SendChannel::Message, "message"), (SendChannel::Call, "call")];
+const OUTGOING: &[(Outgoing, &str)] =
+    &[(Outgoing::Resource, "resource"), (Outgoing::Target, "target")];
 const CONFERS: &[(Confers, &str)] = &[(Confers::Role, "role"), (Confers::Permission, "permission")];
 
 /// The name of an entry, and its fields.
@@ -64,24 +56,13 @@ pub fn parse(text: &str) -> Result<Vocabulary, Vec<TextError>> {
         types: index(&resource_entries, ResourceType),
         actions: index(&action_entries, Action),
     };
-    let resources = resource_entries
-        .iter()
-        .map(|entry| names.resource(entry))
-        .collect();
-    let defs: Vec<_> = action_entries
-        .iter()
-        .map(|entry| names.action_def(entry))
-        .collect();
+    let resources = resource_entries.iter().map(|entry| names.resource(entry)).collect();
+    let defs: Vec<_> = action_entries.iter().map(|entry| names.action_def(entry)).collect();
     names.check_views(&resource_entries, &defs);
     names.check_sight(&action_entries, &defs);
     let Names { types, actions, .. } = names;
     if source.is_clean() {
-        Ok(Vocabulary {
-            actions: defs,
-            resources,
-            by_name: actions,
-            by_type: types,
-        })
+        Ok(Vocabulary { actions: defs, resources, by_name: actions, by_type: types })
     } else {
         Err(source.into_errors())
     }
@@ -135,8 +116,7 @@ impl Names<'_, '_> {
         let found = self.types.get(item.text).copied();
         if found.is_none() {
             let known = self.types.keys().map(|name| &**name);
-            self.source
-                .unknown(item.at, "resource type", item.text, known);
+            self.source.unknown(item.at, "resource type", item.text, known);
         }
         found
     }
@@ -173,23 +153,15 @@ impl Names<'_, '_> {
     /// Which side holds the facts is fixed: the store has columns for its types only.
     fn stored(&self, name: &str, fields: &Fields<'_, '_>) -> Option<StoredType> {
         let by_store = fields.required_choice("holder", &[(true, "store"), (false, "caller")])?;
-        let known = StoredType::ALL
-            .iter()
-            .find(|(_, word)| *word == name)
-            .map(|(one, _)| *one);
+        let known = StoredType::ALL.iter().find(|(_, word)| *word == name).map(|(one, _)| *one);
         let at = fields.key_at("holder").unwrap_or(fields.at());
         match (by_store, known) {
             (true, None) => {
-                self.source.error(
-                    at,
-                    format!("the store cannot hold `{name}`; its holder is `caller`"),
-                );
+                self.source
+                    .error(at, format!("the store cannot hold `{name}`; its holder is `caller`"));
             }
             (false, Some(_)) => {
-                self.source.error(
-                    at,
-                    format!("the store holds `{name}`; its holder is `store`"),
-                );
+                self.source.error(at, format!("the store holds `{name}`; its holder is `store`"));
             }
             _ => {}
         }
@@ -199,10 +171,7 @@ impl Names<'_, '_> {
     fn action_def(&self, (name, fields): &Entry<'_, '_>) -> ActionDef {
         let target = fields.item("target").and_then(|item| self.find_type(item));
         if fields.value("target").is_none() {
-            fields.refuse(
-                &["confers"],
-                "needs a `target` that names what is conferred",
-            );
+            fields.refuse(&["confers"], "needs a `target` that names what is conferred");
             if fields.text("outgoing") == Some("target") {
                 fields.refuse(&["outgoing"], "is `target`, but the action has no `target`");
             }
@@ -218,9 +187,7 @@ impl Names<'_, '_> {
                 .required("resource")
                 .and_then(|item| self.find_type(item))
                 .unwrap_or(ResourceType(0)),
-            kind: fields
-                .required_choice("kind", KINDS)
-                .unwrap_or(ActionKind::Manage),
+            kind: fields.required_choice("kind", KINDS).unwrap_or(ActionKind::Manage),
             sees: fields.item("sees").and_then(|item| self.find_action(item)),
             target,
             sends: fields.choice("sends", SENDS),
@@ -255,8 +222,7 @@ impl Names<'_, '_> {
         // The type as it is written: a misspelt one is a mistake already.
         let type_of = |name: &str| {
             let action = self.actions.get(name)?;
-            self.types
-                .get(entries.get(action.index())?.1.text("resource")?)
+            self.types.get(entries.get(action.index())?.1.text("resource")?)
         };
         for (def, (_, fields)) in defs.iter().zip(entries) {
             let (Some(at), Some(seen)) = (fields.key_at("sees"), seen_by(def)) else {

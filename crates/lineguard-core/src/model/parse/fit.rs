@@ -9,31 +9,22 @@ use crate::vocabulary::{Action, ActionDef, FactName, Outgoing, ResourceType};
 
 impl<'s, 't> Context<'s, 't, '_> {
     fn defs(&self, actions: &[Action]) -> impl Iterator<Item = (Action, &ActionDef)> {
-        actions
-            .iter()
-            .filter_map(|action| Some((*action, self.vocabulary.def(*action)?)))
+        actions.iter().filter_map(|action| Some((*action, self.vocabulary.def(*action)?)))
     }
 
     fn type_has(&self, resource: ResourceType, fact: FactName) -> bool {
-        self.vocabulary
-            .resource(resource)
-            .is_some_and(|def| def.facts.contains(&fact))
+        self.vocabulary.resource(resource).is_some_and(|def| def.facts.contains(&fact))
     }
 
     /// Whether the resource of at least one action has the fact. Unknown actions are mistakes
     /// already; a list of nothing else says nothing.
     fn some_have(&self, actions: &[Action], fact: FactName) -> bool {
-        actions.is_empty()
-            || self
-                .defs(actions)
-                .any(|(_, def)| self.type_has(def.resource, fact))
+        actions.is_empty() || self.defs(actions).any(|(_, def)| self.type_has(def.resource, fact))
     }
 
     /// The actions whose resource does not have the fact.
     fn without(&self, actions: &[Action], fact: FactName) -> Vec<Action> {
-        let lacking = self
-            .defs(actions)
-            .filter(|(_, def)| !self.type_has(def.resource, fact));
+        let lacking = self.defs(actions).filter(|(_, def)| !self.type_has(def.resource, fact));
         lacking.map(|(action, _)| action).collect()
     }
 
@@ -46,10 +37,9 @@ impl<'s, 't> Context<'s, 't, '_> {
     ) {
         let direction = qualifiers.direction.is_some();
         let states = !qualifiers.states.is_empty();
-        for (name, fact, used) in [
-            ("direction", FactName::Direction, direction),
-            ("states", FactName::State, states),
-        ] {
+        for (name, fact, used) in
+            [("direction", FactName::Direction, direction), ("states", FactName::State, states)]
+        {
             let lacking = self.without(actions, fact);
             if used && !lacking.is_empty() {
                 let at = fields.key_at(name).unwrap_or(fields.at());
@@ -64,11 +54,7 @@ impl<'s, 't> Context<'s, 't, '_> {
 
     /// A clause may be meant for some actions of its grant, but not for none.
     pub(super) fn check_clause(&self, actions: &[Action], clause: &Clause, at: usize) {
-        let Clause::Match {
-            comparison,
-            qualifiers,
-        } = clause
-        else {
+        let Clause::Match { comparison, qualifiers } = clause else {
             return;
         };
         self.check_comparison(actions, comparison, at);
@@ -91,15 +77,10 @@ impl<'s, 't> Context<'s, 't, '_> {
 
     fn check_comparison(&self, actions: &[Action], comparison: &Comparison, at: usize) {
         let compared = comparison.alternatives();
-        if !compared.is_empty()
-            && !compared
-                .iter()
-                .any(|(fact, _)| self.some_have(actions, *fact))
+        if !compared.is_empty() && !compared.iter().any(|(fact, _)| self.some_have(actions, *fact))
         {
-            let facts: Vec<_> = compared
-                .iter()
-                .map(|(fact, _)| format!("`{}`", fact.as_str()))
-                .collect();
+            let facts: Vec<_> =
+                compared.iter().map(|(fact, _)| format!("`{}`", fact.as_str())).collect();
             let problem = format!(
                 "this compares {}, which nothing that {} acts on has",
                 facts.join(" or "),
@@ -119,10 +100,7 @@ impl<'s, 't> Context<'s, 't, '_> {
         for (fact, used) in [(FactName::Direction, direction), (FactName::State, states)] {
             if used && !self.some_have(actions, fact) {
                 let (names, fact) = (self.names(actions), fact.as_str());
-                self.source.error(
-                    at,
-                    format!("nothing that {names} acts on has a fact `{fact}`"),
-                );
+                self.source.error(at, format!("nothing that {names} acts on has a fact `{fact}`"));
             }
         }
     }
@@ -154,9 +132,7 @@ impl<'s, 't> Context<'s, 't, '_> {
             }
         }
         for confers in &permission.confers {
-            let known = self
-                .defs(&actions)
-                .any(|(_, def)| def.confers == Some(*confers));
+            let known = self.defs(&actions).any(|(_, def)| def.confers == Some(*confers));
             if !actions.is_empty() && !known {
                 let problem = "none of its actions confers what `confers` says";
                 self.source.error(place("confers"), problem);
@@ -181,9 +157,7 @@ impl<'s, 't> Context<'s, 't, '_> {
 
     fn can_require(&self, def: &ActionDef, requirement: Requirement) -> bool {
         let resource = self.type_has(def.resource, FactName::Faxbox);
-        let target = def
-            .target
-            .is_some_and(|of| self.type_has(of, FactName::Faxbox));
+        let target = def.target.is_some_and(|of| self.type_has(of, FactName::Faxbox));
         match requirement {
             Requirement::FaxboxMember => resource,
             Requirement::TargetFaxboxMember => target,
@@ -206,10 +180,7 @@ impl<'s, 't> Context<'s, 't, '_> {
         };
         let actions = actions_of(grants);
         if !self.some_have(&actions, fact) {
-            let problem = format!(
-                "nothing that `{key}` is about has a fact `{}`",
-                fact.as_str()
-            );
+            let problem = format!("nothing that `{key}` is about has a fact `{}`", fact.as_str());
             self.source.error(at, problem);
         }
     }
@@ -217,10 +188,7 @@ impl<'s, 't> Context<'s, 't, '_> {
 
 /// The actions of all grants, each once.
 pub(super) fn actions_of(grants: &[Grant]) -> Vec<Action> {
-    let mut actions: Vec<_> = grants
-        .iter()
-        .flat_map(|grant| grant.actions.clone())
-        .collect();
+    let mut actions: Vec<_> = grants.iter().flat_map(|grant| grant.actions.clone()).collect();
     actions.sort_unstable();
     actions.dedup();
     actions

@@ -48,45 +48,23 @@ pub fn parse(text: &str, vocabulary: &Vocabulary) -> Result<Model, Vec<TextError
     let (source, table) = Source::read(text)?;
     let root = Fields::new(&source, &table, 0, HEAD_KEYS);
     let model = model(&source, &root, vocabulary);
-    if source.is_clean() {
-        Ok(model)
-    } else {
-        Err(source.into_errors())
-    }
+    if source.is_clean() { Ok(model) } else { Err(source.into_errors()) }
 }
 
 fn model<'s, 't>(source: &'s Source<'t>, root: &Fields<'s, 't>, vocabulary: &Vocabulary) -> Model {
     root.format_one();
-    let name = root
-        .key("name")
-        .map_or_else(Key::nameless, |(name, _)| name);
+    let name = root.key("name").map_or_else(Key::nameless, |(name, _)| name);
     let title = root.title("title");
     let summary = root.summary("summary");
     let entries = |list, allowed| root.subs(list, MAX_ENTRIES, allowed);
     let product = Keyed::of(source, "product", entries("product", parts::PRODUCT_KEYS));
     let flag = Keyed::of(source, "feature flag", entries("flag", parts::FLAG_KEYS));
     let setting = Keyed::of(source, "setting", entries("setting", parts::SETTING_KEYS));
-    let level = Keyed::of(
-        source,
-        "visibility level",
-        entries("visibility", parts::LEVEL_KEYS),
-    );
-    let permission = Keyed::of(
-        source,
-        "permission",
-        entries("permission", permission::KEYS),
-    );
+    let level = Keyed::of(source, "visibility level", entries("visibility", parts::LEVEL_KEYS));
+    let permission = Keyed::of(source, "permission", entries("permission", permission::KEYS));
     let role = Keyed::of(source, "role", entries("role", role::KEYS));
     let overlay = Keyed::of(source, "overlay", entries("overlay", role::OVERLAY_KEYS));
-    let cx = Context {
-        source,
-        vocabulary,
-        product,
-        flag,
-        level,
-        permission,
-        role,
-    };
+    let cx = Context { source, vocabulary, product, flag, level, permission, role };
     let permissions = cx.permissions();
     Model {
         name,
@@ -137,11 +115,7 @@ struct Keyed<'s, 't> {
 
 impl<'s, 't> Keyed<'s, 't> {
     fn of(source: &Source<'t>, what: &'static str, list: Vec<Fields<'s, 't>>) -> Self {
-        let mut keyed = Self {
-            what,
-            entries: Vec::new(),
-            by_key: HashMap::new(),
-        };
+        let mut keyed = Self { what, entries: Vec::new(), by_key: HashMap::new() };
         let mut lines = HashMap::new();
         for fields in list {
             let Some((key, at)) = fields.key("key") else {
@@ -152,9 +126,7 @@ impl<'s, 't> Keyed<'s, 't> {
                 source.error(at, format!("{what} `{key}` stands in line {first} already"));
             } else {
                 lines.insert(key.clone(), source.position(at).0);
-                keyed
-                    .by_key
-                    .insert(key.as_str().into(), keyed.entries.len());
+                keyed.by_key.insert(key.as_str().into(), keyed.entries.len());
             }
             keyed.entries.push((key, fields));
         }
@@ -173,8 +145,7 @@ impl<'s, 't> Keyed<'s, 't> {
 
     /// The same, as an index of 16 bits; there are never more than [`MAX_ENTRIES`].
     fn find_ix(&self, source: &Source<'t>, item: Item<'_>) -> Option<u16> {
-        self.find(source, item)
-            .and_then(|found| u16::try_from(found).ok())
+        self.find(source, item).and_then(|found| u16::try_from(found).ok())
     }
 }
 
@@ -207,17 +178,12 @@ impl<'s> Context<'s, '_, '_> {
         }
         fields.not_empty(name);
         let items = fields.items(name).unwrap_or_default();
-        items
-            .into_iter()
-            .filter_map(|item| self.action(item))
-            .collect()
+        items.into_iter().filter_map(|item| self.action(item)).collect()
     }
 
     /// The names of actions, for a message.
     fn names(&self, actions: &[Action]) -> String {
-        let names = actions
-            .iter()
-            .filter_map(|action| self.vocabulary.def(*action));
+        let names = actions.iter().filter_map(|action| self.vocabulary.def(*action));
         let names: Vec<_> = names.map(|def| format!("`{}`", def.name)).collect();
         names.join(", ")
     }

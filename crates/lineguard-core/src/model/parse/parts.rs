@@ -23,15 +23,10 @@ const SETTING_RULES: &[(SettingRule, &str)] = &[
     (SettingRule::SelfApproval, "self_approval"),
     (SettingRule::CallWithoutCallerId, "call_without_caller_id"),
 ];
-const FALLBACKS: &[(Fallback, &str)] = &[
-    (Fallback::Unassigned, "unassigned"),
-    (Fallback::Faxbox, "faxbox"),
-];
-const TARGETS: &[(TargetKind, &str)] = &[
-    (TargetKind::User, "user"),
-    (TargetKind::Group, "group"),
-    (TargetKind::Faxbox, "faxbox"),
-];
+const FALLBACKS: &[(Fallback, &str)] =
+    &[(Fallback::Unassigned, "unassigned"), (Fallback::Faxbox, "faxbox")];
+const TARGETS: &[(TargetKind, &str)] =
+    &[(TargetKind::User, "user"), (TargetKind::Group, "group"), (TargetKind::Faxbox, "faxbox")];
 
 pub(super) fn tree(root: &Fields<'_, '_>) -> Tree {
     let Some(fields) = root.sub("tree", TREE_KEYS) else {
@@ -60,26 +55,16 @@ impl<'s, 't> Context<'s, 't, '_> {
         let Some(fields) = root.sub("members", &["roles", "default_roles"]) else {
             return Members::default();
         };
-        let one_role = fields
-            .choice("roles", &[(true, "one"), (false, "many")])
-            .unwrap_or(false);
+        let one_role = fields.choice("roles", &[(true, "one"), (false, "many")]).unwrap_or(false);
         let roles = fields.items("default_roles").unwrap_or_default();
         if let Some(second) = roles.get(1)
             && one_role
         {
-            self.source.error(
-                second.at,
-                "a member holds one role here, and this is a second",
-            );
+            self.source.error(second.at, "a member holds one role here, and this is a second");
         }
-        let known = roles
-            .into_iter()
-            .filter_map(|item| self.role.find(self.source, item));
+        let known = roles.into_iter().filter_map(|item| self.role.find(self.source, item));
         let keys = known.filter_map(|i| self.role.entries.get(i).map(|(key, _)| key.clone()));
-        Members {
-            one_role,
-            default_roles: keys.collect(),
-        }
+        Members { one_role, default_roles: keys.collect() }
     }
 
     pub(super) fn products(&self) -> Vec<Product> {
@@ -89,11 +74,7 @@ impl<'s, 't> Context<'s, 't, '_> {
             entitled: fields.bool("entitled", true),
             switched_on: fields.bool("switched_on", true),
         };
-        self.product
-            .entries
-            .iter()
-            .map(|(key, fields)| product(key, fields))
-            .collect()
+        self.product.entries.iter().map(|(key, fields)| product(key, fields)).collect()
     }
 
     pub(super) fn flags(&self) -> Vec<Flag> {
@@ -102,11 +83,7 @@ impl<'s, 't> Context<'s, 't, '_> {
             title: fields.title("title"),
             default: required_bool(fields, "default"),
         };
-        self.flag
-            .entries
-            .iter()
-            .map(|(key, fields)| flag(key, fields))
-            .collect()
+        self.flag.entries.iter().map(|(key, fields)| flag(key, fields)).collect()
     }
 
     pub(super) fn settings(&self, setting: &Keyed<'s, 't>) -> Vec<Setting> {
@@ -123,12 +100,7 @@ impl<'s, 't> Context<'s, 't, '_> {
                 let problem = format!("setting `{}` stands for the same rule already", other.key);
                 self.source.error(at, problem);
             }
-            settings.push(Setting {
-                key: key.clone(),
-                title,
-                rule,
-                default,
-            });
+            settings.push(Setting { key: key.clone(), title, rule, default });
         }
         settings
     }
@@ -139,11 +111,7 @@ impl<'s, 't> Context<'s, 't, '_> {
             title: fields.title("title"),
             reach: self.level_reach(fields),
         };
-        self.level
-            .entries
-            .iter()
-            .map(|(key, fields)| level(key, fields))
-            .collect()
+        self.level.entries.iter().map(|(key, fields)| level(key, fields)).collect()
     }
 
     pub(super) fn caller_id(&self, root: &Fields<'s, 't>) -> Option<CallerIdRules> {
@@ -153,12 +121,7 @@ impl<'s, 't> Context<'s, 't, '_> {
         let hide = fields.required("hide").and_then(action);
         let default = fields.item("default").and_then(action);
         let single_number_is_default = fields.bool("single_number_is_default", false);
-        Some(CallerIdRules {
-            choose: choose?,
-            hide: hide?,
-            default,
-            single_number_is_default,
-        })
+        Some(CallerIdRules { choose: choose?, hide: hide?, default, single_number_is_default })
     }
 }
 

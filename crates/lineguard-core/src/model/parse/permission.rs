@@ -67,14 +67,8 @@ const KINDS: &[(Kind, &str)] = &[
 ];
 const RESTRICTIONS: &[(RestrictionList, &str)] = &[
     (RestrictionList::SendFrom(SendChannel::Fax), "send_from.fax"),
-    (
-        RestrictionList::SendFrom(SendChannel::Message),
-        "send_from.message",
-    ),
-    (
-        RestrictionList::SendFrom(SendChannel::Call),
-        "send_from.call",
-    ),
+    (RestrictionList::SendFrom(SendChannel::Message), "send_from.message"),
+    (RestrictionList::SendFrom(SendChannel::Call), "send_from.call"),
     (RestrictionList::AttachmentSources, "attachment_sources"),
 ];
 const OBLIGATIONS: &[(Obligation, &str)] = &[(Obligation::Approval, "approval")];
@@ -97,9 +91,8 @@ impl<'s, 't> Context<'s, 't, '_> {
     /// index into them.
     pub(super) fn permissions(&self) -> Vec<Permission> {
         let entries = self.permission.entries.iter();
-        let permissions: Vec<_> = entries
-            .map(|(key, fields)| self.permission(key, fields))
-            .collect();
+        let permissions: Vec<_> =
+            entries.map(|(key, fields)| self.permission(key, fields)).collect();
         self.check_restrictions(&permissions);
         permissions
     }
@@ -115,9 +108,7 @@ impl<'s, 't> Context<'s, 't, '_> {
             product: product
                 .and_then(|item| self.product.find_ix(self.source, item))
                 .map(ProductIx),
-            flag: flag
-                .and_then(|item| self.flag.find_ix(self.source, item))
-                .map(FlagIx),
+            flag: flag.and_then(|item| self.flag.find_ix(self.source, item)).map(FlagIx),
             kind,
             requires: fields.choices("requires", &Requirement::ALL),
             inherited: fields.bool("inherited", true),
@@ -166,10 +157,7 @@ impl<'s, 't> Context<'s, 't, '_> {
         if fields.value("grants").is_none() {
             return vec![self.grant(fields)];
         }
-        fields.refuse(
-            GRANT_KEYS,
-            "stands in each of the `grants`, not beside them",
-        );
+        fields.refuse(GRANT_KEYS, "stands in each of the `grants`, not beside them");
         fields.not_empty("grants");
         let grants = fields.subs("grants", MAX_GRANTS, GRANT_KEYS);
         grants.iter().map(|grant| self.grant(grant)).collect()
@@ -189,11 +177,7 @@ impl<'s, 't> Context<'s, 't, '_> {
             self.check_clause(&actions, &clause, at);
             reach.extend(self.narrow(&clause, &qualifiers, at));
         }
-        Grant {
-            actions,
-            reach,
-            qualifiers,
-        }
+        Grant { actions, reach, qualifiers }
     }
 
     /// A clause under the qualifiers of its grant; a contradiction is a mistake.
@@ -215,10 +199,7 @@ impl<'s, 't> Context<'s, 't, '_> {
             };
             if let Some((_, first)) = seen.iter().find(|(other, _)| *other == list) {
                 let at = fields.key_at("restricts").unwrap_or(fields.at());
-                self.source.error(
-                    at,
-                    format!("permission `{first}` restricts the same already"),
-                );
+                self.source.error(at, format!("permission `{first}` restricts the same already"));
             } else {
                 seen.push((list, &permission.key));
             }
@@ -227,23 +208,11 @@ impl<'s, 't> Context<'s, 't, '_> {
 }
 
 fn refuse_other_kinds(kind: Kind, fields: &Fields<'_, '_>) {
-    let name = KINDS
-        .iter()
-        .find(|(one, _)| *one == kind)
-        .map_or("", |(_, word)| word);
-    let own = OWN_KEYS
-        .iter()
-        .find(|(one, _)| *one == kind)
-        .map_or(&[][..], |(_, keys)| keys);
-    let mut others: Vec<_> = OWN_KEYS
-        .iter()
-        .flat_map(|(_, keys)| keys.iter().copied())
-        .collect();
+    let name = KINDS.iter().find(|(one, _)| *one == kind).map_or("", |(_, word)| word);
+    let own = OWN_KEYS.iter().find(|(one, _)| *one == kind).map_or(&[][..], |(_, keys)| keys);
+    let mut others: Vec<_> = OWN_KEYS.iter().flat_map(|(_, keys)| keys.iter().copied()).collect();
     others.retain(|key| !own.contains(key));
     others.sort_unstable();
     others.dedup();
-    fields.refuse(
-        &others,
-        &format!("means nothing to a permission of kind `{name}`"),
-    );
+    fields.refuse(&others, &format!("means nothing to a permission of kind `{name}`"));
 }

@@ -14,10 +14,8 @@ use crate::vocabulary::FactName;
 const CLAUSE_KEYS: &[&str] = &["field", "in", "direction", "states", "except"];
 const EXCEPT_KEYS: &[&str] = &["field", "in", "direction", "states"];
 
-const DIRECTIONS: &[(Direction, &str)] = &[
-    (Direction::Inbound, "inbound"),
-    (Direction::Outbound, "outbound"),
-];
+const DIRECTIONS: &[(Direction, &str)] =
+    &[(Direction::Inbound, "inbound"), (Direction::Outbound, "outbound")];
 
 const FIELDS: &[(MatchField, &str)] = &[
     (FactName::Creator, "creator"),
@@ -49,8 +47,7 @@ impl<'s, 't> Context<'s, 't, '_> {
         let mut reach = Vec::new();
         for (clause, at) in self.clauses(fields, "reach") {
             if clause == Clause::Visibility {
-                self.source
-                    .error(at, "a visibility level cannot contain `visibility`");
+                self.source.error(at, "a visibility level cannot contain `visibility`");
             }
             reach.push(clause);
         }
@@ -66,8 +63,7 @@ impl<'s, 't> Context<'s, 't, '_> {
         let mut kept: Vec<PlacedClause> = Vec::new();
         for (clause, at) in clauses {
             if kept.iter().any(|(other, _)| *other == clause) {
-                self.source
-                    .error(at, format!("this clause stands twice in `{name}`"));
+                self.source.error(at, format!("this clause stands twice in `{name}`"));
             }
             kept.push((clause, at));
         }
@@ -99,28 +95,19 @@ impl<'s, 't> Context<'s, 't, '_> {
         match value.get_ref() {
             DeValue::String(word) if word == "visibility" => {
                 if self.level.entries.is_empty() {
-                    self.source
-                        .error(at, "`visibility` needs a `[[visibility]]` level");
+                    self.source.error(at, "`visibility` needs a `[[visibility]]` level");
                 }
                 Some(Clause::Visibility)
             }
             DeValue::String(word) => {
-                let known = || {
-                    Word::ALL
-                        .iter()
-                        .map(|(_, word)| *word)
-                        .chain(["visibility"])
-                };
+                let known = || Word::ALL.iter().map(|(_, word)| *word).chain(["visibility"]);
                 self.word(Item { text: word, at }, known).map(Clause::word)
             }
             DeValue::Table(table) => {
                 let clause = Fields::new(self.source, table, at, CLAUSE_KEYS);
                 let comparison = self.comparison(&clause);
                 let qualifiers = self.qualifiers(&clause);
-                comparison.map(|comparison| Clause::Match {
-                    comparison,
-                    qualifiers,
-                })
+                comparison.map(|comparison| Clause::Match { comparison, qualifiers })
             }
             _ => {
                 fields.wrong_type(name, value, "a list of words and tables");
@@ -165,15 +152,9 @@ impl<'s, 't> Context<'s, 't, '_> {
     pub(super) fn qualifiers(&self, fields: &Fields<'s, 't>) -> Qualifiers {
         let direction = fields.choice("direction", DIRECTIONS);
         let states = self.states(fields);
-        let except = self
-            .limited(fields, "except")
-            .filter_map(|value| self.except(fields, value));
+        let except = self.limited(fields, "except").filter_map(|value| self.except(fields, value));
         let except = except.collect();
-        Qualifiers {
-            direction,
-            states,
-            except,
-        }
+        Qualifiers { direction, states, except }
     }
 
     /// An empty list would read as *no state* and mean *any state*.
@@ -191,12 +172,7 @@ impl<'s, 't> Context<'s, 't, '_> {
                 let direction = clause.choice("direction", DIRECTIONS);
                 let states = self.states(&clause);
                 let comparison = self.comparison(&clause)?;
-                Except {
-                    comparison,
-                    direction,
-                    states,
-                    unless_self_approval: false,
-                }
+                Except { comparison, direction, states, unless_self_approval: false }
             }
             _ => {
                 fields.wrong_type("except", value, "a list of words and tables");
@@ -205,8 +181,7 @@ impl<'s, 't> Context<'s, 't, '_> {
         };
         let bare = except.direction.is_none() && except.states.is_empty();
         if bare && is_everything(&except.comparison) {
-            self.source
-                .error(at, "this exception takes everything out again");
+            self.source.error(at, "this exception takes everything out again");
         }
         Some(except)
     }
@@ -216,21 +191,12 @@ impl<'s, 't> Context<'s, 't, '_> {
         let word = if unless_self_approval {
             Word::Own
         } else {
-            let known = || {
-                Word::ALL
-                    .iter()
-                    .map(|(_, word)| *word)
-                    .chain([OWN_UNLESS_SELF_APPROVAL])
-            };
+            let known =
+                || Word::ALL.iter().map(|(_, word)| *word).chain([OWN_UNLESS_SELF_APPROVAL]);
             self.word(item, known)?
         };
         let comparison = Comparison::Word(word);
-        Some(Except {
-            comparison,
-            direction: None,
-            states: Vec::new(),
-            unless_self_approval,
-        })
+        Some(Except { comparison, direction: None, states: Vec::new(), unless_self_approval })
     }
 }
 

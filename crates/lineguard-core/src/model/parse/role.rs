@@ -13,52 +13,30 @@ use crate::model::{
 };
 use crate::text::{Fields, Item, shown};
 
-pub(super) const KEYS: &[&str] = &[
-    "key",
-    "title",
-    "locked",
-    "visibility",
-    "permissions",
-    "also",
-    "but",
-    "reach",
-];
+pub(super) const KEYS: &[&str] =
+    &["key", "title", "locked", "visibility", "permissions", "also", "but", "reach"];
 pub(super) const OVERLAY_KEYS: &[&str] = &["key", "title", "of", "permissions"];
 
-const OWNED: &[(OwnedKind, &str)] = &[
-    (OwnedKind::Faxbox, "faxbox"),
-    (OwnedKind::Group, "group"),
-    (OwnedKind::Account, "account"),
-];
+const OWNED: &[(OwnedKind, &str)] =
+    &[(OwnedKind::Faxbox, "faxbox"), (OwnedKind::Group, "group"), (OwnedKind::Account, "account")];
 
 impl<'s, 't> Context<'s, 't, '_> {
     pub(super) fn roles(&self, permissions: &[Permission]) -> Vec<Role> {
         let entries = self.role.entries.iter();
-        entries
-            .map(|(key, fields)| self.role(key, fields, permissions))
-            .collect()
+        entries.map(|(key, fields)| self.role(key, fields, permissions)).collect()
     }
 
     fn role(&self, key: &Key, fields: &Fields<'s, 't>, permissions: &[Permission]) -> Role {
         let held = self.held(fields, permissions);
-        let mut held: Vec<_> = held
-            .into_iter()
-            .map(|permission| RolePermission {
-                permission,
-                reach: None,
-            })
-            .collect();
+        let mut held: Vec<_> =
+            held.into_iter().map(|permission| RolePermission { permission, reach: None }).collect();
         self.replace_reach(fields, permissions, &mut held);
-        let level = fields
-            .item("visibility")
-            .and_then(|item| self.level.find(self.source, item));
+        let level = fields.item("visibility").and_then(|item| self.level.find(self.source, item));
         Role {
             key: key.clone(),
             title: fields.title("title"),
             locked: fields.bool("locked", false),
-            visibility: level
-                .and_then(|i| self.level.entries.get(i))
-                .map(|(key, _)| key.clone()),
+            visibility: level.and_then(|i| self.level.entries.get(i)).map(|(key, _)| key.clone()),
             permissions: held,
         }
     }
@@ -69,18 +47,12 @@ impl<'s, 't> Context<'s, 't, '_> {
         let mut held: HashSet<PermissionIx> = match everything {
             Some(true) => self.all(permissions).collect(),
             Some(false) => {
-                let at = fields
-                    .value("permissions")
-                    .map_or(fields.at(), |value| value.span().start);
-                self.source
-                    .error(at, "`permissions` must be a list or the word `all`");
+                let at =
+                    fields.value("permissions").map_or(fields.at(), |value| value.span().start);
+                self.source.error(at, "`permissions` must be a list or the word `all`");
                 HashSet::new()
             }
-            None => self
-                .listed(fields, "permissions")
-                .into_iter()
-                .map(|(ix, _)| ix)
-                .collect(),
+            None => self.listed(fields, "permissions").into_iter().map(|(ix, _)| ix).collect(),
         };
         if fields.value("permissions").is_none() {
             fields.missing("permissions");
@@ -107,9 +79,7 @@ impl<'s, 't> Context<'s, 't, '_> {
             PermissionKind::Obligation { .. } | PermissionKind::Routing => false,
         };
         let indexed = (0..).map(PermissionIx).zip(permissions);
-        indexed
-            .filter(move |(_, permission)| ordinary(permission))
-            .map(|(ix, _)| ix)
+        indexed.filter(move |(_, permission)| ordinary(permission)).map(|(ix, _)| ix)
     }
 
     /// The permissions of a list and where they stand; none if the key is not there.
@@ -152,9 +122,7 @@ impl<'s, 't> Context<'s, 't, '_> {
             let clauses = self.role_clauses(&reach, item, permissions.get(usize::from(ix.0)));
             match held.iter_mut().find(|one| one.permission == ix) {
                 Some(one) => one.reach = Some(clauses),
-                None => self
-                    .source
-                    .error(at, format!("the role does not hold `{}`", shown(word))),
+                None => self.source.error(at, format!("the role does not hold `{}`", shown(word))),
             }
         }
     }
@@ -196,9 +164,7 @@ impl<'s, 't> Context<'s, 't, '_> {
         permissions: &[Permission],
     ) -> Vec<Overlay> {
         let entries = overlay.entries.iter();
-        entries
-            .filter_map(|(key, fields)| self.overlay(key, fields, permissions))
-            .collect()
+        entries.filter_map(|(key, fields)| self.overlay(key, fields, permissions)).collect()
     }
 
     fn overlay(
@@ -224,12 +190,7 @@ impl<'s, 't> Context<'s, 't, '_> {
                 OverlayGives::Permissions(listed.into_iter().map(|(ix, _)| ix).collect())
             }
         };
-        Some(Overlay {
-            key: key.clone(),
-            title,
-            of: of?,
-            gives,
-        })
+        Some(Overlay { key: key.clone(), title, of: of?, gives })
     }
 
     /// A word in place of the list.
@@ -239,15 +200,11 @@ impl<'s, 't> Context<'s, 't, '_> {
         word: &str,
         of: Option<OwnedKind>,
     ) -> OverlayGives {
-        let at = fields
-            .value("permissions")
-            .map_or(fields.at(), |value| value.span().start);
+        let at = fields.value("permissions").map_or(fields.at(), |value| value.span().start);
         if word != "everything" {
-            self.source
-                .error(at, "`permissions` must be a list or the word `everything`");
+            self.source.error(at, "`permissions` must be a list or the word `everything`");
         } else if of.is_some_and(|of| of != OwnedKind::Account) {
-            self.source
-                .error(at, "`everything` is for owners of an account only");
+            self.source.error(at, "`everything` is for owners of an account only");
         }
         OverlayGives::Everything
     }

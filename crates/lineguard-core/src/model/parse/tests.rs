@@ -108,23 +108,11 @@ expect = {}
     );
     assert!(model.tree.sub_accounts && model.members.one_role);
     let (_, user) = model.role("user").expect("the role is in the text");
-    let held: Vec<_> = user
-        .permissions
-        .iter()
-        .map(|held| held.permission)
-        .collect();
+    let held: Vec<_> = user.permissions.iter().map(|held| held.permission).collect();
     assert_eq!(held, [PermissionIx(0), PermissionIx(3)]);
-    assert_eq!(
-        user.permissions[0].reach,
-        Some(vec![Clause::word(Word::Account)])
-    );
-    let view = built_in_vocabulary()
-        .action("fax.view")
-        .expect("it is in the vocabulary");
-    assert_eq!(
-        model.permissions_for(view),
-        [PermissionIx(0), PermissionIx(2)]
-    );
+    assert_eq!(user.permissions[0].reach, Some(vec![Clause::word(Word::Account)]));
+    let view = built_in_vocabulary().action("fax.view").expect("it is in the vocabulary");
+    assert_eq!(model.permissions_for(view), [PermissionIx(0), PermissionIx(2)]);
     assert_eq!(model.overlays[0].gives, OverlayGives::Everything);
     assert_eq!((model.tests[0].line, model.tests[0].body.len()), (71, 4));
 }
@@ -143,16 +131,10 @@ direction = "inbound"
 states = ["active", "trash"]
 "#,
     );
-    let PermissionKind::Grant(grants) = &model.permissions[0].kind else {
-        panic!("it grants")
-    };
+    let PermissionKind::Grant(grants) = &model.permissions[0].kind else { panic!("it grants") };
     let qualified = |word, states| Clause::Match {
         comparison: Comparison::Word(word),
-        qualifiers: Qualifiers {
-            direction: Some(Direction::Inbound),
-            states,
-            except: vec![],
-        },
+        qualifiers: Qualifiers { direction: Some(Direction::Inbound), states, except: vec![] },
     };
     assert_eq!(
         grants[0].reach,
@@ -161,10 +143,7 @@ states = ["active", "trash"]
             qualified(Word::Account, vec![FaxState::Active]),
         ]
     );
-    assert_eq!(
-        grants[0].qualifiers.states,
-        [FaxState::Active, FaxState::Trash]
-    );
+    assert_eq!(grants[0].qualifiers.states, [FaxState::Active, FaxState::Trash]);
 }
 
 #[test]
@@ -398,10 +377,7 @@ key = "a"
 title = "A"
 reach = ["visibility"]
 "#;
-    assert_eq!(
-        mistakes(text),
-        "5:10: a visibility level cannot contain `visibility`\n"
-    );
+    assert_eq!(mistakes(text), "5:10: a visibility level cannot contain `visibility`\n");
 }
 
 #[test]
@@ -436,22 +412,14 @@ fn columns_count_characters() {
 fn what_would_exhaust_the_reader_is_refused() {
     let long = format!("{HEAD}# {}", "x".repeat(1 << 20));
     let errors = parse(&long, built_in_vocabulary()).expect_err("it is too long");
-    assert_eq!(
-        told(&errors),
-        "1:1: the text is longer than 1048576 bytes\n"
-    );
-    for deep in [
-        format!("{}x = 1\n", "a.".repeat(300_000)),
-        format!("x = {}", "[".repeat(500_000)),
-    ] {
+    assert_eq!(told(&errors), "1:1: the text is longer than 1048576 bytes\n");
+    for deep in [format!("{}x = 1\n", "a.".repeat(300_000)), format!("x = {}", "[".repeat(500_000))]
+    {
         assert!(mistakes(&deep).contains("recurs"), "{}", mistakes(&deep));
     }
     let many = "[[role]]\nkey = \"r\"\n".repeat(2000);
     assert!(mistakes(&many).contains("at most 1000 of `role`, not 2000"));
-    let wide = format!(
-        "[[visibility]]\nkey = \"v\"\nreach = [{}]\n",
-        "{},".repeat(5000)
-    );
+    let wide = format!("[[visibility]]\nkey = \"v\"\nreach = [{}]\n", "{},".repeat(5000));
     assert!(mistakes(&wide).contains("at most 100 of `reach`, not 5000"));
     let lines = mistakes(&"zzz.zzz = 1\n".repeat(3000)).lines().count();
     assert!(lines <= 1001, "{lines} mistakes");
@@ -461,10 +429,7 @@ fn what_would_exhaust_the_reader_is_refused() {
 fn no_prefix_of_a_text_makes_the_reader_panic() {
     for (_, text) in BUILT_IN {
         // All lengths take minutes; a step that is prime to the length of lines meets every place.
-        for head in (0..text.len())
-            .step_by(131)
-            .filter_map(|end| text.get(..end))
-        {
+        for head in (0..text.len()).step_by(131).filter_map(|end| text.get(..end)) {
             let _ = parse(head, built_in_vocabulary());
         }
     }

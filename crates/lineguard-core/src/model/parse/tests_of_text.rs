@@ -13,10 +13,7 @@ const MAX_TESTS: usize = 10_000;
 
 pub(super) fn tests<'s>(source: &'s Source<'_>, root: &Fields<'s, '_>) -> Vec<ModelTest> {
     let tests = root.subs("test", MAX_TESTS, KEYS);
-    tests
-        .iter()
-        .filter_map(|fields| test(source, fields))
-        .collect()
+    tests.iter().filter_map(|fields| test(source, fields)).collect()
 }
 
 fn test(source: &Source<'_>, fields: &Fields<'_, '_>) -> Option<ModelTest> {
@@ -30,11 +27,7 @@ fn test(source: &Source<'_>, fields: &Fields<'_, '_>) -> Option<ModelTest> {
     }
     let table = Spanned::new(0..0, fields.table().clone());
     match toml::Table::deserialize(toml::de::Deserializer::from(table)) {
-        Ok(body) => Some(ModelTest {
-            name,
-            line: source.position(fields.at()).0,
-            body,
-        }),
+        Ok(body) => Some(ModelTest { name, line: source.position(fields.at()).0, body }),
         // Numbers are read only now, and may be too large.
         Err(error) => {
             let at = error.span().map_or(fields.at(), |span| span.start);

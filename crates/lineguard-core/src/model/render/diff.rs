@@ -102,20 +102,12 @@ pub fn diff(before: &Model, after: &Model, vocabulary: &Vocabulary) -> Vec<CellD
     }
     for old in &before.levels {
         if let Some((_, new)) = after.level(old.key.as_str()) {
-            diffs.extend(detail_diffs(
-                &old.key,
-                level_details(old),
-                level_details(new),
-            ));
+            diffs.extend(detail_diffs(&old.key, level_details(old), level_details(new)));
         }
     }
     for old in &before.overlays {
         if let Some(new) = overlay(after, &old.key) {
-            diffs.extend(detail_diffs(
-                &old.key,
-                overlay_details(old),
-                overlay_details(new),
-            ));
+            diffs.extend(detail_diffs(&old.key, overlay_details(old), overlay_details(new)));
         }
     }
     diffs
@@ -123,23 +115,17 @@ pub fn diff(before: &Model, after: &Model, vocabulary: &Vocabulary) -> Vec<CellD
 
 /// Permissions and roles of one model that the other does not have.
 fn only_in(one: &Model, other: &Model, only_in: Side) -> Vec<CellDiff> {
-    let permissions = one
-        .permissions
-        .iter()
-        .filter(|item| other.permission(item.key.as_str()).is_none())
-        .map(|item| CellDiff::Permission {
-            only_in,
-            permission: item.key.clone(),
-            title: item.title.clone(),
-        });
-    let roles = one
-        .roles
-        .iter()
-        .filter(|item| other.role(item.key.as_str()).is_none())
-        .map(|item| CellDiff::Role {
-            only_in,
-            role: item.key.clone(),
-            title: item.title.clone(),
+    let permissions =
+        one.permissions.iter().filter(|item| other.permission(item.key.as_str()).is_none()).map(
+            |item| CellDiff::Permission {
+                only_in,
+                permission: item.key.clone(),
+                title: item.title.clone(),
+            },
+        );
+    let roles =
+        one.roles.iter().filter(|item| other.role(item.key.as_str()).is_none()).map(|item| {
+            CellDiff::Role { only_in, role: item.key.clone(), title: item.title.clone() }
         });
     permissions.chain(roles).collect()
 }
@@ -170,11 +156,7 @@ fn overlay_diffs(before: &Model, after: &Model) -> Vec<CellDiff> {
         let removed: Vec<_> = old.difference(&new).cloned().collect();
         let added: Vec<_> = new.difference(&old).cloned().collect();
         let same = removed.is_empty() && added.is_empty();
-        (!same).then(|| CellDiff::Overlay {
-            overlay: key.clone(),
-            removed,
-            added,
-        })
+        (!same).then(|| CellDiff::Overlay { overlay: key.clone(), removed, added })
     };
     keys.into_iter().filter_map(diff).collect()
 }
@@ -189,8 +171,7 @@ fn gives(model: &Model, key: &Key) -> BTreeSet<String> {
         Some(OverlayGives::Everything) => BTreeSet::from(["everything".to_owned()]),
         Some(OverlayGives::Permissions(list)) => {
             let held = list.iter().filter_map(|ix| model.permission_at(*ix));
-            held.map(|permission| permission.key.as_str().to_owned())
-                .collect()
+            held.map(|permission| permission.key.as_str().to_owned()).collect()
         }
     }
 }
@@ -212,25 +193,12 @@ fn detail_diffs(of: &Key, before: Details, after: Details) -> Vec<CellDiff> {
 
 /// Everything about a permission that no cell shows, always in the same order.
 fn permission_details(model: &Model, permission: &Permission, vocabulary: &Vocabulary) -> Details {
-    let product = permission
-        .product
-        .and_then(|ix| model.products.get(usize::from(ix.0)));
-    let flag = permission
-        .flag
-        .and_then(|ix| model.flags.get(usize::from(ix.0)));
+    let product = permission.product.and_then(|ix| model.products.get(usize::from(ix.0)));
+    let flag = permission.flag.and_then(|ix| model.flags.get(usize::from(ix.0)));
     let key = |key: Option<&Key>| key.map_or_else(|| "none".to_owned(), Key::to_string);
     let (kind, actions) = kind_details(permission, vocabulary);
-    let requires = permission
-        .requires
-        .iter()
-        .copied()
-        .map(Requirement::as_str)
-        .collect();
-    let scopes = permission
-        .scopes
-        .iter()
-        .map(|scope| scope.as_str())
-        .collect();
+    let requires = permission.requires.iter().copied().map(Requirement::as_str).collect();
+    let scopes = permission.scopes.iter().map(|scope| scope.as_str()).collect();
     let confers = permission.confers.iter().map(|confers| match confers {
         Confers::Role => "role",
         Confers::Permission => "permission",
@@ -253,19 +221,12 @@ fn permission_details(model: &Model, permission: &Permission, vocabulary: &Vocab
 fn kind_details(permission: &Permission, vocabulary: &Vocabulary) -> (String, String) {
     let (kind, actions) = match &permission.kind {
         PermissionKind::Grant(grants) => {
-            let actions: Vec<_> = grants
-                .iter()
-                .flat_map(|grant| grant.actions.clone())
-                .collect();
+            let actions: Vec<_> = grants.iter().flat_map(|grant| grant.actions.clone()).collect();
             ("grant".to_owned(), actions)
         }
-        PermissionKind::Obligation {
-            actions,
-            obligation,
-        } => (
-            format!("obligation {}", obligation.as_str()),
-            actions.clone(),
-        ),
+        PermissionKind::Obligation { actions, obligation } => {
+            (format!("obligation {}", obligation.as_str()), actions.clone())
+        }
         PermissionKind::Restriction(list) => (format!("restriction {list:?}"), Vec::new()),
         PermissionKind::Routing => ("routing".to_owned(), Vec::new()),
         PermissionKind::Channel(channels) => (format!("channel {channels:?}"), Vec::new()),
@@ -279,18 +240,12 @@ fn role_details(role: &Role) -> Details {
     vec![
         ("title", role.title.to_string()),
         ("locked", role.locked.to_string()),
-        (
-            "visibility",
-            visibility.map_or_else(|| "none".to_owned(), Key::to_string),
-        ),
+        ("visibility", visibility.map_or_else(|| "none".to_owned(), Key::to_string)),
     ]
 }
 
 fn level_details(level: &Level) -> Details {
-    vec![
-        ("title", level.title.to_string()),
-        ("reach", reach(&level.reach)),
-    ]
+    vec![("title", level.title.to_string()), ("reach", reach(&level.reach))]
 }
 
 fn overlay_details(overlay: &Overlay) -> Details {
@@ -306,9 +261,5 @@ fn overlay_details(overlay: &Overlay) -> Details {
 fn listed(mut words: Vec<&str>) -> String {
     words.sort_unstable();
     words.dedup();
-    if words.is_empty() {
-        "none".to_owned()
-    } else {
-        words.join(", ")
-    }
+    if words.is_empty() { "none".to_owned() } else { words.join(", ") }
 }

@@ -30,14 +30,8 @@ pub fn render_diff(diffs: &[CellDiff]) -> String {
 
 fn heading(diff: &CellDiff) -> &'static str {
     match diff {
-        CellDiff::Permission {
-            only_in: Side::Before,
-            ..
-        }
-        | CellDiff::Role {
-            only_in: Side::Before,
-            ..
-        } => "Only before",
+        CellDiff::Permission { only_in: Side::Before, .. }
+        | CellDiff::Role { only_in: Side::Before, .. } => "Only before",
         CellDiff::Permission { .. } | CellDiff::Role { .. } => "Only after",
         CellDiff::Cell { .. } => "Cells",
         CellDiff::Overlay { .. } => "Ownership",
@@ -49,42 +43,23 @@ fn heading(diff: &CellDiff) -> &'static str {
 fn row(diff: &CellDiff) -> (char, String, String) {
     let mark = |side: &Side| if *side == Side::Before { '-' } else { '+' };
     match diff {
-        CellDiff::Permission {
-            only_in,
-            permission,
-            title,
-        } => (mark(only_in), permission.to_string(), title.to_string()),
-        CellDiff::Role {
-            only_in,
-            role,
-            title,
-        } => (mark(only_in), format!("role {role}"), title.to_string()),
-        CellDiff::Cell {
-            role,
-            permission,
-            before,
-            after,
-        } => (
-            '~',
-            format!("{role}  {permission}"),
-            format!("{before} → {after}"),
-        ),
-        CellDiff::Overlay {
-            overlay,
-            removed,
-            added,
-        } => {
+        CellDiff::Permission { only_in, permission, title } => {
+            (mark(only_in), permission.to_string(), title.to_string())
+        }
+        CellDiff::Role { only_in, role, title } => {
+            (mark(only_in), format!("role {role}"), title.to_string())
+        }
+        CellDiff::Cell { role, permission, before, after } => {
+            ('~', format!("{role}  {permission}"), format!("{before} → {after}"))
+        }
+        CellDiff::Overlay { overlay, removed, added } => {
             let removed = removed.iter().map(|what| format!("-{what}"));
-            let words: Vec<_> = removed
-                .chain(added.iter().map(|what| format!("+{what}")))
-                .collect();
+            let words: Vec<_> =
+                removed.chain(added.iter().map(|what| format!("+{what}"))).collect();
             ('~', overlay.to_string(), words.join(" "))
         }
-        CellDiff::Detail {
-            of,
-            what,
-            before,
-            after,
-        } => ('~', format!("{of}  {what}"), format!("{before} → {after}")),
+        CellDiff::Detail { of, what, before, after } => {
+            ('~', format!("{of}  {what}"), format!("{before} → {after}"))
+        }
     }
 }

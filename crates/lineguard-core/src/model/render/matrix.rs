@@ -66,11 +66,7 @@ impl<'m> Table<'m> {
             widths: Vec::new(),
             notes: Vec::new(),
         };
-        table.widths = model
-            .roles
-            .iter()
-            .map(|role| widest([role.key.as_str(), YES]))
-            .collect();
+        table.widths = model.roles.iter().map(|role| widest([role.key.as_str(), YES])).collect();
         // In the order of the rows, so that the notes are numbered from top to bottom.
         for (ix, _) in in_order(model) {
             let cells = table.cells(ix);
@@ -83,12 +79,7 @@ impl<'m> Table<'m> {
 
     /// The column heads: the keys of the roles, which is what commands take.
     fn header(&self) -> String {
-        let keys = self
-            .model
-            .roles
-            .iter()
-            .map(|role| role.key.as_str().to_owned())
-            .collect();
+        let keys = self.model.roles.iter().map(|role| role.key.as_str().to_owned()).collect();
         self.line("", keys, "")
     }
 
@@ -137,11 +128,7 @@ impl<'m> Table<'m> {
         }
         let width = format!("({})", self.notes.len()).len();
         for (number, note) in (1..).zip(&self.notes) {
-            let _ = writeln!(
-                out,
-                "{GAP}{}{GAP}{note}",
-                padded(&format!("({number})"), width)
-            );
+            let _ = writeln!(out, "{GAP}{}{GAP}{note}", padded(&format!("({number})"), width));
         }
         out
     }
@@ -163,11 +150,8 @@ fn overlays(model: &Model) -> String {
     if !model.overlays.is_empty() {
         out.push_str("\nOwnership, whatever the role\n");
     }
-    let keys: Vec<_> = model
-        .overlays
-        .iter()
-        .flat_map(|overlay| overlay_rows(model, overlay))
-        .collect();
+    let keys: Vec<_> =
+        model.overlays.iter().flat_map(|overlay| overlay_rows(model, overlay)).collect();
     let width = widest(keys.iter().map(|(key, _)| key.as_str()));
     for overlay in &model.overlays {
         let reach = match overlay.of {
@@ -188,12 +172,7 @@ fn overlay_rows(model: &Model, overlay: &Overlay) -> Vec<(String, String)> {
         return vec![("everything".to_owned(), "Every action there is".to_owned())];
     };
     let held = list.iter().filter_map(|ix| model.permission_at(*ix));
-    let rows: Vec<_> = held
-        .map(|one| (one.key.as_str().to_owned(), one.title.to_string()))
-        .collect();
-    if rows.is_empty() {
-        vec![(NO.to_owned(), "Nothing".to_owned())]
-    } else {
-        rows
-    }
+    let rows: Vec<_> =
+        held.map(|one| (one.key.as_str().to_owned(), one.title.to_string())).collect();
+    if rows.is_empty() { vec![(NO.to_owned(), "Nothing".to_owned())] } else { rows }
 }

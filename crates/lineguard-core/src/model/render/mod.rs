@@ -20,9 +20,5 @@ fn padded(text: &str, width: usize) -> String {
 
 /// The widest of some texts, in characters.
 fn widest<'a>(texts: impl IntoIterator<Item = &'a str>) -> usize {
-    texts
-        .into_iter()
-        .map(|text| text.chars().count())
-        .max()
-        .unwrap_or(0)
+    texts.into_iter().map(|text| text.chars().count()).max().unwrap_or(0)
 }

@@ -124,22 +124,13 @@ fn differences_are_told_cell_by_cell() {
     let after = TEXT
         .replace("number.access", "number.granted")
         .replace("\"View faxes\"", "\"See faxes\"")
-        .replace(
-            "[\"fax.send\"]\nrequires",
-            "[\"fax.send\", \"fax.resend\"]\nrequires",
-        )
+        .replace("[\"fax.send\"]\nrequires", "[\"fax.send\", \"fax.resend\"]\nrequires")
         .replace("\"fax.view\", \"fax.send\", \"call.view\"", "\"fax.view\"")
         .replace("reach = { \"call.view\" = [\"account\"] }\n", "")
         .replace("\"send_from\"", "\"send_from_all\"")
-        .replace(
-            "permissions = [\"fax.send\"]",
-            "permissions = [\"fax.view\"]",
-        )
+        .replace("permissions = [\"fax.send\"]", "permissions = [\"fax.view\"]")
         .replace("of = \"faxbox\"", "of = \"account\"")
-        .replace(
-            "key = \"user\"\ntitle = \"User\"",
-            "key = \"user\"\ntitle = \"Member\"",
-        );
+        .replace("key = \"user\"\ntitle = \"User\"", "key = \"user\"\ntitle = \"Member\"");
     let diffs = diff(&model(TEXT), &model(&after), built_in_vocabulary());
     let gone = diffs.iter().any(|diff| {
         matches!(diff, CellDiff::Permission { only_in: Side::Before, permission, .. }

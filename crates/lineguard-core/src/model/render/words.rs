@@ -42,31 +42,22 @@ fn grant_words(grant: &Grant, replaced: Option<&[Clause]>, permission: &Permissi
     if permission.requires.contains(&Requirement::FaxboxMember) {
         return with_membership(words);
     }
-    if words.is_empty() {
-        NO.to_owned()
-    } else {
-        words.join(" + ")
-    }
+    if words.is_empty() { NO.to_owned() } else { words.join(" + ") }
 }
 
 /// The clauses of a reach that stands alone.
 pub(super) fn reach(clauses: &[Clause]) -> String {
     let words = reach_words(clauses, &Qualifiers::default());
-    if words.is_empty() {
-        NO.to_owned()
-    } else {
-        words.join(" + ")
-    }
+    if words.is_empty() { NO.to_owned() } else { words.join(" + ") }
 }
 
 fn reach_words(clauses: &[Clause], by: &Qualifiers) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     for clause in clauses {
         let text = match narrowed(clause, by) {
-            Some(Clause::Match {
-                comparison,
-                qualifiers,
-            }) => clause_words(&comparison, &qualifiers),
+            Some(Clause::Match { comparison, qualifiers }) => {
+                clause_words(&comparison, &qualifiers)
+            }
             Some(Clause::Visibility) => qualified("visibility", by),
             None => continue,
         };
@@ -96,22 +87,14 @@ fn qualified(word: &str, qualifiers: &Qualifiers) -> String {
     if word != YES {
         words.push(word.to_owned());
     }
-    words.extend(
-        qualifiers
-            .direction
-            .map(|direction| direction.as_str().to_owned()),
-    );
+    words.extend(qualifiers.direction.map(|direction| direction.as_str().to_owned()));
     if !qualifiers.states.is_empty() {
         words.push(states(&qualifiers.states));
     }
     for except in &qualifiers.except {
         words.push(format!("except {}", except_words(except)));
     }
-    if words.is_empty() {
-        word.to_owned()
-    } else {
-        words.join(" ")
-    }
+    if words.is_empty() { word.to_owned() } else { words.join(" ") }
 }
 
 fn except_words(except: &Except) -> String {
@@ -121,11 +104,7 @@ fn except_words(except: &Except) -> String {
         except: Vec::new(),
     };
     let words = clause_words(&except.comparison, &qualifiers);
-    if except.unless_self_approval {
-        format!("{words} unless self-approval")
-    } else {
-        words
-    }
+    if except.unless_self_approval { format!("{words} unless self-approval") } else { words }
 }
 
 fn states(states: &[FaxState]) -> String {
@@ -145,20 +124,14 @@ fn comparison_word(comparison: &Comparison) -> &'static str {
 /// The word that a general form could have been written as.
 fn general_word(comparison: Comparison) -> Option<Word> {
     let compared = comparison.alternatives();
-    Word::ALL
-        .iter()
-        .map(|(word, _)| *word)
-        .find(|word| word.alternatives() == compared)
+    Word::ALL.iter().map(|(word, _)| *word).find(|word| word.alternatives() == compared)
 }
 
 /// What has no word of its own: the field tells who, the set only that they are the person's.
 fn set_word(field: &'static str, set: FactSet) -> &'static str {
     match set {
         FactSet::SelfSubject => field,
-        _ => FactSet::ALL
-            .iter()
-            .find(|(one, _)| *one == set)
-            .map_or(field, |(_, word)| word),
+        _ => FactSet::ALL.iter().find(|(one, _)| *one == set).map_or(field, |(_, word)| word),
     }
 }
 

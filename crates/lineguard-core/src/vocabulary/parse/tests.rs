@@ -141,8 +141,5 @@ resource = "call"
 kind = "view"
 sees = "a"
 "#;
-    assert_eq!(
-        mistakes(text),
-        "13:1: `sees` leads in a circle\n19:1: `sees` leads in a circle\n"
-    );
+    assert_eq!(mistakes(text), "13:1: `sees` leads in a circle\n19:1: `sees` leads in a circle\n");
 }

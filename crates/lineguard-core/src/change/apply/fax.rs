@@ -1,0 +1,120 @@
+//! Registered faxes: what may change about them.
+
+use super::door::{Done, Door};
+use crate::change::UserOrGroup;
+use crate::id::{ExternalId, FaxId, FaxboxId, Num};
+use crate::model::reach::{Direction, FaxState};
+use crate::port::{ApplyError, FaxRow};
+use crate::row::ObjectKind;
+
+impl Door<'_> {
+    async fn fax(&mut self, fax: &FaxId) -> Result<FaxRow, ApplyError> {
+        match self.tx.fax(fax).await? {
+            Some(fax) => Ok(fax),
+            None => Err(self.not_found("fax", "no such fax")),
+        }
+    }
+
+    async fn save_fax(&mut self, before: &FaxRow, after: &FaxRow) -> Done {
+        if before == after {
+            return Ok(false);
+        }
+        self.tx.update_fax(after).await?;
+        Ok(true)
+    }
+
+    pub(super) async fn assign_fax(&mut self, fax: &FaxId, assignee: Option<&UserOrGroup>) -> Done {
+        let fax = self.fax(fax).await?;
+        let assignee = match assignee {
+            Some(assignee) => Some(self.assignee(fax.account, assignee).await?),
+            None => None,
+        };
+        self.save_fax(
+            &fax,
+            &FaxRow {
+                assignee,
+                ..fax.clone()
+            },
+        )
+        .await
+    }
+
+    async fn assignee(&mut self, account: Num, assignee: &UserOrGroup) -> Result<Num, ApplyError> {
+        match assignee {
+            UserOrGroup::User(subject) => {
+                self.subject_of_member(account, "assignee", subject).await
+            }
+            UserOrGroup::Group(group) => {
+                let group = self.group("assignee", group).await?;
+                if group.account != Some(account) {
+                    return Err(self.not_found("assignee", "no such group in the fax's account"));
+                }
+                Ok(group.num)
+            }
+        }
+    }
+
+    pub(super) async fn move_fax(&mut self, fax: &FaxId, faxbox: Option<&FaxboxId>) -> Done {
+        let fax = self.fax(fax).await?;
+        let faxbox = match faxbox {
+            Some(faxbox) => {
+                let faxbox = self.faxbox("faxbox", faxbox).await?;
+                if faxbox.account != Some(fax.account) {
+                    return Err(self.not_found("faxbox", "no such faxbox in the fax's account"));
+                }
+                Some(faxbox.num)
+            }
+            None => None,
+        };
+        self.save_fax(
+            &fax,
+            &FaxRow {
+                faxbox,
+                ..fax.clone()
+            },
+        )
+        .await
+    }
+
+    pub(super) async fn set_fax_state(&mut self, fax: &FaxId, state: FaxState) -> Done {
+        let fax = self.fax(fax).await?;
+        if fax.direction == Direction::Inbound
+            && matches!(state, FaxState::Draft | FaxState::Pending)
+        {
+            return Err(self.refused("state", "a received fax is neither a draft nor pending"));
+        }
+        self.save_fax(
+            &fax,
+            &FaxRow {
+                state,
+                ..fax.clone()
+            },
+        )
+        .await
+    }
+
+    pub(super) async fn set_fax_labels(&mut self, fax: &FaxId, labels: &[ExternalId]) -> Done {
+        let fax = self.fax(fax).await?;
+        let mut nums = std::collections::BTreeSet::new();
+        for label in labels {
+            nums.insert(self.plain(ObjectKind::Label, label.as_str()).await?);
+        }
+        let labels = Vec::from_iter(nums);
+        self.save_fax(
+            &fax,
+            &FaxRow {
+                labels,
+                ..fax.clone()
+            },
+        )
+        .await
+    }
+
+    pub(super) async fn delete_fax(&mut self, fax: &FaxId) -> Done {
+        let Some(fax) = self.tx.fax(fax).await? else {
+            return Ok(false);
+        };
+        self.tx.delete_fax(fax.num).await?;
+        Ok(true)
+    }
+}

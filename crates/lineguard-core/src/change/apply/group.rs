@@ -1,0 +1,118 @@
+//! Groups of users.
+
+use super::door::{Done, Door, IN_TENANT, PAGE};
+use crate::id::{AccountId, GroupId, Key, Num, Subject};
+use crate::port::{ApplyError, FaxColumn};
+use crate::row::{GroupBody, LinkKind, ObjectKind};
+
+impl Door<'_> {
+    pub(super) async fn add_group(
+        &mut self,
+        account: &AccountId,
+        group: &GroupId,
+        title: &str,
+        roles: &[Key],
+    ) -> Done {
+        let account = self.account("account", account).await?.num;
+        let roles = self.roles_in_force("roles", account, roles).await?;
+        let Some(existing) = self
+            .find(ObjectKind::Group, IN_TENANT, group.as_str())
+            .await?
+        else {
+            let body = GroupBody {
+                title: title.to_owned(),
+                roles,
+            };
+            let id = group.as_str();
+            self.insert(ObjectKind::Group, IN_TENANT, id, Some(account), &body)
+                .await?;
+            return Ok(true);
+        };
+        if existing.account != Some(account) {
+            return Err(self.exists("group", "the group exists in another account"));
+        }
+        let mut body: GroupBody = self.body(&existing)?;
+        self.retitle(&mut body.title, title, "the group")?;
+        if body.roles != roles {
+            self.may_update("roles", "the group")?;
+            body.roles = roles;
+        }
+        self.save(&existing, &body).await
+    }
+
+    pub(super) async fn remove_group(&mut self, group: &GroupId) -> Done {
+        let Some(group) = self
+            .find(ObjectKind::Group, IN_TENANT, group.as_str())
+            .await?
+        else {
+            return Ok(false);
+        };
+        self.unlink_from(&[LinkKind::GroupMember, LinkKind::GroupOwner], group.num)
+            .await?;
+        self.unlink_to(&[LinkKind::FaxboxGroup, LinkKind::NumberGroup], group.num)
+            .await?;
+        self.unassign_faxes(group.num).await?;
+        self.tx.remove_object(group.num).await?;
+        Ok(true)
+    }
+
+    /// Faxes of a group that is gone are assigned to nobody.
+    async fn unassign_faxes(&mut self, group: Num) -> Result<(), ApplyError> {
+        loop {
+            let faxes = self.tx.faxes_in(FaxColumn::Assignee, group, PAGE).await?;
+            if faxes.is_empty() {
+                return Ok(());
+            }
+            for mut fax in faxes {
+                fax.assignee = None;
+                self.tx.update_fax(&fax).await?;
+            }
+        }
+    }
+
+    pub(super) async fn set_group_roles(&mut self, group: &GroupId, roles: &[Key]) -> Done {
+        let group = self.group("group", group).await?;
+        let account = self.account_of(&group)?;
+        let roles = self.roles_in_force("roles", account, roles).await?;
+        let body = GroupBody {
+            roles,
+            ..self.body(&group)?
+        };
+        self.save(&group, &body).await
+    }
+
+    pub(super) async fn set_group_member(
+        &mut self,
+        group: &GroupId,
+        subject: &Subject,
+        member: bool,
+    ) -> Done {
+        self.set_in_group(LinkKind::GroupMember, group, subject, member)
+            .await
+    }
+
+    pub(super) async fn set_group_owner(
+        &mut self,
+        group: &GroupId,
+        subject: &Subject,
+        owner: bool,
+    ) -> Done {
+        self.set_in_group(LinkKind::GroupOwner, group, subject, owner)
+            .await
+    }
+
+    async fn set_in_group(
+        &mut self,
+        kind: LinkKind,
+        group: &GroupId,
+        subject: &Subject,
+        on: bool,
+    ) -> Done {
+        let group = self.group("group", group).await?;
+        if on {
+            let account = self.account_of(&group)?;
+            self.member(account, "subject", subject).await?;
+        }
+        self.set_subject_link(kind, group.num, subject, on).await
+    }
+}

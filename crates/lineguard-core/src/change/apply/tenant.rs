@@ -1,0 +1,177 @@
+//! The tenant itself: its root account and its model.
+
+use super::door::{Done, Door, IN_TENANT};
+use crate::change::AccountKind;
+use crate::id::{AccountId, ModelDigest, Num, Subject};
+use crate::port::ApplyError;
+use crate::row::{AccountBody, LinkKind, Object, ObjectKind};
+
+impl Door<'_> {
+    /// The store has inserted the tenant's row already, or found it.
+    pub(super) async fn create_tenant(
+        &mut self,
+        title: &str,
+        model: &ModelDigest,
+        root: &AccountId,
+        kind: AccountKind,
+        owner: Option<&Subject>,
+    ) -> Done {
+        let tenant = self.tx.tenant().await?;
+        let mut changed = false;
+        if tenant.title != title {
+            self.may_update("title", "the tenant")?;
+            self.tx.update_tenant(title, tenant.model).await?;
+            changed = true;
+        }
+        if tenant.model != *model {
+            self.may_update("model", "the tenant")?;
+            changed |= self.set_model(model).await?;
+        }
+        let personal = kind == AccountKind::Personal;
+        match self
+            .find(ObjectKind::Account, IN_TENANT, root.as_str())
+            .await?
+        {
+            Some(account) => {
+                changed |= self.set_personal(&account, personal).await?;
+                Ok(changed | self.owned_by(&account, owner).await?)
+            }
+            None => self.insert_root(title, root, personal, owner).await,
+        }
+    }
+
+    async fn insert_root(
+        &mut self,
+        title: &str,
+        root: &AccountId,
+        personal: bool,
+        owner: Option<&Subject>,
+    ) -> Done {
+        if !self
+            .tx
+            .list(ObjectKind::Account, None, Num(0), 1)
+            .await?
+            .is_empty()
+        {
+            return Err(self.exists("root", "the tenant has another root account"));
+        }
+        let body = AccountBody {
+            title: title.to_owned(),
+            personal,
+            ..AccountBody::default()
+        };
+        let num = self
+            .insert(ObjectKind::Account, IN_TENANT, root.as_str(), None, &body)
+            .await?;
+        if let Some(owner) = owner {
+            self.make_owner(num, owner).await?;
+        }
+        Ok(true)
+    }
+
+    async fn set_personal(&mut self, account: &Object, personal: bool) -> Done {
+        if account.account.is_some() {
+            return Err(self.exists("root", "the account is not the tenant's root"));
+        }
+        let mut body: AccountBody = self.body(account)?;
+        if body.personal == personal {
+            return Ok(false);
+        }
+        self.may_update("kind", "the root account")?;
+        if personal && self.present_members(account.num).await?.len() > 1 {
+            return Err(self.refused("kind", "the account has more than one member"));
+        }
+        if personal
+            && !self
+                .every(ObjectKind::Account, Some(account.num))
+                .await?
+                .is_empty()
+        {
+            return Err(self.refused("kind", "the account has accounts below it"));
+        }
+        body.personal = personal;
+        self.save(account, &body).await
+    }
+
+    /// Whether the owner that an `Add…` of an existing account names has become one.
+    pub(super) async fn owned_by(&mut self, account: &Object, owner: Option<&Subject>) -> Done {
+        let Some(owner) = owner else { return Ok(false) };
+        if let Some(subject) = self.known_subject(owner).await? {
+            let owners = self
+                .tx
+                .links_from(LinkKind::AccountOwner, account.num)
+                .await?;
+            if owners.contains(&subject) {
+                return Ok(false);
+            }
+        }
+        self.may_update("owner", "the account")?;
+        self.make_owner(account.num, owner).await
+    }
+
+    /// Makes a subject an owner, and a member where it is none yet. A suspended member stays
+    /// suspended: suspension always wins (rulings R4).
+    pub(super) async fn make_owner(&mut self, account: Num, owner: &Subject) -> Done {
+        if self
+            .present_member(account, &owner.qualified())
+            .await?
+            .is_none()
+        {
+            let roles = self.model.members.default_roles.clone();
+            let roles = self.roles_in_force("owner", account, &roles).await?;
+            self.admit(account, owner, crate::facts::MemberStatus::Active, roles)
+                .await?;
+        }
+        let subject = self.subject(owner).await?;
+        self.set_link(LinkKind::AccountOwner, account, subject, true)
+            .await
+    }
+
+    pub(super) async fn set_model(&mut self, digest: &ModelDigest) -> Done {
+        let tenant = self.tx.tenant().await?;
+        if tenant.model == *digest {
+            return Ok(false);
+        }
+        let Some(model) = self.models.model(digest) else {
+            return Err(self.invalid("model", "no text of this digest is in the store"));
+        };
+        let unfit = self.unfit_for(&model).await?;
+        if !unfit.is_empty() {
+            return Err(self.refused("model", list_of(&unfit)));
+        }
+        self.tx.update_tenant(&tenant.title, *digest).await?;
+        self.model = model;
+        self.check_all_targets().await?;
+        Ok(true)
+    }
+}
+
+/// The list of what a model text does not know, cut where it gets too long to read.
+fn list_of(unfit: &std::collections::BTreeSet<String>) -> String {
+    const SHOWN: usize = 50;
+    let shown: Vec<&str> = unfit.iter().take(SHOWN).map(String::as_str).collect();
+    let rest = unfit.len().saturating_sub(SHOWN);
+    let shown = shown.join(", ");
+    let more = if rest == 0 {
+        String::new()
+    } else {
+        format!(" and {rest} more")
+    };
+    format!("the new text does not allow what is in use: {shown}{more}")
+}
+
+impl Door<'_> {
+    /// Takes over the title of an `Add…` of something that exists, where that is allowed.
+    pub(super) fn retitle(
+        &self,
+        old: &mut String,
+        new: &str,
+        what: &str,
+    ) -> Result<(), ApplyError> {
+        if old != new {
+            self.may_update("title", what)?;
+            new.clone_into(old);
+        }
+        Ok(())
+    }
+}

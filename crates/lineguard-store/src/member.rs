@@ -1,0 +1,193 @@
+//! The one statement that reads all an authority is made of.
+
+use lineguard_core::id::{AccountId, Num, Subject};
+use lineguard_core::port::{MemberRows, StoreError, TenantRow};
+use lineguard_core::row::{Link, LinkKind, ObjectKind};
+use sea_orm::QueryResult;
+
+use crate::rows::{self, Row};
+use crate::sql::Sql;
+
+/// Rows of the answer: what each is stands in its first column.
+mod part {
+    pub(super) const OBJECT: i64 = 1;
+    pub(super) const LINK: i64 = 2;
+    pub(super) const PATH: i64 = 3;
+    pub(super) const SUBJECT: i64 = 4;
+}
+
+/// More levels than a tree of accounts may have; ends the walk if a tree were a circle.
+const MAX_DEPTH: i64 = 256;
+
+/// Kinds of the links from members that an authority reads.
+const MEMBER_LINKS: [LinkKind; 12] = [
+    LinkKind::AccessNumber,
+    LinkKind::AutoAssignNumber,
+    LinkKind::GrantedNumber,
+    LinkKind::HeldExtension,
+    LinkKind::GrantedExtension,
+    LinkKind::GrantedQueue,
+    LinkKind::MemberLabel,
+    LinkKind::SendFromFax,
+    LinkKind::SendFromMessage,
+    LinkKind::SendFromCall,
+    LinkKind::AttachmentSource,
+    LinkKind::DefaultNumber,
+];
+
+/// Kinds of the links to a subject that an authority reads.
+const SUBJECT_LINKS: [LinkKind; 5] = [
+    LinkKind::GroupMember,
+    LinkKind::FaxboxUser,
+    LinkKind::GroupOwner,
+    LinkKind::FaxboxOwner,
+    LinkKind::AccountOwner,
+];
+
+/// The statement. `{t}` binds the tenant; the other values are bound in the order of the text.
+///
+/// `CROSS JOIN` with its condition after `WHERE` is an inner join everywhere; SQLite also takes it
+/// as the order to go in. Left to itself it reads all objects of the tenant.
+const TEXT: &str = "
+WITH RECURSIVE
+subj (num) AS (
+  SELECT num FROM object WHERE tenant = {t} AND kind = {subject} AND scope = 0 AND id = {subject_id}
+),
+path (num, parent, depth) AS (
+  SELECT num, account, 0 FROM object
+    WHERE tenant = {t} AND kind = {account} AND scope = 0 AND id = {account_id}
+  UNION ALL
+  SELECT o.num, o.account, p.depth + 1 FROM path p CROSS JOIN object o
+    WHERE o.tenant = {t} AND o.num = p.parent AND o.kind = {account} AND p.depth < {max_depth}
+),
+below (num) AS (
+  SELECT num FROM path WHERE depth = 0
+  UNION
+  SELECT o.num FROM below b CROSS JOIN object o
+    WHERE o.tenant = {t} AND o.kind = {account} AND o.account = b.num
+),
+membership (num) AS (
+  SELECT o.num FROM path p CROSS JOIN object o
+    WHERE o.tenant = {t} AND o.kind = {member} AND o.scope = p.num AND o.id = {subject_id}
+),
+in_group (num) AS (
+  SELECT g.num FROM subj s CROSS JOIN link l CROSS JOIN object g
+    WHERE l.tenant = {t} AND l.kind = {group_member} AND l.b = s.num
+      AND g.tenant = {t} AND g.num = l.a AND g.kind = {group}
+      AND g.account IN (SELECT num FROM path)
+),
+delegator (num, id, subject) AS (
+  SELECT m.num, m.id, s.num FROM subj s CROSS JOIN link l CROSS JOIN object m
+    WHERE l.tenant = {t} AND l.kind = {delegation} AND l.b = s.num
+      AND m.tenant = {t} AND m.num = l.a AND m.kind = {member}
+      AND m.account IN (SELECT num FROM path WHERE depth = 0)
+),
+wanted (num) AS (
+  SELECT num FROM path
+  UNION SELECT num FROM below
+  UNION SELECT num FROM membership
+  UNION SELECT num FROM in_group
+  UNION SELECT num FROM delegator
+  UNION SELECT o.num FROM delegator d CROSS JOIN object o
+    WHERE o.tenant = {t} AND o.kind = {subject} AND o.scope = 0 AND o.id = d.id
+  UNION SELECT o.num FROM path p CROSS JOIN object o
+    WHERE o.tenant = {t} AND o.kind = {role} AND o.account = p.num
+),
+wanted_link (kind, a, b) AS (
+  SELECT l.kind, l.a, l.b FROM membership m CROSS JOIN link l
+    WHERE l.tenant = {t} AND l.kind IN ({member_links}) AND l.a = m.num
+  UNION SELECT l.kind, l.a, l.b FROM subj s CROSS JOIN link l
+    WHERE l.tenant = {t} AND l.kind IN ({subject_links}) AND l.b = s.num
+  UNION SELECT l.kind, l.a, l.b FROM in_group g CROSS JOIN link l
+    WHERE l.tenant = {t} AND l.kind = {faxbox_group} AND l.b = g.num
+  UNION SELECT l.kind, l.a, l.b FROM subj s CROSS JOIN link owned CROSS JOIN link l
+    WHERE owned.tenant = {t} AND owned.kind = {group_owner} AND owned.b = s.num
+      AND l.tenant = {t} AND l.kind = {group_member} AND l.a = owned.a
+  UNION SELECT {delegation}, num, subject FROM delegator
+)
+SELECT 1 AS part, o.num, o.kind, o.scope, o.id, o.account, o.body
+  FROM wanted w CROSS JOIN object o WHERE o.tenant = {t} AND o.num = w.num
+UNION ALL SELECT 2, kind, a, b, NULL, NULL, NULL FROM wanted_link
+UNION ALL SELECT 3, num, depth, 0, NULL, NULL, NULL FROM path
+UNION ALL SELECT 4, num, 0, 0, NULL, NULL, NULL FROM subj";
+
+/// The statement for a subject at an acting account.
+pub(crate) fn query(tenant: i64, account: &AccountId, subject: &Subject) -> Sql {
+    let mut sql = Sql::default();
+    let mut rest = TEMPLATE.as_str();
+    while let Some((text, after)) = rest.split_once('{') {
+        let (word, after) = after.split_once('}').unwrap_or((after, ""));
+        sql.push(text).push("?");
+        match word {
+            "account_id" => sql.add(account.as_str().as_bytes().to_vec()),
+            "subject_id" => sql.add(subject.qualified().into_bytes()),
+            _ => sql.add(tenant),
+        };
+        rest = after;
+    }
+    sql.push(rest);
+    sql
+}
+
+/// [`TEXT`] with its constants filled in; what is left in braces is bound.
+static TEMPLATE: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| {
+    let list = |kinds: &[LinkKind]| {
+        kinds.iter().map(|kind| (*kind as u8).to_string()).collect::<Vec<_>>().join(", ")
+    };
+    let constants = [
+        ("{max_depth}", MAX_DEPTH.to_string()),
+        ("{subject}", (ObjectKind::Subject as u8).to_string()),
+        ("{account}", (ObjectKind::Account as u8).to_string()),
+        ("{member}", (ObjectKind::Member as u8).to_string()),
+        ("{group}", (ObjectKind::Group as u8).to_string()),
+        ("{role}", (ObjectKind::Role as u8).to_string()),
+        ("{group_member}", (LinkKind::GroupMember as u8).to_string()),
+        ("{group_owner}", (LinkKind::GroupOwner as u8).to_string()),
+        ("{faxbox_group}", (LinkKind::FaxboxGroup as u8).to_string()),
+        ("{delegation}", (LinkKind::Delegation as u8).to_string()),
+        ("{member_links}", list(&MEMBER_LINKS)),
+        ("{subject_links}", list(&SUBJECT_LINKS)),
+    ];
+    constants.iter().fold(TEXT.to_owned(), |text, (word, value)| text.replace(word, value))
+});
+
+/// The answer; none if the account does not exist.
+pub(crate) fn collect(
+    tenant: TenantRow,
+    rows: &[QueryResult],
+) -> Result<Option<MemberRows>, StoreError> {
+    let mut answer = MemberRows {
+        tenant,
+        subject: None,
+        path: Vec::new(),
+        objects: Vec::new(),
+        links: Vec::new(),
+    };
+    let mut path: Vec<(i64, Num)> = Vec::new();
+    for row in rows {
+        let link = Row::new("link", row, 1).of(answer.tenant.num);
+        match Row::new("object", row, 0).int(0, "part")? {
+            part::OBJECT => answer.objects.push(rows::object(row, 1, answer.tenant.num)?),
+            part::LINK => answer.links.push(self::link(&link)?),
+            part::PATH => path.push((link.int(1, "depth")?, link.num(0, "num")?)),
+            part::SUBJECT => answer.subject = Some(link.num(0, "num")?),
+            _ => return Err(link.corrupt("part")),
+        }
+    }
+    path.sort_unstable_by_key(|(depth, _)| *depth);
+    if path.last().is_some_and(|(depth, _)| *depth >= MAX_DEPTH) {
+        let row = path.first().map_or_else(String::new, |(_, num)| num.0.to_string());
+        return Err(StoreError::Corrupt { table: "object", column: "account", row });
+    }
+    answer.path = path.into_iter().map(|(_, num)| num).collect();
+    Ok((!answer.path.is_empty()).then_some(answer))
+}
+
+fn link(row: &Row<'_>) -> Result<Link, StoreError> {
+    let kind = u8::try_from(row.int(0, "kind")?).ok().and_then(LinkKind::from_code);
+    Ok(Link {
+        kind: kind.ok_or_else(|| row.corrupt("kind"))?,
+        a: row.num(1, "a")?,
+        b: row.num(2, "b")?,
+    })
+}

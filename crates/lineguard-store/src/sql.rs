@@ -1,0 +1,194 @@
+//! A statement with its values, and the ways to run one.
+
+use lineguard_core::id::{Num, Revision};
+use lineguard_core::port::StoreError;
+use sea_orm::{ConnectionTrait, DatabaseTransaction, QueryResult, Value};
+
+use crate::audit::{self, Chain};
+use crate::dialect;
+use crate::error::unavailable;
+
+/// Most values of one `IN` list.
+pub(crate) const MAX_IN: usize = 500;
+
+/// Text with `?` for each value, and the values in their order.
+#[derive(Debug, Default)]
+pub(crate) struct Sql {
+    text: String,
+    values: Vec<Value>,
+}
+
+impl Sql {
+    /// A statement without values yet.
+    pub(crate) fn new(text: impl Into<String>) -> Self {
+        Self { text: text.into(), values: Vec::new() }
+    }
+
+    /// Appends text.
+    pub(crate) fn push(&mut self, text: &str) -> &mut Self {
+        self.text.push_str(text);
+        self
+    }
+
+    /// The value of the next `?`.
+    pub(crate) fn bind(mut self, value: impl Into<Value>) -> Self {
+        self.values.push(value.into());
+        self
+    }
+
+    /// The value of the next `?`, in place.
+    pub(crate) fn add(&mut self, value: impl Into<Value>) -> &mut Self {
+        self.values.push(value.into());
+        self
+    }
+
+    /// Appends `(?, ?, …)` with these values. The list is filled up with its last value to a
+    /// power of two: few texts, each prepared once.
+    pub(crate) fn push_list<V: Into<Value> + Clone>(&mut self, values: &[V]) -> &mut Self {
+        let length = values.len().next_power_of_two();
+        self.text.push('(');
+        for index in 0..length {
+            self.text.push_str(if index == 0 { "?" } else { ", ?" });
+            if let Some(value) = values.get(index).or(values.last()) {
+                self.values.push(value.clone().into());
+            }
+        }
+        self.text.push(')');
+        self
+    }
+
+    /// The same statement, to be explained instead of run.
+    #[cfg(test)]
+    pub(crate) fn explained(mut self) -> Self {
+        self.text.insert_str(0, "EXPLAIN QUERY PLAN ");
+        self
+    }
+
+    /// All rows.
+    pub(crate) async fn all(
+        self,
+        db: &impl ConnectionTrait,
+    ) -> Result<Vec<QueryResult>, StoreError> {
+        let statement = dialect::statement(db.get_database_backend(), self.text, self.values);
+        db.query_all_raw(statement).await.map_err(unavailable)
+    }
+
+    /// The only row, if there is one.
+    pub(crate) async fn one(
+        self,
+        db: &impl ConnectionTrait,
+    ) -> Result<Option<QueryResult>, StoreError> {
+        let statement = dialect::statement(db.get_database_backend(), self.text, self.values);
+        db.query_one_raw(statement).await.map_err(unavailable)
+    }
+
+    /// Runs it; the number of rows it concerned.
+    pub(crate) async fn run(self, db: &impl ConnectionTrait) -> Result<u64, StoreError> {
+        let statement = dialect::statement(db.get_database_backend(), self.text, self.values);
+        Ok(db.execute_raw(statement).await.map_err(unavailable)?.rows_affected())
+    }
+}
+
+/// A number as a value to look for. A number that no row can have becomes -1, which none has.
+pub(crate) fn seek(num: Num) -> i64 {
+    i64::try_from(num.0).unwrap_or(-1)
+}
+
+/// A count as a value for `LIMIT`.
+pub(crate) fn limit(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// A transaction. Every statement of a write passes here, so that a test can make any one of them
+/// fail.
+pub(crate) struct Tx {
+    inner: DatabaseTransaction,
+    #[cfg(test)]
+    pub(crate) fuse: Option<std::sync::Arc<Fuse>>,
+}
+
+impl Tx {
+    /// Around a transaction that has begun.
+    pub(crate) fn new(inner: DatabaseTransaction) -> Self {
+        Self {
+            inner,
+            #[cfg(test)]
+            fuse: None,
+        }
+    }
+
+    /// The kind of database.
+    pub(crate) fn backend(&self) -> sea_orm::DbBackend {
+        self.inner.get_database_backend()
+    }
+
+    /// All rows.
+    pub(crate) async fn all(&self, sql: Sql) -> Result<Vec<QueryResult>, StoreError> {
+        self.step()?;
+        sql.all(&self.inner).await
+    }
+
+    /// The only row, if there is one.
+    pub(crate) async fn one(&self, sql: Sql) -> Result<Option<QueryResult>, StoreError> {
+        self.step()?;
+        sql.one(&self.inner).await
+    }
+
+    /// Runs it; the number of rows it concerned.
+    pub(crate) async fn run(&self, sql: Sql) -> Result<u64, StoreError> {
+        self.step()?;
+        sql.run(&self.inner).await
+    }
+
+    /// Checks an audit trail in this snapshot.
+    pub(crate) async fn verify_chain(
+        &self,
+        tenant: Num,
+        revision: Revision,
+    ) -> Result<Chain, StoreError> {
+        audit::verify(&self.inner, tenant, revision).await
+    }
+
+    /// Makes all of it durable.
+    pub(crate) async fn commit(self) -> Result<(), StoreError> {
+        self.step()?;
+        self.inner.commit().await.map_err(unavailable)
+    }
+
+    /// Leaves nothing of it. What a transaction that is dropped does too, a little later.
+    pub(crate) async fn rollback(self) {
+        if let Err(error) = self.inner.rollback().await {
+            tracing::warn!(%error, "a transaction could not be rolled back");
+        }
+    }
+
+    #[cfg(not(test))]
+    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "fails in tests only")]
+    fn step(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    #[cfg(test)]
+    fn step(&self) -> Result<(), StoreError> {
+        self.fuse.as_ref().map_or(Ok(()), |fuse| fuse.step())
+    }
+}
+
+/// Fails the statement whose turn it is.
+#[cfg(test)]
+#[derive(Debug, Default)]
+pub(crate) struct Fuse {
+    /// Statements until the failure; never if negative.
+    pub(crate) left: std::sync::atomic::AtomicI64,
+}
+
+#[cfg(test)]
+impl Fuse {
+    fn step(&self) -> Result<(), StoreError> {
+        let left = self.left.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
+        if left == 0 {
+            return Err(StoreError::Unavailable { detail: "fuse".to_owned() });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,226 @@
+//! What the store knows of the identifiers that questions name.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use lineguard_core::change::UserOrGroup;
+use lineguard_core::facts::Fact;
+use lineguard_core::id::{AccountId, ExternalId, FaxId, Num, Subject};
+use lineguard_core::port::{FaxRow, StoreError, TenantReader};
+use lineguard_core::row::{LinkKind, Object, ObjectKind};
+use lineguard_core::vocabulary::{StoredType, Vocabulary};
+
+use crate::wire::check::{CheckCall, ResourceRef};
+use crate::wire::facts::SentFacts;
+
+const TENANT: Num = Num(0);
+
+/// Identifiers to look up, each once.
+#[derive(Debug, Default)]
+pub struct Wanted {
+    objects: BTreeSet<(ObjectKind, Box<str>)>,
+    members: BTreeSet<(AccountId, Box<str>)>,
+    faxes: BTreeSet<FaxId>,
+}
+
+impl Wanted {
+    /// Adds what a question names.
+    pub fn of_call(&mut self, call: &CheckCall, vocabulary: &Vocabulary) {
+        self.of_resource(&call.resource, &call.account, vocabulary);
+        if let Some(target) = &call.target {
+            self.of_resource(target, &call.account, vocabulary);
+        }
+        if let Some(holder) = &call.locked_by {
+            self.subject(holder);
+        }
+    }
+
+    fn of_resource(&mut self, named: &ResourceRef, acting: &AccountId, vocabulary: &Vocabulary) {
+        self.of_facts(&named.facts);
+        let stored = vocabulary.resource(named.ty).and_then(|resource| resource.stored);
+        if let (Some(stored), Some(id)) = (stored, &named.id) {
+            self.of_stored(stored, id, &named.facts, acting);
+        }
+    }
+
+    fn of_stored(
+        &mut self,
+        stored: StoredType,
+        id: &ExternalId,
+        facts: &SentFacts,
+        acting: &AccountId,
+    ) {
+        match kind_of(stored) {
+            Some(ObjectKind::Member) => {
+                let account = match &facts.account {
+                    Fact::Known(account) => account,
+                    Fact::Missing | Fact::Absent => acting,
+                };
+                self.object(ObjectKind::Account, account.as_str());
+                self.object(ObjectKind::Subject, id.as_str());
+                self.members.insert((account.clone(), id.as_str().into()));
+            }
+            Some(kind) => self.object(kind, id.as_str()),
+            None => self.faxes.extend(FaxId::parse(id.as_str()).ok()),
+        }
+    }
+
+    fn of_facts(&mut self, sent: &SentFacts) {
+        let SentFacts {
+            account,
+            creator,
+            participants,
+            assignee,
+            faxbox,
+            number,
+            extension,
+            queue,
+            labels,
+            group,
+            direction: _,
+            state: _,
+            form_type,
+            document_type,
+            template,
+            sources: _,
+        } = sent;
+        let mut text = |kind, fact: Option<&str>| {
+            if let Some(id) = fact {
+                self.object(kind, id);
+            }
+        };
+        text(ObjectKind::Account, known(account).map(|id| id.as_str()));
+        text(ObjectKind::Faxbox, known(faxbox).map(|id| id.as_str()));
+        text(ObjectKind::Number, known(number).map(|id| id.as_str()));
+        text(ObjectKind::Extension, known(extension).map(|id| id.as_str()));
+        text(ObjectKind::Queue, known(queue).map(|id| id.as_str()));
+        text(ObjectKind::Group, known(group).map(|id| id.as_str()));
+        text(ObjectKind::FormType, known(form_type).map(|id| id.as_str()));
+        text(ObjectKind::DocumentType, known(document_type).map(|id| id.as_str()));
+        text(ObjectKind::Template, known(template).map(|id| id.as_str()));
+        for label in known(labels).into_iter().flatten() {
+            text(ObjectKind::Label, Some(label.as_str()));
+        }
+        for subject in known(creator).into_iter().chain(known(participants).into_iter().flatten()) {
+            self.subject(subject);
+        }
+        match known(assignee) {
+            Some(UserOrGroup::User(subject)) => self.subject(subject),
+            Some(UserOrGroup::Group(group)) => self.object(ObjectKind::Group, group.as_str()),
+            None => {}
+        }
+    }
+
+    fn subject(&mut self, subject: &Subject) {
+        self.object(ObjectKind::Subject, &subject.qualified());
+    }
+
+    /// Adds one object by its id in the tenant.
+    pub fn object(&mut self, kind: ObjectKind, id: &str) {
+        self.objects.insert((kind, id.into()));
+    }
+
+    /// Looks everything up.
+    pub async fn load(self, reader: &mut dyn TenantReader) -> Result<Known, StoreError> {
+        let mut known = Known::default();
+        let keys: Vec<_> =
+            self.objects.iter().map(|(kind, id)| (*kind, TENANT, id.as_ref())).collect();
+        known.keep(find_all(reader, &keys).await?);
+        let members: Vec<_> = self
+            .members
+            .iter()
+            .map(|(account, id)| {
+                let account = known.num(ObjectKind::Account, account.as_str());
+                (ObjectKind::Member, account, id.as_ref())
+            })
+            .collect();
+        known.keep(find_all(reader, &members).await?);
+        for fax in &self.faxes {
+            if let Some(row) = reader.fax(fax).await? {
+                known.faxes.insert(fax.clone(), row);
+            }
+        }
+        let numbers: Vec<Num> = known
+            .objects
+            .values()
+            .filter(|object| object.kind == ObjectKind::Number)
+            .map(|object| object.num)
+            .collect();
+        for number in numbers {
+            let faxboxes = reader.links_from(LinkKind::NumberFaxbox, number).await?;
+            known.faxbox_of_number.extend(faxboxes.first().map(|faxbox| (number, *faxbox)));
+        }
+        Ok(known)
+    }
+}
+
+fn known<T>(fact: &Fact<T>) -> Option<&T> {
+    match fact {
+        Fact::Known(value) => Some(value),
+        Fact::Missing | Fact::Absent => None,
+    }
+}
+
+/// The kind of the objects of a stored type; faxes are rows of their own.
+pub(super) fn kind_of(stored: StoredType) -> Option<ObjectKind> {
+    match stored {
+        StoredType::Account => Some(ObjectKind::Account),
+        StoredType::Member => Some(ObjectKind::Member),
+        StoredType::Group => Some(ObjectKind::Group),
+        StoredType::Number => Some(ObjectKind::Number),
+        StoredType::Extension => Some(ObjectKind::Extension),
+        StoredType::Queue => Some(ObjectKind::Queue),
+        StoredType::Faxbox => Some(ObjectKind::Faxbox),
+        StoredType::Fax => None,
+    }
+}
+
+async fn find_all(
+    reader: &mut dyn TenantReader,
+    keys: &[(ObjectKind, Num, &str)],
+) -> Result<Vec<Object>, StoreError> {
+    let mut found = Vec::new();
+    for chunk in keys.chunks(500) {
+        found.extend(reader.find(chunk).await?.into_iter().flatten());
+    }
+    Ok(found)
+}
+
+/// What was found.
+#[derive(Debug, Default)]
+pub struct Known {
+    objects: BTreeMap<(ObjectKind, Num, Box<str>), Object>,
+    faxes: BTreeMap<FaxId, FaxRow>,
+    faxbox_of_number: BTreeMap<Num, Num>,
+}
+
+impl Known {
+    fn keep(&mut self, objects: Vec<Object>) {
+        for object in objects {
+            let key = (object.kind, object.scope, object.id.as_str().into());
+            self.objects.insert(key, object);
+        }
+    }
+
+    /// An object by its id in the tenant.
+    pub fn object(&self, kind: ObjectKind, id: &str) -> Option<&Object> {
+        self.objects.get(&(kind, TENANT, id.into()))
+    }
+
+    /// A member by account and qualified subject.
+    pub(super) fn member(&self, account: Num, subject: &str) -> Option<&Object> {
+        self.objects.get(&(ObjectKind::Member, account, subject.into()))
+    }
+
+    /// The number that stands for an identifier; [`Num::UNKNOWN`] if the tenant does not know it.
+    pub fn num(&self, kind: ObjectKind, id: &str) -> Num {
+        self.object(kind, id).map_or(Num::UNKNOWN, |object| object.num)
+    }
+
+    pub(super) fn fax(&self, id: &str) -> Option<&FaxRow> {
+        FaxId::parse(id).ok().and_then(|id| self.faxes.get(&id))
+    }
+
+    pub(super) fn faxbox_of_number(&self, number: Num) -> Option<Num> {
+        self.faxbox_of_number.get(&number).copied()
+    }
+}

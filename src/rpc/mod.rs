@@ -1,0 +1,14 @@
+//! The gRPC services. Each method reads the same: parse, gather, decide, encode. No rule about who
+//! may do what stands here.
+
+mod accounts;
+mod authorization;
+mod auto_assign;
+mod caller_id;
+mod check;
+mod permissions;
+mod visibility;
+mod visible_faxes;
+mod words;
+
+pub use authorization::Authorization;

@@ -1,0 +1,47 @@
+//! Decisions on the wire, in the product's words.
+
+use lineguard_core::decision::Decision;
+use lineguard_core::engine::{Authority, Origin, OriginKind, not_a_member};
+use lineguard_core::explain::explain;
+use lineguard_core::id::Revision;
+use lineguard_core::model::Model;
+
+use crate::gather::Member;
+use crate::wire::decision::{self, Explained, decision_to_wire};
+use crate::wire::pb;
+
+/// A decision about a member.
+pub(super) fn decided(member: &Member, decision: &Decision) -> pb::Decision {
+    let explained = explained(&member.model, member.authority.as_deref(), decision);
+    decision_to_wire(decision, explained, member.revision())
+}
+
+/// The decision where tenant or account do not exist: the same as for somebody who is no member.
+pub(super) fn no_member(revision: Revision) -> pb::Decision {
+    let text = "The person is not a member of this account.".to_owned();
+    decision_to_wire(&not_a_member(), Explained { text, ..Explained::default() }, revision)
+}
+
+fn explained(model: &Model, authority: Option<&Authority>, decision: &Decision) -> Explained {
+    let told = explain(model, authority, decision);
+    Explained {
+        text: told.text,
+        permission: told
+            .permission
+            .map(|permission| (permission.key.to_string(), permission.title.to_string())),
+        origin: told.origin.map(origin),
+        clause: told.clause,
+        requirement: told.requirement.map(|requirement| requirement.as_str().to_owned()),
+    }
+}
+
+/// An origin as the wire names it.
+pub(super) fn origin(origin: &Origin) -> (decision::OriginKind, String, String) {
+    let kind = match origin.kind {
+        OriginKind::Role => decision::OriginKind::Role,
+        OriginKind::GroupRole => decision::OriginKind::GroupRole,
+        OriginKind::Overlay => decision::OriginKind::Overlay,
+        OriginKind::Override => decision::OriginKind::Override,
+    };
+    (kind, origin.key.to_string(), origin.title.to_string())
+}

@@ -1,0 +1,146 @@
+//! Page tokens: opaque, encrypted, and bound to the query that they continue.
+//!
+//! A token gives no access: every page asks the engine again. Sealing it keeps its contents from
+//! being read or forged; binding it keeps it from being used for another query, person or tenant.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chacha20poly1305::aead::{Aead, Payload};
+use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
+use sha2::{Digest, Sha256};
+
+/// Length of a key, in bytes.
+pub const KEY_BYTES: usize = 32;
+
+const NONCE_BYTES: usize = 24;
+
+/// Raised when the contents of tokens change; older tokens are refused then.
+const VERSION: u8 = 1;
+
+/// Seals and opens page tokens.
+#[derive(Clone)]
+pub struct Tokens {
+    cipher: XChaCha20Poly1305,
+}
+
+impl std::fmt::Debug for Tokens {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Tokens(…)")
+    }
+}
+
+/// What a token is bound to: every field of the query but the page itself.
+#[derive(Debug, Clone)]
+pub struct Query(Sha256);
+
+impl Query {
+    /// A query of a method.
+    pub fn of(method: &str) -> Self {
+        Self(Sha256::new()).with(method.as_bytes())
+    }
+
+    /// Adds a field. Lengths go before values, so no two queries read the same.
+    #[must_use]
+    pub fn with(mut self, field: impl AsRef<[u8]>) -> Self {
+        let field = field.as_ref();
+        self.0.update((field.len() as u64).to_be_bytes());
+        self.0.update(field);
+        self
+    }
+
+    /// Adds a field that may be missing.
+    #[must_use]
+    pub fn with_optional(self, field: Option<impl AsRef<[u8]>>) -> Self {
+        match field {
+            Some(field) => self.with([1]).with(field),
+            None => self.with([0]),
+        }
+    }
+
+    fn bytes(&self) -> [u8; 32] {
+        self.0.clone().finalize().into()
+    }
+}
+
+/// Why a token could not be sealed: the system gave no randomness.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoRandomness;
+
+/// Fresh bytes from the system.
+pub fn random<const N: usize>() -> Result<[u8; N], NoRandomness> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|_| NoRandomness)?;
+    Ok(bytes)
+}
+
+impl Tokens {
+    /// Tokens under this key.
+    pub fn new(key: &[u8; KEY_BYTES]) -> Self {
+        Self { cipher: XChaCha20Poly1305::new(key.into()) }
+    }
+
+    /// Seals a position in a query.
+    pub fn seal(&self, query: &Query, position: &[u8]) -> Result<String, NoRandomness> {
+        let nonce = random::<NONCE_BYTES>()?;
+        let payload = Payload { msg: position, aad: &query.bytes() };
+        let sealed =
+            self.cipher.encrypt(&XNonce::from(nonce), payload).map_err(|_| NoRandomness)?;
+        let mut token = Vec::with_capacity(1 + NONCE_BYTES + sealed.len());
+        token.push(VERSION);
+        token.extend_from_slice(&nonce);
+        token.extend_from_slice(&sealed);
+        Ok(URL_SAFE_NO_PAD.encode(token))
+    }
+
+    /// Opens a token of this very query; none if it was altered, or belongs to another one.
+    pub fn open(&self, query: &Query, token: &str) -> Option<Vec<u8>> {
+        let token = URL_SAFE_NO_PAD.decode(token).ok()?;
+        let (version, rest) = token.split_first()?;
+        if *version != VERSION {
+            return None;
+        }
+        let (nonce, sealed) = rest.split_first_chunk::<NONCE_BYTES>()?;
+        let payload = Payload { msg: sealed, aad: &query.bytes() };
+        self.cipher.decrypt(&XNonce::from(*nonce), payload).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tokens() -> Tokens {
+        Tokens::new(&[7; KEY_BYTES])
+    }
+
+    #[test]
+    fn a_token_opens_for_its_own_query_only() {
+        let query = Query::of("faxes").with("alice");
+        let token = tokens().seal(&query, b"position").unwrap();
+        assert_eq!(tokens().open(&query, &token).unwrap(), b"position");
+        assert_eq!(tokens().open(&Query::of("faxes").with("bob"), &token), None);
+        assert_eq!(Tokens::new(&[8; KEY_BYTES]).open(&query, &token), None);
+    }
+
+    #[test]
+    fn an_altered_token_does_not_open() {
+        let query = Query::of("faxes");
+        let token = tokens().seal(&query, b"position").unwrap();
+        for at in 0..token.len() {
+            let mut altered = token.clone().into_bytes();
+            altered[at] = if altered[at] == b'A' { b'B' } else { b'A' };
+            let altered = String::from_utf8(altered).unwrap();
+            assert_eq!(tokens().open(&query, &altered), None, "altered at {at}");
+            assert_eq!(tokens().open(&query, &token[..at]), None, "cut at {at}");
+        }
+    }
+
+    #[test]
+    fn fields_cannot_run_into_each_other() {
+        let one = Query::of("m").with("ab").with("c");
+        let other = Query::of("m").with("a").with("bc");
+        assert_ne!(one.bytes(), other.bytes());
+        let missing = Query::of("m").with_optional(None::<&str>);
+        assert_ne!(missing.bytes(), Query::of("m").with_optional(Some("")).bytes());
+    }
+}
