@@ -4,6 +4,7 @@ pub mod app;
 pub mod clock;
 pub mod gather;
 pub mod models;
+pub mod names;
 pub mod rpc;
 pub mod token;
 pub mod wire;
