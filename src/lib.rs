@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod clock;
+pub mod demo;
 pub mod gather;
 pub mod models;
 pub mod names;

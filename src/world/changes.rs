@@ -176,12 +176,20 @@ impl TenantWorld {
                 roles: group.roles.clone(),
             });
             let group_of = |subject: &Subject| (id.clone(), subject.clone());
-            out.extend(group.members.iter().map(group_of).map(|(group, subject)| {
-                Change::SetGroupMember { group, subject, member: true }
-            }));
-            out.extend(group.owners.iter().map(group_of).map(|(group, subject)| {
-                Change::SetGroupOwner { group, subject, owner: true }
-            }));
+            out.extend(
+                group.members.iter().map(group_of).map(|(group, subject)| Change::SetGroupMember {
+                    group,
+                    subject,
+                    member: true,
+                }),
+            );
+            out.extend(
+                group.owners.iter().map(group_of).map(|(group, subject)| Change::SetGroupOwner {
+                    group,
+                    subject,
+                    owner: true,
+                }),
+            );
         }
     }
 

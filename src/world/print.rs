@@ -28,8 +28,8 @@ pub fn print(world: &World) -> String {
 pub(super) fn subject_text(subject: &Subject) -> String {
     let id = subject.id();
     let prefixes = ["user:", "service:", "group:"];
-    let bare = subject.kind == SubjectKind::User
-        && !prefixes.iter().any(|prefix| id.starts_with(prefix));
+    let bare =
+        subject.kind == SubjectKind::User && !prefixes.iter().any(|prefix| id.starts_with(prefix));
     if bare { id.to_owned() } else { subject.qualified() }
 }
 

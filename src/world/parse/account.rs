@@ -12,9 +12,8 @@ use super::reference::Target;
 use super::{MAX_OBJECTS, Tenant};
 use crate::world::Account;
 
-const ACCOUNT: &[&str] = &[
-    "id", "parent", "title", "sealed", "owner", "owners", "entitlements", "flags", "settings",
-];
+const ACCOUNT: &[&str] =
+    &["id", "parent", "title", "sealed", "owner", "owners", "entitlements", "flags", "settings"];
 
 impl<'s, 't> Tenant<'s, 't> {
     /// The root, then all others, then the shape of the tree.
@@ -38,7 +37,8 @@ impl<'s, 't> Tenant<'s, 't> {
                 continue;
             }
             if self.model.as_ref().is_some_and(|model| !model.tree.sub_accounts) {
-                self.source.error(at, "`account`: the product model has no accounts below the root");
+                self.source
+                    .error(at, "`account`: the product model has no accounts below the root");
             }
             let title = read::title(self.source, &fields);
             let title = title.unwrap_or_else(|| id.as_str().to_owned());
@@ -98,7 +98,8 @@ impl<'s, 't> Tenant<'s, 't> {
             let path: Vec<String> = path.iter().map(|id| shown(id.as_str())).collect();
             let path = path.join("` → `");
             let id = shown(id.as_str());
-            self.source.error(*at, format!("`parent`: the accounts lie in a cycle: `{path}` → `{id}`"));
+            self.source
+                .error(*at, format!("`parent`: the accounts lie in a cycle: `{path}` → `{id}`"));
         }
     }
 
@@ -124,7 +125,9 @@ impl<'s, 't> Tenant<'s, 't> {
         members.extend(present.map(|((_, subject), _)| subject));
         if members.len() > 1 {
             let count = members.len();
-            let problem = format!("`kind`: a personal account has one member, not {count}; say `kind = \"shared\"`");
+            let problem = format!(
+                "`kind`: a personal account has one member, not {count}; say `kind = \"shared\"`"
+            );
             self.source.error(at, problem);
         }
     }

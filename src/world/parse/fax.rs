@@ -3,9 +3,7 @@
 use std::collections::BTreeSet;
 
 use lineguard_core::change::{NewFax, UserOrGroup};
-use lineguard_core::id::{
-    AccountId, ExternalId, FaxId, FaxboxId, GroupId, PhoneNumber, Timestamp,
-};
+use lineguard_core::id::{AccountId, ExternalId, FaxId, FaxboxId, GroupId, PhoneNumber, Timestamp};
 use lineguard_core::model::reach::{Direction, FaxState};
 use lineguard_core::text::Fields;
 
@@ -15,8 +13,18 @@ use super::{MAX_OBJECTS, Tenant};
 use crate::world::{Assignee, Fax};
 
 const FAX: &[&str] = &[
-    "id", "account", "direction", "number", "faxbox", "unfiled", "sender", "assignee",
-    "unassigned", "state", "labels", "at",
+    "id",
+    "account",
+    "direction",
+    "number",
+    "faxbox",
+    "unfiled",
+    "sender",
+    "assignee",
+    "unassigned",
+    "state",
+    "labels",
+    "at",
 ];
 
 pub(super) const DIRECTIONS: [(Direction, &str); 2] =

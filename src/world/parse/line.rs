@@ -23,11 +23,8 @@ enum Capability {
     Message,
 }
 
-const CAPABILITIES: [(Capability, &str); 3] = [
-    (Capability::Voice, "voice"),
-    (Capability::Fax, "fax"),
-    (Capability::Message, "message"),
-];
+const CAPABILITIES: [(Capability, &str); 3] =
+    [(Capability::Voice, "voice"), (Capability::Fax, "fax"), (Capability::Message, "message")];
 
 impl<'s, 't> Tenant<'s, 't> {
     pub(super) fn numbers(&mut self, fields: &Fields<'s, 't>) {
@@ -79,8 +76,8 @@ impl<'s, 't> Tenant<'s, 't> {
             read::ids(self.source, fields, "faxboxes", FaxboxId::parse).unwrap_or_default();
         if let Some(model) = &self.model {
             let rules = &model.auto_assign;
-            let allowed = rules.targets.contains(&TargetKind::Faxbox)
-                || rules.fallback == Fallback::Faxbox;
+            let allowed =
+                rules.targets.contains(&TargetKind::Faxbox) || rules.fallback == Fallback::Faxbox;
             if !faxboxes.is_empty() && !allowed {
                 let at = fields.key_at("faxboxes").unwrap_or_else(|| fields.at());
                 self.source.error(at, "`faxboxes`: the product model assigns no faxes to faxboxes");

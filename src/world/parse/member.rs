@@ -14,10 +14,27 @@ use super::{MAX_OBJECTS, Tenant};
 use crate::world::{Listed, Lists, Member};
 
 const MEMBER: &[&str] = &[
-    "subject", "subjects", "account", "status", "roles", "overrides", "switches", "visibility",
-    "access_numbers", "auto_assign_numbers", "granted_numbers", "held_extensions",
-    "granted_extensions", "granted_queues", "labels", "send_from_fax", "send_from_message",
-    "send_from_call", "attachment_sources", "default_number", "delegates",
+    "subject",
+    "subjects",
+    "account",
+    "status",
+    "roles",
+    "overrides",
+    "switches",
+    "visibility",
+    "access_numbers",
+    "auto_assign_numbers",
+    "granted_numbers",
+    "held_extensions",
+    "granted_extensions",
+    "granted_queues",
+    "labels",
+    "send_from_fax",
+    "send_from_message",
+    "send_from_call",
+    "attachment_sources",
+    "default_number",
+    "delegates",
 ];
 
 impl<'s, 't> Tenant<'s, 't> {
@@ -29,7 +46,8 @@ impl<'s, 't> Tenant<'s, 't> {
             let holds_own = matches!(&member.lists.held_extensions, Some(Listed::These(held)) if !held.is_empty());
             if items.len() > 1 && holds_own {
                 let at = fields.key_at("held_extensions").unwrap_or_else(|| fields.at());
-                self.source.error(at, "`held_extensions`: an extension has one holder, not several");
+                self.source
+                    .error(at, "`held_extensions`: an extension has one holder, not several");
             }
             for item in items {
                 let parsed = read::parse(self.source, "subject", item, read::subject);
@@ -247,7 +265,10 @@ impl<'s, 't> Tenant<'s, 't> {
         let at = fields.key_at("held_extensions").unwrap_or_else(|| fields.at());
         match &held {
             Listed::All => {
-                self.source.error(at, "`held_extensions`: an extension has one holder, so nobody holds them all");
+                self.source.error(
+                    at,
+                    "`held_extensions`: an extension has one holder, so nobody holds them all",
+                );
             }
             Listed::These(these) => {
                 for extension in these {

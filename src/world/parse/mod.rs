@@ -31,9 +31,29 @@ const MAX_OBJECTS: usize = 1_000_000;
 
 /// The keys of a tenant.
 const TENANT: &[&str] = &[
-    "id", "title", "model", "root", "kind", "sealed", "owner", "owners", "entitlements", "flags",
-    "settings", "account", "role", "adjusted_role", "member", "group", "number", "extension",
-    "queue", "faxbox", "invitation", "fax", "fax_series",
+    "id",
+    "title",
+    "model",
+    "root",
+    "kind",
+    "sealed",
+    "owner",
+    "owners",
+    "entitlements",
+    "flags",
+    "settings",
+    "account",
+    "role",
+    "adjusted_role",
+    "member",
+    "group",
+    "number",
+    "extension",
+    "queue",
+    "faxbox",
+    "invitation",
+    "fax",
+    "fax_series",
 ];
 
 /// One tenant while it is read.

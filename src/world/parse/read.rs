@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use lineguard_core::id::{AccountId, IdError, Key, PhoneNumber, Subject, SubjectKind, Timestamp};
 use lineguard_core::text::{Fields, Item, Source, shown};
 
-use super::reference::Target;
 use super::Tenant;
-use crate::world::time;
+use super::reference::Target;
 use crate::world::Listed;
+use crate::world::time;
 
 /// A value with the place where it stands.
 pub(super) type At<T> = (T, usize);
@@ -78,7 +78,9 @@ pub(super) fn time(source: &Source<'_>, fields: &Fields<'_, '_>, name: &str) -> 
     let value = fields.value(name)?;
     let at = value.get_ref().as_datetime().and_then(time::from_datetime);
     if at.is_none() {
-        let problem = format!("`{name}` must be a date with time and offset, without quotes, like 2026-01-05T08:00:00Z");
+        let problem = format!(
+            "`{name}` must be a date with time and offset, without quotes, like 2026-01-05T08:00:00Z"
+        );
         source.error(value.span().start, problem);
     }
     at

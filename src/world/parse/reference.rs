@@ -86,7 +86,12 @@ impl Tenant<'_, '_> {
     ) {
         let world = &self.world;
         let missing = |what: &str, name: &str, known: BTreeSet<String>| {
-            source.unknown(at, &format!("{what} in `{field}`:"), name, known.iter().map(String::as_str));
+            source.unknown(
+                at,
+                &format!("{what} in `{field}`:"),
+                name,
+                known.iter().map(String::as_str),
+            );
         };
         let elsewhere = |what: &str, name: &str, of: &AccountId| {
             let (name, of) = (shown(name), shown(of.as_str()));
@@ -167,7 +172,8 @@ impl Tenant<'_, '_> {
         let other = tenants.iter().find(|tenant| tenant.world.numbers.contains_key(number));
         if let Some(other) = other {
             let (number, other) = (number.as_str(), shown(other.id.as_str()));
-            let problem = format!("`{field}`: number `{number}` belongs to another tenant, `{other}`");
+            let problem =
+                format!("`{field}`: number `{number}` belongs to another tenant, `{other}`");
             return source.error(at, problem);
         }
         let known = self.world.numbers.keys().map(PhoneNumber::as_str);
@@ -175,14 +181,7 @@ impl Tenant<'_, '_> {
     }
 
     /// A role: built in, or defined at the account or above it.
-    fn role(
-        &self,
-        source: &Source<'_>,
-        at: usize,
-        field: &str,
-        account: &AccountId,
-        role: &Key,
-    ) {
+    fn role(&self, source: &Source<'_>, at: usize, field: &str, account: &AccountId, role: &Key) {
         let Some(model) = &self.model else { return };
         let path = self.path(account);
         let own = self.world.roles.keys();
@@ -213,7 +212,12 @@ impl Tenant<'_, '_> {
             .collect();
         let name = subject_text(subject);
         let name = name.as_str();
-        source.unknown(at, &format!("member in `{field}`:"), name, known.iter().map(String::as_str));
+        source.unknown(
+            at,
+            &format!("member in `{field}`:"),
+            name,
+            known.iter().map(String::as_str),
+        );
     }
 }
 

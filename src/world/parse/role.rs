@@ -53,7 +53,8 @@ impl<'s, 't> Tenant<'s, 't> {
                 None => self.source.unknown(at, "built-in role", key.as_str(), known),
                 Some((_, role)) if role.locked && !remove.is_empty() => {
                     let at = fields.key_at("remove").unwrap_or(at);
-                    let problem = format!("`remove`: role `{key}` is locked and cannot be narrowed");
+                    let problem =
+                        format!("`remove`: role `{key}` is locked and cannot be narrowed");
                     self.source.error(at, problem);
                 }
                 Some(_) => {}
@@ -64,7 +65,8 @@ impl<'s, 't> Tenant<'s, 't> {
             self.source.error(at, format!("`remove`: `{both}` is both added and removed"));
         }
         if add.is_empty() && remove.is_empty() && visibility.is_none() {
-            self.source.error(at, "`adjusted_role` adjusts nothing: say `add`, `remove` or `visibility`");
+            self.source
+                .error(at, "`adjusted_role` adjusts nothing: say `add`, `remove` or `visibility`");
         }
         if self.first("role", &format!("{key} at {account}"), at) {
             let role = Role::Adjusted { add, remove, visibility };

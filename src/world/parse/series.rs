@@ -1,9 +1,7 @@
 //! Series of faxes: a few lines that stand for thousands, always the same ones.
 
 use lineguard_core::change::NewFax;
-use lineguard_core::id::{
-    AccountId, ExternalId, FaxId, FaxboxId, PhoneNumber, Subject, Timestamp,
-};
+use lineguard_core::id::{AccountId, ExternalId, FaxId, FaxboxId, PhoneNumber, Subject, Timestamp};
 use lineguard_core::model::reach::{Direction, FaxState};
 use lineguard_core::text::{Fields, Item};
 
@@ -14,8 +12,17 @@ use super::{MAX_OBJECTS, Tenant};
 use crate::world::{Assignee, Fax, time};
 
 const SERIES: &[&str] = &[
-    "prefix", "count", "direction", "numbers", "accounts", "faxboxes", "senders", "states",
-    "labels", "start", "every",
+    "prefix",
+    "count",
+    "direction",
+    "numbers",
+    "accounts",
+    "faxboxes",
+    "senders",
+    "states",
+    "labels",
+    "start",
+    "every",
 ];
 
 /// What a series says, each list to be gone through again and again.
@@ -45,7 +52,8 @@ impl<'s, 't> Tenant<'s, 't> {
                 let new = series.nth(id, position, &self.world);
                 if let Some(faxbox) = self.misplaced(&new) {
                     let at = fields.key_at("faxboxes").unwrap_or(at);
-                    let problem = format!("`faxboxes`: `{faxbox}` is not in the account of `{}`", new.fax);
+                    let problem =
+                        format!("`faxboxes`: `{faxbox}` is not in the account of `{}`", new.fax);
                     self.source.error(at, problem);
                     break;
                 }
@@ -113,7 +121,15 @@ impl<'s, 't> Tenant<'s, 't> {
             fields.refuse(&["senders"], "means nothing for received faxes");
         }
         let series = Series {
-            direction, numbers, accounts, faxboxes, senders, states, labels, start, every,
+            direction,
+            numbers,
+            accounts,
+            faxboxes,
+            senders,
+            states,
+            labels,
+            start,
+            every,
         };
         Some(series)
     }
