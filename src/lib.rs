@@ -1,12 +1,16 @@
 //! The Lineguard service: everything that knows gRPC, processes and signals.
 
 pub mod app;
+pub mod cli;
 pub mod clock;
 pub mod demo;
+pub mod config;
 pub mod gather;
 pub mod models;
 pub mod names;
 pub mod rpc;
+pub mod server;
+pub mod telemetry;
 pub mod token;
 pub mod wire;
 pub mod world;

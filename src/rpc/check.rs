@@ -1,6 +1,7 @@
 //! `Check` and `BatchCheck`: a single question is a batch of one.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use lineguard_core::engine::decide;
 use lineguard_core::id::{AccountId, Revision, Subject, TenantId};
@@ -41,8 +42,9 @@ pub(super) async fn batch_check(
         match of_tenant(app, tenant, &calls).await {
             Ok(of_tenant) => answers.extend(places.into_iter().zip(of_tenant)),
             // The other tenants of the batch still get their answers.
-            Err(error) => answers
-                .extend(places.into_iter().map(|at| (at, Err(Failure::from(error.clone()))))),
+            Err(error) => {
+                answers.extend(places.into_iter().map(|at| (at, Err(Failure::from(error.clone())))))
+            }
         }
     }
     let in_order = calls.into_iter().enumerate().map(|(at, call)| match call {
@@ -67,16 +69,11 @@ async fn of_tenant(
     let mut members: BTreeMap<(&AccountId, &Subject), Member> = BTreeMap::new();
     for call in calls {
         wanted.of_call(call, app.vocabulary);
-        let key = (&call.account, &call.subject);
-        if !members.contains_key(&key) {
-            let member = gather::member(
-                reader.as_mut(),
-                &app.models,
-                app.vocabulary,
-                &call.account,
-                &call.subject,
-            );
-            members.insert(key, member.await?);
+        if let Entry::Vacant(place) = members.entry((&call.account, &call.subject)) {
+            let (models, vocabulary) = (&app.models, app.vocabulary);
+            let (account, subject) = (&call.account, &call.subject);
+            let member = gather::member(reader.as_mut(), models, vocabulary, account, subject);
+            place.insert(member.await?);
         }
     }
     let known = wanted.load(reader.as_mut()).await?;
@@ -87,7 +84,12 @@ async fn of_tenant(
     Ok(calls.iter().map(answer).collect())
 }
 
-fn one(app: &App, call: &CheckCall, member: &Member, known: &Known) -> Result<pb::Decision, Failure> {
+fn one(
+    app: &App,
+    call: &CheckCall,
+    member: &Member,
+    known: &Known,
+) -> Result<pb::Decision, Failure> {
     let Some(authority) = member.authority.as_deref() else {
         return Ok(no_member(member.revision()));
     };

@@ -9,7 +9,7 @@ use lineguard_core::vocabulary::Action;
 
 use crate::app::App;
 use crate::gather::{Member, Wanted};
-use crate::names::{Names, named_fax};
+use crate::names::named_faxes;
 use crate::token::Query;
 use crate::wire::faxes::{FaxFilter, ListFaxesCall, fax_to_wire, list_faxes_call};
 use crate::wire::invalid::InvalidRequest;
@@ -47,8 +47,7 @@ async fn page(
     after: Option<FaxCursor>,
     query: &Query,
 ) -> Result<Option<pb::ListVisibleFaxesResponse>, Failure> {
-    let Some((mut reader, member)) =
-        app.member(&call.tenant, &call.account, &call.subject).await?
+    let Some((mut reader, member)) = app.member(&call.tenant, &call.account, &call.subject).await?
     else {
         return Ok(Some(pb::ListVisibleFaxesResponse::default()));
     };
@@ -70,11 +69,7 @@ async fn page(
         Err(ListError::Changed(_)) => return Ok(None),
         Err(ListError::Store(error)) => return Err(error.into()),
     };
-    let names = Names::of_faxes(reader.as_mut(), &faxes).await?;
-    let faxes = faxes
-        .iter()
-        .map(|fax| Ok(fax_to_wire(&named_fax(fax, &names)?)))
-        .collect::<Result<_, StoreError>>()?;
+    let faxes = named_faxes(reader.as_mut(), &faxes).await?.iter().map(fax_to_wire).collect();
     let token = match next {
         None => String::new(),
         Some(next) => app
@@ -160,8 +155,5 @@ fn encode(cursor: FaxCursor) -> [u8; 16] {
 fn decode(position: &[u8]) -> Option<FaxCursor> {
     let (at, num) = position.split_first_chunk::<8>()?;
     let num: [u8; 8] = num.try_into().ok()?;
-    Some(FaxCursor {
-        at: Timestamp(i64::from_be_bytes(*at)),
-        num: Num(u64::from_be_bytes(num)),
-    })
+    Some(FaxCursor { at: Timestamp(i64::from_be_bytes(*at)), num: Num(u64::from_be_bytes(num)) })
 }

@@ -88,19 +88,9 @@ pub fn import_part(
     message: pb::ImportRequest,
     index: usize,
 ) -> Result<(TenantId, Result<ImportPart, InvalidRequest>), InvalidRequest> {
-    let pb::ImportRequest {
-        tenant,
-        actor,
-        request_id,
-        changes,
-        faxes,
-    } = message;
+    let pb::ImportRequest { tenant, actor, request_id, changes, faxes } = message;
     let tenant = Faults::collect(|faults, at| {
-        Field::read(
-            faults,
-            &at.field("parts").index(index).field("tenant"),
-            tenant,
-        )
+        Field::read(faults, &at.field("parts").index(index).field("tenant"), tenant)
     })?;
     let part = Faults::collect_of_file(|faults, at| {
         let at = at.field("parts");
@@ -139,23 +129,11 @@ pub fn import_response(
     use pb::import_result::Result as Wire;
 
     let result = |result| match result {
-        Ok(Imported {
-            applied,
-            registered_faxes,
-        }) => {
-            let pb::ApplyResponse {
-                revision,
-                changed,
-                warnings,
-            } = apply_response(applied);
+        Ok(Imported { applied, registered_faxes }) => {
+            let pb::ApplyResponse { revision, changed, warnings } = apply_response(applied);
             let registered_faxes = count(registered_faxes);
-            Wire::Imported(pb::ImportedTenant {
-                revision,
-                changed,
-                warnings,
-                registered_faxes,
-    })
-}
+            Wire::Imported(pb::ImportedTenant { revision, changed, warnings, registered_faxes })
+        }
         Err(failure) => Wire::Error(Failure::into_item_error(failure)),
     };
     let results = results

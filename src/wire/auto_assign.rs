@@ -48,33 +48,17 @@ pub struct AutoAssignAnswer {
 
 /// The answer to `ResolveAutoAssign` on the wire.
 pub fn auto_assign_response(answer: AutoAssignAnswer) -> pb::ResolveAutoAssignResponse {
-    let AutoAssignAnswer {
-        recipients,
-        skipped,
-        fallback_used,
-        account,
-        revision,
-    } = answer;
+    let AutoAssignAnswer { recipients, skipped, fallback_used, account, revision } = answer;
     let recipient = |(target, hidden): (AutoAssignTarget, Option<(Reason, String)>)| {
         let visible_to_target = hidden.is_none();
-        let (reason, explanation) = hidden.map_or((0, String::new()), |(reason, text)| {
-            (reason.to_wire(), text)
-        });
+        let (reason, explanation) =
+            hidden.map_or((0, String::new()), |(reason, text)| (reason.to_wire(), text));
         let target = Some(target_to_wire(&target));
-        pb::AutoAssignRecipient {
-            target,
-            visible_to_target,
-            reason,
-            explanation,
-        }
+        pb::AutoAssignRecipient { target, visible_to_target, reason, explanation }
     };
     let skip = |(target, reason, explanation): (AutoAssignTarget, &str, String)| {
         let target = Some(target_to_wire(&target));
-        pb::AutoAssignSkipped {
-            target,
-            reason: reason.to_owned(),
-            explanation,
-        }
+        pb::AutoAssignSkipped { target, reason: reason.to_owned(), explanation }
     };
     pb::ResolveAutoAssignResponse {
         recipients: recipients.into_iter().map(recipient).collect(),
@@ -102,16 +86,9 @@ mod tests {
 
     #[test]
     fn the_number_must_be_in_e164_form() {
-        let message = pb::ResolveAutoAssignRequest {
-            tenant: "acme".into(),
-            number: "5550100".into(),
-        };
-        assert!(
-            auto_assign_call(message)
-                .unwrap_err()
-                .to_string()
-                .contains("E.164")
-        );
+        let message =
+            pb::ResolveAutoAssignRequest { tenant: "acme".into(), number: "5550100".into() };
+        assert!(auto_assign_call(message).unwrap_err().to_string().contains("E.164"));
     }
 
     #[test]

@@ -104,6 +104,8 @@ pub struct CallerIdAnswer {
     pub candidates: Vec<Candidate>,
     /// Whether the person may hide the number.
     pub may_be_anonymous: bool,
+    /// Whether an external call may be placed with no number to present.
+    pub may_call_without_number: bool,
     /// The revision.
     pub revision: Revision,
 }
@@ -126,8 +128,15 @@ pub struct Candidate {
 /// The answer to `ResolveCallerId` on the wire. The set to choose from is the selectable
 /// candidates, so the two can never disagree.
 pub fn caller_id_response(answer: CallerIdAnswer) -> pb::ResolveCallerIdResponse {
-    let CallerIdAnswer { presented, reason, explanation, candidates, may_be_anonymous, revision } =
-        answer;
+    let CallerIdAnswer {
+        presented,
+        reason,
+        explanation,
+        candidates,
+        may_be_anonymous,
+        may_call_without_number,
+        revision,
+    } = answer;
     let (outcome, number) = match presented {
         Presented::Number(number) => (pb::CallerIdOutcome::Number, number.to_wire()),
         Presented::Anonymous => (pb::CallerIdOutcome::Anonymous, String::new()),
@@ -143,6 +152,7 @@ pub fn caller_id_response(answer: CallerIdAnswer) -> pb::ResolveCallerIdResponse
         selectable: selectable.map(|candidate| candidate.number.to_wire()).collect(),
         candidates: candidates.into_iter().map(candidate_to_wire).collect(),
         may_be_anonymous,
+        may_call_without_number,
         revision: revision.0,
     }
 }
@@ -206,6 +216,7 @@ mod tests {
             explanation: String::new(),
             candidates: vec![candidate("+15550100", true), candidate("+15550101", false)],
             may_be_anonymous: false,
+            may_call_without_number: false,
             revision: Revision(1),
         });
         assert_eq!(response.outcome(), pb::CallerIdOutcome::None);

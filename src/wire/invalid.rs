@@ -118,25 +118,17 @@ impl Faults {
         max: usize,
         read: impl FnOnce(&mut Self, &Path<'_>) -> Option<T>,
     ) -> Result<T, InvalidRequest> {
-        let mut faults = Self {
-            violations: Vec::new(),
-            max,
-        };
+        let mut faults = Self { violations: Vec::new(), max };
         match read(&mut faults, &Path::ROOT) {
             Some(value) if faults.violations.is_empty() => Ok(value),
-            Some(_) | None => Err(InvalidRequest {
-                violations: faults.violations,
-            }),
+            Some(_) | None => Err(InvalidRequest { violations: faults.violations }),
         }
     }
 
     /// Adds a fault; always `None`.
     pub fn add<T>(&mut self, at: &Path<'_>, problem: impl Into<String>) -> Option<T> {
         if self.violations.len() < self.max {
-            self.violations.push(Violation {
-                field: at.to_string(),
-                problem: problem.into(),
-            });
+            self.violations.push(Violation { field: at.to_string(), problem: problem.into() });
         }
         None
     }

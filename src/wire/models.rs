@@ -48,19 +48,9 @@ pub fn put_model_response(result: Result<pb::ModelInfo, Vec<TextError>>) -> pb::
     use pb::put_model_response::Result as Wire;
 
     let mistake = |error| {
-        let TextError {
-            line,
-            column,
-            problem,
-            suggestion,
-        } = error;
+        let TextError { line, column, problem, suggestion } = error;
         let suggestion = suggestion.unwrap_or_default();
-        pb::ModelMistake {
-            line: count(line),
-            column: count(column),
-            problem,
-            suggestion,
-        }
+        pb::ModelMistake { line: count(line), column: count(column), problem, suggestion }
     };
     let result = match result {
         Ok(model) => Wire::Model(model),
@@ -69,9 +59,7 @@ pub fn put_model_response(result: Result<pb::ModelInfo, Vec<TextError>>) -> pb::
             Wire::Mistakes(pb::ModelMistakes { mistakes })
         }
     };
-    pb::PutModelResponse {
-        result: Some(result),
-    }
+    pb::PutModelResponse { result: Some(result) }
 }
 
 #[cfg(test)]
@@ -90,20 +78,13 @@ mod tests {
         let Some(pb::put_model_response::Result::Mistakes(mistakes)) = response.result else {
             panic!("kept");
         };
-        assert_eq!(
-            (mistakes.mistakes[0].line, mistakes.mistakes[0].column),
-            (3, 7)
-        );
+        assert_eq!((mistakes.mistakes[0].line, mistakes.mistakes[0].column), (3, 7));
         assert_eq!(mistakes.mistakes[0].suggestion, "fax.view");
     }
 
     #[test]
     fn a_digest_is_64_hexadecimal_digits() {
-        let call = |digest: &str| {
-            get_model_call(pb::GetModelRequest {
-                digest: digest.into(),
-            })
-        };
+        let call = |digest: &str| get_model_call(pb::GetModelRequest { digest: digest.into() });
         assert!(call("xyz").is_err());
         assert_eq!(call(&"0a".repeat(32)), Ok(ModelDigest([0x0a; 32])));
     }

@@ -260,14 +260,7 @@ impl Parts {
     }
 
     fn into_status(self) -> Status {
-        let Self {
-            code,
-            reason,
-            message,
-            mut violations,
-            mut metadata,
-            retry,
-        } = self;
+        let Self { code, reason, message, mut violations, mut metadata, retry } = self;
         let left_out = shorten_list(&mut violations);
         if left_out > 0 {
             metadata.insert("violations_left_out".to_owned(), left_out.to_string());

@@ -41,22 +41,10 @@ const GRANT_LISTS: [(LinkKind, GrantList); 7] = [
 
 /// The links of a member that make a list which narrows.
 const RESTRICTIONS: [(LinkKind, RestrictionList); 4] = [
-    (
-        LinkKind::SendFromFax,
-        RestrictionList::SendFrom(SendChannel::Fax),
-    ),
-    (
-        LinkKind::SendFromMessage,
-        RestrictionList::SendFrom(SendChannel::Message),
-    ),
-    (
-        LinkKind::SendFromCall,
-        RestrictionList::SendFrom(SendChannel::Call),
-    ),
-    (
-        LinkKind::AttachmentSource,
-        RestrictionList::AttachmentSources,
-    ),
+    (LinkKind::SendFromFax, RestrictionList::SendFrom(SendChannel::Fax)),
+    (LinkKind::SendFromMessage, RestrictionList::SendFrom(SendChannel::Message)),
+    (LinkKind::SendFromCall, RestrictionList::SendFrom(SendChannel::Call)),
+    (LinkKind::AttachmentSource, RestrictionList::AttachmentSources),
 ];
 
 /// The facts about a subject at an acting account; none if the account does not exist.
@@ -69,10 +57,8 @@ pub fn member_facts(rows: &MemberRows) -> Result<Option<MemberFacts>, StoreError
     let path = rows.rows.path.iter().map(|account| rows.level(*account));
     let path = path.collect::<Result<Vec<_>, _>>()?;
     let owned_groups = rows.near(LinkKind::GroupOwner, subject);
-    let mut supervised: BTreeSet<Num> = owned_groups
-        .iter()
-        .flat_map(|group| rows.far(LinkKind::GroupMember, *group))
-        .collect();
+    let mut supervised: BTreeSet<Num> =
+        owned_groups.iter().flat_map(|group| rows.far(LinkKind::GroupMember, *group)).collect();
     supervised.remove(&subject);
     let mut owned_accounts = rows.near(LinkKind::AccountOwner, subject);
     owned_accounts.retain(|account| rows.rows.path.contains(account));
@@ -102,50 +88,26 @@ struct Rows<'a> {
 
 impl<'a> Rows<'a> {
     fn new(rows: &'a MemberRows) -> Self {
-        let by_num = rows
-            .objects
-            .iter()
-            .map(|object| (object.num, object))
-            .collect();
+        let by_num = rows.objects.iter().map(|object| (object.num, object)).collect();
         let delegation =
             |link: &&Link| link.kind == LinkKind::Delegation && Some(link.b) == rows.subject;
-        let delegating = rows
-            .links
-            .iter()
-            .filter(delegation)
-            .map(|link| link.a)
-            .collect();
-        Self {
-            rows,
-            by_num,
-            delegating,
-        }
+        let delegating = rows.links.iter().filter(delegation).map(|link| link.a).collect();
+        Self { rows, by_num, delegating }
     }
 
     fn of_kind(&self, kind: ObjectKind) -> impl Iterator<Item = &'a Object> {
-        self.rows
-            .objects
-            .iter()
-            .filter(move |object| object.kind == kind)
+        self.rows.objects.iter().filter(move |object| object.kind == kind)
     }
 
     /// Near ends of the links of a kind to `b`, ascending.
     fn near(&self, kind: LinkKind, b: Num) -> Vec<Num> {
-        let links = self
-            .rows
-            .links
-            .iter()
-            .filter(|link| link.kind == kind && link.b == b);
+        let links = self.rows.links.iter().filter(|link| link.kind == kind && link.b == b);
         Vec::from_iter(links.map(|link| link.a).collect::<BTreeSet<_>>())
     }
 
     /// Far ends of the links of a kind from `a`, ascending.
     fn far(&self, kind: LinkKind, a: Num) -> Vec<Num> {
-        let links = self
-            .rows
-            .links
-            .iter()
-            .filter(|link| link.kind == kind && link.a == a);
+        let links = self.rows.links.iter().filter(|link| link.kind == kind && link.a == a);
         Vec::from_iter(links.map(|link| link.b).collect::<BTreeSet<_>>())
     }
 
@@ -174,10 +136,7 @@ impl<'a> Rows<'a> {
         object: &Object,
         texts: &BTreeMap<String, bool>,
     ) -> Result<BTreeMap<Key, bool>, StoreError> {
-        texts
-            .iter()
-            .map(|(text, on)| Ok((self.key(object, text)?, *on)))
-            .collect()
+        texts.iter().map(|(text, on)| Ok((self.key(object, text)?, *on))).collect()
     }
 }
 
@@ -196,15 +155,10 @@ impl Rows<'_> {
         let mut roles = Vec::new();
         let mut defined: Vec<_> = self.of_kind(ObjectKind::Role).collect();
         defined.sort_by_key(|role| role.num);
-        for role in defined
-            .into_iter()
-            .filter(|role| role.account == Some(account))
-        {
+        for role in defined.into_iter().filter(|role| role.account == Some(account)) {
             roles.push(self.role(role)?);
         }
-        let membership = self
-            .own_member(account)
-            .map(|member| self.membership(member));
+        let membership = self.own_member(account).map(|member| self.membership(member));
         Ok(AccountLevel {
             account,
             sealed: body.sealed,
@@ -217,21 +171,13 @@ impl Rows<'_> {
     fn role(&self, object: &Object) -> Result<RoleDefinition, StoreError> {
         let key = self.key(object, &object.id)?;
         Ok(match self.body(object)? {
-            RoleBody::Custom {
-                title,
-                permissions,
-                visibility,
-            } => RoleDefinition::Custom {
+            RoleBody::Custom { title, permissions, visibility } => RoleDefinition::Custom {
                 key,
                 title: title.into(),
                 permissions: self.keys(object, &permissions)?,
                 visibility: self.maybe_key(object, visibility.as_deref())?,
             },
-            RoleBody::Adjusted {
-                add,
-                remove,
-                visibility,
-            } => RoleDefinition::Adjusted {
+            RoleBody::Adjusted { add, remove, visibility } => RoleDefinition::Adjusted {
                 key,
                 add: self.keys(object, &add)?,
                 remove: self.keys(object, &remove)?,
@@ -248,9 +194,7 @@ impl Rows<'_> {
             if self.rows.path.contains(&account.num) {
                 continue;
             }
-            let parent = account
-                .account
-                .ok_or_else(|| self.corrupt("account", account.num))?;
+            let parent = account.account.ok_or_else(|| self.corrupt("account", account.num))?;
             children.entry(parent).or_default().insert(account.num);
             expected += 1;
         }
@@ -262,11 +206,7 @@ impl Rows<'_> {
                     continue;
                 };
                 let body: AccountBody = self.body(object)?;
-                below.push(AccountBelow {
-                    account: child,
-                    parent,
-                    sealed: body.sealed,
-                });
+                below.push(AccountBelow { account: child, parent, sealed: body.sealed });
                 parents.push(child);
             }
         }
@@ -317,18 +257,11 @@ impl Rows<'_> {
 
     fn overridden(&self, object: &Object, value: &OverrideBody) -> Result<Override, StoreError> {
         let OverrideBody::Scoped(scopes) = value else {
-            return Ok(if *value == OverrideBody::On {
-                Override::On
-            } else {
-                Override::Off
-            });
+            return Ok(if *value == OverrideBody::On { Override::On } else { Override::Off });
         };
         let mut known = BTreeMap::new();
         for (word, nums) in scopes {
-            let kind = ScopeKind::ALL
-                .iter()
-                .find(|(_, one)| one == word)
-                .map(|(kind, _)| *kind);
+            let kind = ScopeKind::ALL.iter().find(|(_, one)| one == word).map(|(kind, _)| *kind);
             let kind = kind.ok_or_else(|| self.corrupt("body", object.num))?;
             known.insert(kind, nums.iter().map(|num| Num(*num)).collect());
         }
@@ -368,9 +301,7 @@ impl Rows<'_> {
             let body: GroupBody = self.body(group)?;
             groups.push(GroupFacts {
                 group: group.num,
-                account: group
-                    .account
-                    .ok_or_else(|| self.corrupt("account", group.num))?,
+                account: group.account.ok_or_else(|| self.corrupt("account", group.num))?,
                 title: body.title.into(),
                 roles: self.keys(group, &body.roles)?,
             });
@@ -391,13 +322,8 @@ impl Rows<'_> {
     fn delegators(&self, subject: Num) -> Result<Vec<Num>, StoreError> {
         let mut delegators = BTreeSet::new();
         for member in &self.delegating {
-            let member = self
-                .by_num
-                .get(member)
-                .ok_or_else(|| self.corrupt("num", *member))?;
-            let of = self
-                .of_kind(ObjectKind::Subject)
-                .find(|one| one.id == member.id);
+            let member = self.by_num.get(member).ok_or_else(|| self.corrupt("num", *member))?;
+            let of = self.of_kind(ObjectKind::Subject).find(|one| one.id == member.id);
             delegators.insert(of.ok_or_else(|| self.corrupt("id", member.num))?.num);
         }
         delegators.remove(&subject);
@@ -429,10 +355,8 @@ pub fn fax_facts(fax: &FaxRow) -> ResourceFacts {
 /// for other kinds.
 pub fn object_facts(object: &Object, faxbox: Option<Num>, subject: Option<Num>) -> ResourceFacts {
     let itself = Fact::Known(object.num);
-    let mut facts = ResourceFacts {
-        account: known_or_absent(object.account),
-        ..ResourceFacts::nowhere()
-    };
+    let mut facts =
+        ResourceFacts { account: known_or_absent(object.account), ..ResourceFacts::nowhere() };
     match object.kind {
         ObjectKind::Account => facts.account = itself,
         ObjectKind::Member => facts.creator = known_or_absent(subject),

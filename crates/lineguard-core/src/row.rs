@@ -67,18 +67,12 @@ impl ObjectKind {
 
     /// The kind of a stored code.
     pub fn from_code(code: u8) -> Option<Self> {
-        Self::ALL
-            .iter()
-            .map(|(kind, _)| *kind)
-            .find(|kind| *kind as u8 == code)
+        Self::ALL.iter().map(|(kind, _)| *kind).find(|kind| *kind as u8 == code)
     }
 
     /// The word for it.
     pub fn as_str(self) -> &'static str {
-        Self::ALL
-            .iter()
-            .find(|(one, _)| *one == self)
-            .map_or("", |(_, word)| word)
+        Self::ALL.iter().find(|(one, _)| *one == self).map_or("", |(_, word)| word)
     }
 }
 
@@ -346,8 +340,6 @@ pub fn parse_body<T: DeserializeOwned>(tenant: Num, object: &Object) -> Result<T
 
 /// A body as it is stored. The same body is always the same text.
 pub fn write_body(body: &impl Serialize) -> Result<String, StoreError> {
-    let unwritable = |error| StoreError::Unavailable {
-        detail: format!("writing a body: {error}"),
-    };
+    let unwritable = |error| StoreError::Unavailable { detail: format!("writing a body: {error}") };
     serde_json::to_string(body).map_err(unwritable)
 }

@@ -40,9 +40,7 @@ type ParsedModel = Option<Arc<Model>>;
 
 impl ModelSource for Models {
     fn model(&self, digest: &ModelDigest) -> Option<Arc<Model>> {
-        locked(&self.0)
-            .get(digest)
-            .and_then(|(_, model)| model.clone())
+        locked(&self.0).get(digest).and_then(|(_, model)| model.clone())
     }
 }
 
@@ -72,13 +70,7 @@ impl Tenant {
     fn new(num: Num, id: &TenantId, title: &str, model: ModelDigest) -> Self {
         let (id, title) = (id.clone(), title.to_owned());
         Self {
-            row: TenantRow {
-                num,
-                id,
-                title,
-                revision: Revision(0),
-                model,
-            },
+            row: TenantRow { num, id, title, revision: Revision(0), model },
             last: 0,
             objects: BTreeMap::new(),
             keys: BTreeMap::new(),
@@ -101,25 +93,16 @@ impl Tenant {
     }
 
     fn of_kind(&self, kind: ObjectKind) -> impl Iterator<Item = &Object> {
-        self.objects
-            .values()
-            .filter(move |object| object.kind == kind)
+        self.objects.values().filter(move |object| object.kind == kind)
     }
 
     fn far(&self, kind: LinkKind, a: Num) -> impl Iterator<Item = Num> {
-        let all = Link { kind, a, b: Num(0) }..=Link {
-            kind,
-            a,
-            b: Num(u64::MAX),
-        };
+        let all = Link { kind, a, b: Num(0) }..=Link { kind, a, b: Num(u64::MAX) };
         self.links.range(all).map(|link| link.b)
     }
 
     fn near(&self, kind: LinkKind, b: Num) -> impl Iterator<Item = Num> {
-        self.links
-            .iter()
-            .filter(move |link| link.kind == kind && link.b == b)
-            .map(|link| link.a)
+        self.links.iter().filter(move |link| link.kind == kind && link.b == b).map(|link| link.a)
     }
 
     fn path(&self, account: Num) -> Vec<Num> {
@@ -134,9 +117,7 @@ impl Tenant {
 
     fn newest(&self, slice: FaxSlice, limit: usize, fits: impl Fn(&FaxRow) -> bool) -> Vec<FaxRow> {
         let in_slice = |fax: &&FaxRow| {
-            slice
-                .after
-                .is_none_or(|after| (fax.at, fax.num) < (after.at, after.num))
+            slice.after.is_none_or(|after| (fax.at, fax.num) < (after.at, after.num))
                 && slice.not_before.is_none_or(|from| fax.at >= from)
                 && slice.before.is_none_or(|before| fax.at < before)
         };
@@ -160,22 +141,13 @@ impl Tenant {
 /// What [`MemberRows`] asks for.
 impl Tenant {
     fn member_rows(&self, account: &AccountId, subject: &Subject) -> Option<MemberRows> {
-        let acting = self
-            .object(ObjectKind::Account, Num(0), account.as_str())?
-            .num;
+        let acting = self.object(ObjectKind::Account, Num(0), account.as_str())?.num;
         let qualified = subject.qualified();
-        let subject = self
-            .object(ObjectKind::Subject, Num(0), &qualified)
-            .map(|one| one.num);
+        let subject = self.object(ObjectKind::Subject, Num(0), &qualified).map(|one| one.num);
         let path = self.path(acting);
-        let mut wanted = Wanted {
-            objects: BTreeSet::new(),
-            links: BTreeSet::new(),
-        };
+        let mut wanted = Wanted { objects: BTreeSet::new(), links: BTreeSet::new() };
         for object in self.objects.values() {
-            let on_path = object
-                .account
-                .is_some_and(|account| path.contains(&account));
+            let on_path = object.account.is_some_and(|account| path.contains(&account));
             let wants = match object.kind {
                 ObjectKind::Account => {
                     path.contains(&object.num) || self.path(object.num).contains(&acting)
@@ -192,10 +164,7 @@ impl Tenant {
         if let Some(subject) = subject {
             self.add_subject_links(&path, acting, subject, &mut wanted);
         }
-        let objects = wanted
-            .objects
-            .iter()
-            .filter_map(|num| self.objects.get(num));
+        let objects = wanted.objects.iter().filter_map(|num| self.objects.get(num));
         Some(MemberRows {
             tenant: self.row.clone(),
             subject,
@@ -224,22 +193,14 @@ impl Tenant {
                     if account.is_some_and(|account| path.contains(&account)) {
                         wanted.objects.insert(link.a);
                         let boxes = self.near(LinkKind::FaxboxGroup, link.a);
-                        let to_group = |a| Link {
-                            kind: LinkKind::FaxboxGroup,
-                            a,
-                            b: link.a,
-                        };
+                        let to_group = |a| Link { kind: LinkKind::FaxboxGroup, a, b: link.a };
                         wanted.links.extend(boxes.map(to_group));
                     }
                 }
                 LinkKind::GroupOwner => {
                     wanted.links.insert(*link);
                     let members = self.far(LinkKind::GroupMember, link.a);
-                    let from_group = |b| Link {
-                        kind: LinkKind::GroupMember,
-                        a: link.a,
-                        b,
-                    };
+                    let from_group = |b| Link { kind: LinkKind::GroupMember, a: link.a, b };
                     wanted.links.extend(members.map(from_group));
                 }
                 LinkKind::FaxboxUser | LinkKind::FaxboxOwner | LinkKind::AccountOwner => {
@@ -291,18 +252,12 @@ impl<T: Deref<Target = Tenant> + Send> TenantReader for View<T> {
         &mut self,
         keys: &[(ObjectKind, Num, &str)],
     ) -> Result<Vec<Option<Object>>, StoreError> {
-        Ok(keys
-            .iter()
-            .map(|(kind, scope, id)| self.0.object(*kind, *scope, id).cloned())
-            .collect())
+        Ok(keys.iter().map(|(kind, scope, id)| self.0.object(*kind, *scope, id).cloned()).collect())
     }
 
     async fn get(&mut self, nums: &[Num]) -> Result<Vec<Object>, StoreError> {
         let nums = BTreeSet::from_iter(nums);
-        Ok(nums
-            .into_iter()
-            .filter_map(|num| self.0.objects.get(num).cloned())
-            .collect())
+        Ok(nums.into_iter().filter_map(|num| self.0.objects.get(num).cloned()).collect())
     }
 
     async fn list(
@@ -315,13 +270,7 @@ impl<T: Deref<Target = Tenant> + Send> TenantReader for View<T> {
         let fits = |object: &&Object| {
             object.num > after && (account.is_none() || object.account == account)
         };
-        Ok(self
-            .0
-            .of_kind(kind)
-            .filter(fits)
-            .take(limit)
-            .cloned()
-            .collect())
+        Ok(self.0.of_kind(kind).filter(fits).take(limit).cloned().collect())
     }
 
     async fn links_from(&mut self, kind: LinkKind, a: Num) -> Result<Vec<Num>, StoreError> {
@@ -350,22 +299,9 @@ impl TenantTx for View<Box<Tenant>> {
     ) -> Result<Num, StoreError> {
         let num = self.0.next();
         let key = (kind, scope, id.to_owned());
-        assert!(
-            self.0.keys.insert(key, num).is_none(),
-            "two objects of one kind, scope and id"
-        );
+        assert!(self.0.keys.insert(key, num).is_none(), "two objects of one kind, scope and id");
         let id = id.to_owned();
-        self.0.objects.insert(
-            num,
-            Object {
-                num,
-                kind,
-                scope,
-                id,
-                account,
-                body,
-            },
-        );
+        self.0.objects.insert(num, Object { num, kind, scope, id, account, body });
         self.0.touched = true;
         Ok(num)
     }
@@ -388,10 +324,7 @@ impl TenantTx for View<Box<Tenant>> {
         let names = |link: &Link| {
             link.a == num || (link.b == num && link.kind != LinkKind::AttachmentSource)
         };
-        assert!(
-            !self.0.links.iter().any(names),
-            "a link of a removed object is left"
-        );
+        assert!(!self.0.links.iter().any(names), "a link of a removed object is left");
         let object = self.0.objects.remove(&num).expect("an object to remove");
         self.0.keys.remove(&(object.kind, object.scope, object.id));
         self.0.touched = true;
@@ -443,14 +376,7 @@ impl TenantTx for View<Box<Tenant>> {
         limit: usize,
     ) -> Result<Vec<FaxRow>, StoreError> {
         let fits = |fax: &&FaxRow| column_of(fax, column) == Some(value);
-        Ok(self
-            .0
-            .faxes
-            .values()
-            .filter(fits)
-            .take(limit)
-            .cloned()
-            .collect())
+        Ok(self.0.faxes.values().filter(fits).take(limit).cloned().collect())
     }
 }
 
@@ -476,11 +402,7 @@ impl MemoryStore {
     }
 
     fn tenant(&self, id: &TenantId) -> Option<Arc<Tenant>> {
-        locked(&self.state)
-            .tenants
-            .values()
-            .find(|tenant| tenant.row.id == *id)
-            .cloned()
+        locked(&self.state).tenants.values().find(|tenant| tenant.row.id == *id).cloned()
     }
 
     fn numbered(&self, num: Num) -> Option<Arc<Tenant>> {
@@ -491,10 +413,7 @@ impl MemoryStore {
     fn commit(&self, before: Option<&Arc<Tenant>>, mut after: Box<Tenant>) -> bool {
         after.touched = false;
         let mut state = locked(&self.state);
-        let current = state
-            .tenants
-            .values()
-            .find(|tenant| tenant.row.id == after.row.id);
+        let current = state.tenants.values().find(|tenant| tenant.row.id == after.row.id);
         let unchanged = match (before, current) {
             (None, None) => !state.tenants.contains_key(&after.row.num),
             (Some(before), Some(current)) => Arc::ptr_eq(before, current),
@@ -511,11 +430,7 @@ impl MemoryStore {
         match (before, batch.changes.first()) {
             (Some(tenant), _) => Ok(tenant.clone()),
             (None, Some(Change::CreateTenant { title, model, .. })) => {
-                let last = locked(&self.state)
-                    .tenants
-                    .keys()
-                    .last()
-                    .map_or(0, |num| num.0);
+                let last = locked(&self.state).tenants.keys().last().map_or(0, |num| num.0);
                 Ok(Tenant::new(Num(last + 1), &batch.tenant, title, *model))
             }
             (None, _) => Err(no_such_tenant()),
@@ -525,11 +440,7 @@ impl MemoryStore {
 
 fn no_such_tenant() -> ApplyError {
     let problem = "no such tenant".to_owned();
-    ApplyError::NotFound(Fault {
-        change: 0,
-        field: "tenant",
-        problem,
-    })
+    ApplyError::NotFound(Fault { change: 0, field: "tenant", problem })
 }
 
 #[async_trait]
@@ -538,24 +449,17 @@ impl Store for MemoryStore {
         &self,
         tenant: &TenantId,
     ) -> Result<Option<Box<dyn TenantReader + '_>>, StoreError> {
-        Ok(self
-            .tenant(tenant)
-            .map(|tenant| Box::new(View(tenant)) as Box<dyn TenantReader>))
+        Ok(self.tenant(tenant).map(|tenant| Box::new(View(tenant)) as Box<dyn TenantReader>))
     }
 
     async fn apply(&self, batch: &Batch, now: Timestamp) -> Result<Applied, ApplyError> {
         loop {
             let before = self.tenant(&batch.tenant);
-            if let Some((first, applied)) = before
-                .as_ref()
-                .and_then(|tenant| tenant.requests.get(&batch.request_id))
+            if let Some((first, applied)) =
+                before.as_ref().and_then(|tenant| tenant.requests.get(&batch.request_id))
             {
                 let same = first == batch;
-                return if same {
-                    Ok(applied.clone())
-                } else {
-                    Err(ApplyError::RequestIdReused)
-                };
+                return if same { Ok(applied.clone()) } else { Err(ApplyError::RequestIdReused) };
             }
             let mut tx = View(Box::new(self.working_copy(before.as_deref(), batch)?));
             let outcome = apply::run(&mut tx, &self.models, batch, now).await?;
@@ -566,9 +470,7 @@ impl Store for MemoryStore {
                 changed: outcome.changed,
                 warnings: outcome.warnings,
             };
-            after
-                .requests
-                .insert(batch.request_id.clone(), (batch.clone(), applied.clone()));
+            after.requests.insert(batch.request_id.clone(), (batch.clone(), applied.clone()));
             if self.commit(before.as_ref(), after) {
                 return Ok(applied);
             }
@@ -603,16 +505,10 @@ impl Store for MemoryStore {
         limit: usize,
     ) -> Result<Stamped<Vec<FaxRow>>, StoreError> {
         let Some(tenant) = self.numbered(tenant) else {
-            return Ok(Stamped {
-                revision: Revision(0),
-                rows: Vec::new(),
-            });
+            return Ok(Stamped { revision: Revision(0), rows: Vec::new() });
         };
         let rows = tenant.newest(slice, limit, |_| true);
-        Ok(Stamped {
-            revision: tenant.row.revision,
-            rows,
-        })
+        Ok(Stamped { revision: tenant.row.revision, rows })
     }
 
     async fn seek_faxes(
@@ -623,20 +519,14 @@ impl Store for MemoryStore {
         limit_each: usize,
     ) -> Result<Stamped<Vec<Vec<FaxRow>>>, StoreError> {
         let Some(tenant) = self.numbered(tenant) else {
-            return Ok(Stamped {
-                revision: Revision(0),
-                rows: vec![Vec::new(); seeks.len()],
-            });
+            return Ok(Stamped { revision: Revision(0), rows: vec![Vec::new(); seeks.len()] });
         };
         let rows = seeks.iter().map(|seek| {
             tenant.newest(slice, limit_each, |fax| {
                 column_of(fax, seek.column) == Some(seek.value) && fax.direction == seek.direction
             })
         });
-        Ok(Stamped {
-            revision: tenant.row.revision,
-            rows: rows.collect(),
-        })
+        Ok(Stamped { revision: tenant.row.revision, rows: rows.collect() })
     }
 
     async fn accounts_of(
@@ -669,30 +559,19 @@ impl Store for MemoryStore {
 
     async fn tenants(&self, after: Num, limit: usize) -> Result<Vec<TenantRow>, StoreError> {
         let state = locked(&self.state);
-        let later = state
-            .tenants
-            .values()
-            .filter(|tenant| tenant.row.num > after);
+        let later = state.tenants.values().filter(|tenant| tenant.row.num > after);
         Ok(later.take(limit).map(|tenant| tenant.row.clone()).collect())
     }
 
     async fn put_model(&self, text: &str) -> Result<ModelDigest, StoreError> {
         let digest = ModelDigest::of(text);
-        let parse = || {
-            model::parse(text, model::built_in_vocabulary())
-                .ok()
-                .map(Arc::new)
-        };
-        locked(&self.models.0)
-            .entry(digest)
-            .or_insert_with(|| (text.to_owned(), parse()));
+        let parse = || model::parse(text, model::built_in_vocabulary()).ok().map(Arc::new);
+        locked(&self.models.0).entry(digest).or_insert_with(|| (text.to_owned(), parse()));
         Ok(digest)
     }
 
     async fn model_text(&self, digest: &ModelDigest) -> Result<Option<String>, StoreError> {
-        Ok(locked(&self.models.0)
-            .get(digest)
-            .map(|(text, _)| text.clone()))
+        Ok(locked(&self.models.0).get(digest).map(|(text, _)| text.clone()))
     }
 
     async fn secret(
@@ -700,11 +579,7 @@ impl Store for MemoryStore {
         name: &'static str,
         make: &(dyn Fn() -> Vec<u8> + Sync),
     ) -> Result<Vec<u8>, StoreError> {
-        Ok(locked(&self.state)
-            .secrets
-            .entry(name)
-            .or_insert_with(make)
-            .clone())
+        Ok(locked(&self.state).secrets.entry(name).or_insert_with(make).clone())
     }
 }
 
@@ -718,17 +593,10 @@ async fn register_one(
     if let Some((first, num)) = tx.0.fax_ids.get(&fax.fax) {
         let stored = num.and_then(|num| tx.0.faxes.get(&num));
         return match stored.filter(|_| *first == fingerprint) {
-            Some(stored) => Ok(Registered {
-                fax: stored.clone(),
-                created: false,
-            }),
+            Some(stored) => Ok(Registered { fax: stored.clone(), created: false }),
             None => {
                 let problem = "the id is taken by another fax or by a deleted one".to_owned();
-                let fault = Fault {
-                    change: position,
-                    field: "fax",
-                    problem,
-                };
+                let fault = Fault { change: position, field: "fax", problem };
                 Err(ApplyError::AlreadyExists(fault))
             }
         };
@@ -736,10 +604,6 @@ async fn register_one(
     let mut row = register::row(tx, models, fax, position).await?;
     row.num = tx.0.next();
     tx.0.faxes.insert(row.num, row.clone());
-    tx.0.fax_ids
-        .insert(fax.fax.clone(), (fingerprint, Some(row.num)));
-    Ok(Registered {
-        fax: row,
-        created: true,
-    })
+    tx.0.fax_ids.insert(fax.fax.clone(), (fingerprint, Some(row.num)));
+    Ok(Registered { fax: row, created: true })
 }

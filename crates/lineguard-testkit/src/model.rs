@@ -29,6 +29,7 @@ default = true
 key = "approval"
 title = "Approval"
 rule = "approval"
+default = false
 
 [[visibility]]
 key = "all"
@@ -54,7 +55,14 @@ title = "Send faxes"
 category = "Faxes"
 product = "fax"
 actions = ["fax.send"]
-scopes = ["number", "form_type", "source"]
+scopes = ["number", "source"]
+
+[[permission]]
+key = "forms"
+title = "View forms"
+category = "Forms"
+actions = ["form.view"]
+scopes = ["form_type"]
 
 [[permission]]
 key = "ai"

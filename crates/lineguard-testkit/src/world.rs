@@ -84,13 +84,7 @@ impl World {
             let title = self.tenant.as_str().to_owned();
             let model = ModelDigest::of(&self.model);
             let (root, kind) = (ids::account(id), AccountKind::Shared);
-            let create = Change::CreateTenant {
-                title,
-                model,
-                root,
-                kind,
-                owner: None,
-            };
+            let create = Change::CreateTenant { title, model, root, kind, owner: None };
             return self.enter(id).change(create);
         };
         let parent = root.as_str().to_owned();
@@ -101,13 +95,7 @@ impl World {
     pub fn below(self, parent: &str, id: &str) -> Self {
         let (account, parent) = (ids::account(id), ids::account(parent));
         let title = id.to_owned();
-        let add = Change::AddAccount {
-            account,
-            parent,
-            title,
-            sealed: false,
-            owner: None,
-        };
+        let add = Change::AddAccount { account, parent, title, sealed: false, owner: None };
         self.enter(id).change(add)
     }
 
@@ -151,12 +139,7 @@ impl World {
         let subject = ids::user(id);
         self.member = Some(subject.clone());
         let (account, status) = (self.here(), MemberStatus::Active);
-        self.change(Change::AddMember {
-            account,
-            subject,
-            status,
-            roles: None,
-        })
+        self.change(Change::AddMember { account, subject, status, roles: None })
     }
 
     /// The member just told has this role, and no default ones.
@@ -183,11 +166,7 @@ impl World {
     pub fn list(self, list: MemberList) -> Self {
         let account = self.here();
         let subject = self.member.clone().expect("a list follows its member");
-        self.change(Change::SetList {
-            account,
-            subject,
-            list,
-        })
+        self.change(Change::SetList { account, subject, list })
     }
 
     /// Access numbers of the last member.
@@ -210,18 +189,9 @@ impl World {
 
     /// An active number that can do everything.
     pub fn number(self, number: &str) -> Self {
-        let capabilities = Capabilities {
-            voice: true,
-            fax: true,
-            message: true,
-        };
+        let capabilities = Capabilities { voice: true, fax: true, message: true };
         let (account, number) = (self.here(), ids::number(number));
-        self.change(Change::AddNumber {
-            account,
-            number,
-            capabilities,
-            active: true,
-        })
+        self.change(Change::AddNumber { account, number, capabilities, active: true })
     }
 
     /// An extension.
@@ -239,52 +209,31 @@ impl World {
     /// A faxbox.
     pub fn faxbox(self, id: &str) -> Self {
         let (account, faxbox, title) = (self.here(), ids::faxbox(id), id.to_owned());
-        self.change(Change::AddFaxbox {
-            account,
-            faxbox,
-            title,
-        })
+        self.change(Change::AddFaxbox { account, faxbox, title })
     }
 
     /// A group with roles.
     pub fn group(self, id: &str, roles: &[&str]) -> Self {
         let (account, group, title) = (self.here(), ids::group(id), id.to_owned());
-        self.change(Change::AddGroup {
-            account,
-            group,
-            title,
-            roles: ids::keys(roles),
-        })
+        self.change(Change::AddGroup { account, group, title, roles: ids::keys(roles) })
     }
 
     /// Puts a user into a faxbox.
     pub fn join(self, user: &str, faxbox: &str) -> Self {
         let (faxbox, member) = (ids::faxbox(faxbox), UserOrGroup::User(ids::user(user)));
-        self.change(Change::SetFaxboxMember {
-            faxbox,
-            member,
-            on: true,
-        })
+        self.change(Change::SetFaxboxMember { faxbox, member, on: true })
     }
 
     /// Puts a group into a faxbox.
     pub fn join_group(self, group: &str, faxbox: &str) -> Self {
         let (faxbox, member) = (ids::faxbox(faxbox), UserOrGroup::Group(ids::group(group)));
-        self.change(Change::SetFaxboxMember {
-            faxbox,
-            member,
-            on: true,
-        })
+        self.change(Change::SetFaxboxMember { faxbox, member, on: true })
     }
 
     /// Puts a user into a group.
     pub fn in_group(self, user: &str, group: &str) -> Self {
         let (group, subject) = (ids::group(group), ids::user(user));
-        self.change(Change::SetGroupMember {
-            group,
-            subject,
-            member: true,
-        })
+        self.change(Change::SetGroupMember { group, subject, member: true })
     }
 
     /// Anything else.
@@ -296,20 +245,13 @@ impl World {
     /// A received fax of the account, `minutes` after [`NOW`].
     pub fn received(self, id: &str, number: &str, minutes: i64) -> Self {
         let fax = received(id, self.here().as_str(), minutes);
-        self.fax(NewFax {
-            number: Some(ids::number(number)),
-            ..fax
-        })
+        self.fax(NewFax { number: Some(ids::number(number)), ..fax })
     }
 
     /// A sent fax of the account, `minutes` after [`NOW`].
     pub fn sent(self, id: &str, by: &str, minutes: i64) -> Self {
         let fax = received(id, self.here().as_str(), minutes);
-        self.fax(NewFax {
-            direction: Direction::Outbound,
-            creator: Some(ids::user(by)),
-            ..fax
-        })
+        self.fax(NewFax { direction: Direction::Outbound, creator: Some(ids::user(by)), ..fax })
     }
 
     /// Any fax.
@@ -325,34 +267,14 @@ impl World {
 
     /// Builds it and panics if the store refuses.
     pub async fn build(self, store: &dyn Store) -> Built {
-        store
-            .put_model(&self.model)
-            .await
-            .expect("keeping the model");
-        let applied = store
-            .apply(&self.batch(), NOW)
-            .await
-            .expect("a world that can be built");
+        store.put_model(&self.model).await.expect("keeping the model");
+        let applied = store.apply(&self.batch(), NOW).await.expect("a world that can be built");
         let tenant = self.tenant;
-        let answers = store
-            .register(&tenant, &self.faxes)
-            .await
-            .expect("registering the faxes");
-        let faxes = answers
-            .into_iter()
-            .map(|answer| answer.expect("a fax that can be").fax);
-        let mut reader = store
-            .snapshot(&tenant)
-            .await
-            .expect("a snapshot")
-            .expect("the tenant");
+        let answers = store.register(&tenant, &self.faxes).await.expect("registering the faxes");
+        let faxes = answers.into_iter().map(|answer| answer.expect("a fax that can be").fax);
+        let mut reader = store.snapshot(&tenant).await.expect("a snapshot").expect("the tenant");
         let row = reader.tenant().await.expect("the tenant's row");
-        Built {
-            tenant,
-            num: row.num,
-            revision: applied.revision,
-            faxes: faxes.collect(),
-        }
+        Built { tenant, num: row.num, revision: applied.revision, faxes: faxes.collect() }
     }
 
     fn here(&self) -> AccountId {

@@ -125,20 +125,12 @@ fn a_refused_write_is_a_failed_precondition_with_its_field() {
 
 #[test]
 fn a_status_fits_into_the_headers_of_every_client() {
-    let violation = |i| Violation {
-        field: format!("changes[{i}].x"),
-        problem: "ä".repeat(40),
-    };
-    let many = InvalidRequest {
-        violations: (0..10_000).map(violation).collect(),
-    };
+    let violation = |i| Violation { field: format!("changes[{i}].x"), problem: "ä".repeat(40) };
+    let many = InvalidRequest { violations: (0..10_000).map(violation).collect() };
     let long = InvalidRequest::one("tenant", "ä".repeat(100_000));
     for error in [many, long] {
         let status = Status::from(Failure::Invalid(error.clone()));
-        let message = status
-            .message()
-            .bytes()
-            .map(|b| if b.is_ascii() { 1 } else { 3 });
+        let message = status.message().bytes().map(|b| if b.is_ascii() { 1 } else { 3 });
         assert!(message.sum::<usize>() + status.details().len() * 4 / 3 < 8_000);
         let details = status.get_error_details();
         let sent = details.bad_request().unwrap().field_violations.len();
@@ -156,8 +148,5 @@ fn a_status_fits_into_the_headers_of_every_client() {
 #[test]
 fn the_message_of_an_item_is_that_of_the_status_where_it_is_short() {
     let item = Failure::RequestIdReused.into_item_error();
-    assert_eq!(
-        item.message,
-        Status::from(Failure::RequestIdReused).message()
-    );
+    assert_eq!(item.message, Status::from(Failure::RequestIdReused).message());
 }

@@ -58,20 +58,14 @@ pub async fn run(
     let model = models.model(&tenant.model);
     if model.is_none() && !starts_anew {
         let detail = "not in the store, or not readable by this server".to_owned();
-        return Err(StoreError::UnreadableModel {
-            digest: tenant.model,
-            detail,
-        }
-        .into());
+        return Err(StoreError::UnreadableModel { digest: tenant.model, detail }.into());
     }
     let faults = check::batch(batch, model.clone(), models);
     // A new tenant whose model is unknown has been reported by the check.
     let Some(model) = model.filter(|_| faults.is_empty()) else {
         return Err(ApplyError::Invalid(faults));
     };
-    Door::new(tx, models, batch, now, tenant.num, model)
-        .apply_all(batch)
-        .await
+    Door::new(tx, models, batch, now, tenant.num, model).apply_all(batch).await
 }
 
 impl Door<'_> {
@@ -90,10 +84,7 @@ impl Door<'_> {
             }
         }
         if faults.is_empty() {
-            Ok(Outcome {
-                changed,
-                warnings: self.warnings,
-            })
+            Ok(Outcome { changed, warnings: self.warnings })
         } else {
             Err(ApplyError::Invalid(faults))
         }

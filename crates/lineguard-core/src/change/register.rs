@@ -21,38 +21,17 @@ pub async fn row(
     fax: &NewFax,
     position: usize,
 ) -> Result<FaxRow, ApplyError> {
-    let NewFax {
-        fax: id,
-        account,
-        direction,
-        number,
-        faxbox,
-        creator,
-        state,
-        labels,
-        at,
-    } = fax;
+    let NewFax { fax: id, account, direction, number, faxbox, creator, state, labels, at } = fax;
     let inbound = *direction == Direction::Inbound;
     if inbound && matches!(state, FaxState::Draft | FaxState::Pending) {
         let problem = "a received fax is neither a draft nor pending".to_owned();
-        let fault = Fault {
-            change: position,
-            field: "state",
-            problem,
-        };
+        let fault = Fault { change: position, field: "state", problem };
         return Err(ApplyError::Invalid(vec![fault]));
     }
     let mut names = Names { tx, position };
-    let account = names
-        .find("account", ObjectKind::Account, account.as_str())
-        .await?
-        .num;
+    let account = names.find("account", ObjectKind::Account, account.as_str()).await?.num;
     let number = match number {
-        Some(number) => Some(
-            names
-                .find("number", ObjectKind::Number, number.as_str())
-                .await?,
-        ),
+        Some(number) => Some(names.find("number", ObjectKind::Number, number.as_str()).await?),
         None => None,
     };
     let faxbox = match faxbox {
@@ -98,20 +77,10 @@ impl Names<'_> {
         kind: ObjectKind,
         id: &str,
     ) -> Result<Object, ApplyError> {
-        let found = self
-            .tx
-            .find(&[(kind, Num(0), id)])
-            .await?
-            .into_iter()
-            .next()
-            .flatten();
+        let found = self.tx.find(&[(kind, Num(0), id)]).await?.into_iter().next().flatten();
         found.ok_or_else(|| {
             let problem = format!("no such {}", kind.as_str());
-            ApplyError::NotFound(Fault {
-                change: self.position,
-                field,
-                problem,
-            })
+            ApplyError::NotFound(Fault { change: self.position, field, problem })
         })
     }
 
@@ -121,11 +90,7 @@ impl Names<'_> {
             return Ok(faxbox.num);
         }
         let problem = "no such faxbox in the account".to_owned();
-        Err(ApplyError::NotFound(Fault {
-            change: self.position,
-            field: "faxbox",
-            problem,
-        }))
+        Err(ApplyError::NotFound(Fault { change: self.position, field: "faxbox", problem }))
     }
 }
 
@@ -147,10 +112,7 @@ async fn place(
     let tenant = tx.tenant().await?;
     let Some(model) = models.model(&tenant.model) else {
         let detail = "not in the store, or not readable by this server".to_owned();
-        return Err(StoreError::UnreadableModel {
-            digest: tenant.model,
-            detail,
-        });
+        return Err(StoreError::UnreadableModel { digest: tenant.model, detail });
     };
     let found = receivers(tx, &model, tenant.num, number).await?;
     let mut assignee = found.groups.first().copied();
@@ -162,11 +124,8 @@ async fn place(
         }
     }
     let faxboxes = tx.get(&found.faxboxes).await?;
-    let faxbox = faxboxes
-        .iter()
-        .filter(|one| one.account == Some(account))
-        .map(|one| one.num)
-        .min();
+    let faxbox =
+        faxboxes.iter().filter(|one| one.account == Some(account)).map(|one| one.num).min();
     Ok(Place { assignee, faxbox })
 }
 
@@ -174,17 +133,7 @@ async fn place(
 /// the same id with the same fingerprint is a repeat, whatever became of the fax since; with
 /// another one it is refused.
 pub fn fingerprint(fax: &NewFax) -> [u8; 32] {
-    let NewFax {
-        fax: id,
-        account,
-        direction,
-        number,
-        faxbox,
-        creator,
-        state,
-        labels,
-        at,
-    } = fax;
+    let NewFax { fax: id, account, direction, number, faxbox, creator, state, labels, at } = fax;
     let mut hash = Sha256::new();
     let mut add = |part: Option<&str>| {
         // Lengths keep `a` + `bc` and `ab` + `c` apart; the first byte none and empty.
@@ -198,10 +147,7 @@ pub fn fingerprint(fax: &NewFax) -> [u8; 32] {
     add(Some(direction.as_str()));
     add(number.as_ref().map(|number| number.as_str()));
     add(faxbox.as_ref().map(|faxbox| faxbox.as_str()));
-    add(creator
-        .as_ref()
-        .map(|creator| creator.qualified())
-        .as_deref());
+    add(creator.as_ref().map(|creator| creator.qualified()).as_deref());
     add(Some(state.as_str()));
     add(Some(&at.0.to_string()));
     for label in BTreeSet::from_iter(labels) {

@@ -31,21 +31,13 @@ behaviours![
 ];
 
 fn faxbox(one: &str) -> Change {
-    let (account, title) = (id::account("root"), String::new());
-    Change::AddFaxbox {
-        account,
-        faxbox: id::faxbox(one),
-        title,
-    }
+    let (account, title) = (id::account("root"), one.to_owned());
+    Change::AddFaxbox { account, faxbox: id::faxbox(one), title }
 }
 
 fn misplaced() -> Change {
     let (account, title) = (id::account("nowhere"), String::new());
-    Change::AddFaxbox {
-        account,
-        faxbox: id::faxbox("misplaced"),
-        title,
-    }
+    Change::AddFaxbox { account, faxbox: id::faxbox("misplaced"), title }
 }
 
 async fn revision(store: &dyn Store) -> Result<Revision, Failure> {
@@ -70,24 +62,15 @@ async fn a_batch_raises_the_revision_once(store: &dyn Store) -> Shown {
 async fn what_changes_nothing_raises_nothing(store: &dyn Store) -> Shown {
     let built = world("acme").account("root").faxbox("a").build(store).await;
     let applied = apply(store, "same", vec![faxbox("a")]).await?;
-    let unchanged = Applied {
-        revision: built.revision,
-        changed: 0,
-        warnings: Vec::new(),
-    };
+    let unchanged = Applied { revision: built.revision, changed: 0, warnings: Vec::new() };
     same(applied, unchanged)?;
     same(revision(store).await?, built.revision)?;
-    same(
-        apply(store, "empty", Vec::new()).await?.revision,
-        built.revision,
-    )
+    same(apply(store, "empty", Vec::new()).await?.revision, built.revision)
 }
 
 async fn a_batch_is_all_or_nothing(store: &dyn Store) -> Shown {
     let built = world("acme").account("root").build(store).await;
-    let error = apply(store, "bad", vec![faxbox("a"), misplaced()])
-        .await
-        .err();
+    let error = apply(store, "bad", vec![faxbox("a"), misplaced()]).await.err();
     let Some(ApplyError::NotFound(fault)) = error else {
         return Err(Failure(format!("expected not found: {error:?}")));
     };
@@ -100,17 +83,8 @@ async fn later_changes_see_earlier_ones(store: &dyn Store) -> Shown {
     world("acme").account("root").build(store).await;
     let (account, parent) = (id::account("branch"), id::account("root"));
     let title = "Branch".to_owned();
-    let add = Change::AddAccount {
-        account,
-        parent,
-        title,
-        sealed: false,
-        owner: None,
-    };
-    let seal = Change::SetSealed {
-        account: id::account("branch"),
-        sealed: true,
-    };
+    let add = Change::AddAccount { account, parent, title, sealed: false, owner: None };
+    let seal = Change::SetSealed { account: id::account("branch"), sealed: true };
     same(apply(store, "both", vec![add, seal]).await?.changed, 2)
 }
 
@@ -119,9 +93,7 @@ async fn a_repeated_request_has_the_first_result(store: &dyn Store) -> Shown {
     let first = apply(store, "one", vec![faxbox("a")]).await?;
     apply(store, "two", vec![faxbox("b")]).await?;
     same(apply(store, "one", vec![faxbox("a")]).await?, first.clone())?;
-    let gone = Change::RemoveFaxbox {
-        faxbox: id::faxbox("a"),
-    };
+    let gone = Change::RemoveFaxbox { faxbox: id::faxbox("a") };
     apply(store, "three", vec![gone]).await?;
     same(apply(store, "one", vec![faxbox("a")]).await?, first)?;
     same(find(store, "acme", ObjectKind::Faxbox, "a").await?, None)
@@ -137,10 +109,7 @@ async fn a_repeated_request_with_other_changes_is_refused(store: &dyn Store) -> 
 
 async fn a_refused_batch_does_not_use_up_its_request_id(store: &dyn Store) -> Shown {
     world("acme").account("root").build(store).await;
-    holds(
-        apply(store, "one", vec![misplaced()]).await.is_err(),
-        "should be refused",
-    )?;
+    holds(apply(store, "one", vec![misplaced()]).await.is_err(), "should be refused")?;
     same(apply(store, "one", vec![faxbox("a")]).await?.changed, 1)
 }
 
@@ -167,23 +136,14 @@ async fn a_batch_for_no_tenant_is_not_found(store: &dyn Store) -> Shown {
         return Err(Failure(format!("expected not found: {error:?}")));
     };
     same(fault.field, "tenant")?;
-    holds(
-        store.snapshot(&id::tenant("acme")).await?.is_none(),
-        "a tenant came into being",
-    )
+    holds(store.snapshot(&id::tenant("acme")).await?.is_none(), "a tenant came into being")
 }
 
 async fn a_tenant_whose_creation_is_refused_does_not_exist(store: &dyn Store) -> Shown {
     store.put_model(PLAIN).await?;
     let told = world("acme").account("root").change(misplaced());
-    holds(
-        apply_batch(store, &told.batch()).await.is_err(),
-        "should be refused",
-    )?;
-    holds(
-        store.snapshot(&id::tenant("acme")).await?.is_none(),
-        "the tenant exists",
-    )?;
+    holds(apply_batch(store, &told.batch()).await.is_err(), "should be refused")?;
+    holds(store.snapshot(&id::tenant("acme")).await?.is_none(), "the tenant exists")?;
     same(store.tenants(id::NONE, 10).await?, Vec::new())?;
     world("acme").account("root").build(store).await;
     Ok(())
@@ -195,10 +155,7 @@ async fn a_tenant_needs_a_model_that_is_in_the_store(store: &dyn Store) -> Shown
     let Some(ApplyError::Invalid(faults)) = error else {
         return Err(Failure(format!("expected invalid: {error:?}")));
     };
-    same(
-        faults.iter().map(|fault| fault.field).collect(),
-        vec!["model"],
-    )
+    same(faults.iter().map(|fault| fault.field).collect(), vec!["model"])
 }
 
 async fn creating_a_tenant_again_changes_nothing(store: &dyn Store) -> Shown {
@@ -214,16 +171,9 @@ async fn the_tenant_row_holds_what_was_said(store: &dyn Store) -> Shown {
     let row = tenant_row(store, "acme").await?;
     same(
         (row.id, row.title, row.model),
-        (
-            id::tenant("acme"),
-            "acme".to_owned(),
-            ModelDigest::of(PLAIN),
-        ),
+        (id::tenant("acme"), "acme".to_owned(), ModelDigest::of(PLAIN)),
     )?;
     same((row.num, row.revision), (built.num, built.revision))?;
-    holds(
-        row.revision > Revision(0),
-        "a tenant that exists has a revision",
-    )?;
+    holds(row.revision > Revision(0), "a tenant that exists has a revision")?;
     same(reader(store, "acme").await?.tenant().await?.num, built.num)
 }

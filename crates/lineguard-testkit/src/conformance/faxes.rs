@@ -35,12 +35,7 @@ behaviours![
 const NUMBER: &str = "+15550100100";
 
 fn office() -> World {
-    world("acme")
-        .account("root")
-        .number(NUMBER)
-        .member("ada")
-        .member("bob")
-        .faxbox("box")
+    world("acme").account("root").number(NUMBER).member("ada").member("bob").faxbox("box")
 }
 
 fn full(fax: &str) -> NewFax {
@@ -114,90 +109,25 @@ async fn a_repeated_registration_is_success(store: &dyn Store) -> Shown {
 async fn a_repetition_in_one_registration_is_success(store: &dyn Store) -> Shown {
     office().build(store).await;
     let answers = store.register(&acme(), &[full("f"), full("f")]).await?;
-    let created: Vec<_> = answers
-        .iter()
-        .map(|one| one.as_ref().map(|one| one.created))
-        .collect();
+    let created: Vec<_> = answers.iter().map(|one| one.as_ref().map(|one| one.created)).collect();
     same(created, vec![Ok(true), Ok(false)])
 }
 
 async fn an_id_with_other_facts_is_refused(store: &dyn Store) -> Shown {
     office().build(store).await;
     register(store, full("f")).await?;
-    taken(
-        register(
-            store,
-            NewFax {
-                at: Timestamp(NOW.0 + 1),
-                ..full("f")
-            },
-        )
-        .await,
-    )?;
-    taken(
-        register(
-            store,
-            NewFax {
-                number: None,
-                ..full("f")
-            },
-        )
-        .await,
-    )?;
-    taken(
-        register(
-            store,
-            NewFax {
-                creator: Some(id::user("bob")),
-                ..full("f")
-            },
-        )
-        .await,
-    )?;
-    taken(
-        register(
-            store,
-            NewFax {
-                labels: Vec::new(),
-                ..full("f")
-            },
-        )
-        .await,
-    )?;
-    taken(
-        register(
-            store,
-            NewFax {
-                faxbox: None,
-                ..full("f")
-            },
-        )
-        .await,
-    )?;
-    taken(
-        register(
-            store,
-            NewFax {
-                state: FaxState::Draft,
-                ..full("f")
-            },
-        )
-        .await,
-    )
+    taken(register(store, NewFax { at: Timestamp(NOW.0 + 1), ..full("f") }).await)?;
+    taken(register(store, NewFax { number: None, ..full("f") }).await)?;
+    taken(register(store, NewFax { creator: Some(id::user("bob")), ..full("f") }).await)?;
+    taken(register(store, NewFax { labels: Vec::new(), ..full("f") }).await)?;
+    taken(register(store, NewFax { faxbox: None, ..full("f") }).await)?;
+    taken(register(store, NewFax { state: FaxState::Draft, ..full("f") }).await)
 }
 
 async fn a_fax_that_has_changed_can_be_registered_again(store: &dyn Store) -> Shown {
     office().build(store).await;
     register(store, full("f")).await?;
-    apply(
-        store,
-        "move",
-        vec![Change::MoveFax {
-            fax: id::fax("f"),
-            faxbox: None,
-        }],
-    )
-    .await?;
+    apply(store, "move", vec![Change::MoveFax { fax: id::fax("f"), faxbox: None }]).await?;
     let again = register(store, full("f")).await?;
     same((again.created, again.fax.faxbox), (false, None))
 }
@@ -205,12 +135,7 @@ async fn a_fax_that_has_changed_can_be_registered_again(store: &dyn Store) -> Sh
 async fn a_deleted_id_is_never_used_again(store: &dyn Store) -> Shown {
     office().build(store).await;
     register(store, full("f")).await?;
-    apply(
-        store,
-        "delete",
-        vec![Change::DeleteFax { fax: id::fax("f") }],
-    )
-    .await?;
+    apply(store, "delete", vec![Change::DeleteFax { fax: id::fax("f") }]).await?;
     taken(register(store, full("f")).await)?;
     taken(register(store, received("f", "root", 0)).await)
 }
@@ -218,37 +143,21 @@ async fn a_deleted_id_is_never_used_again(store: &dyn Store) -> Shown {
 async fn later_registrations_have_larger_numbers(store: &dyn Store) -> Shown {
     office().build(store).await;
     let first = register(store, received("a", "root", 5)).await?.fax.num;
-    let answers = store
-        .register(
-            &acme(),
-            &[received("b", "root", 1), received("c", "root", 0)],
-        )
-        .await?;
+    let answers =
+        store.register(&acme(), &[received("b", "root", 1), received("c", "root", 0)]).await?;
     let mut nums = vec![first];
     for answer in answers {
         nums.push(answer?.fax.num);
     }
     holds(nums.is_sorted_by(|a, b| a < b), "numbers do not rise")?;
-    apply(
-        store,
-        "delete",
-        vec![Change::DeleteFax { fax: id::fax("c") }],
-    )
-    .await?;
+    apply(store, "delete", vec![Change::DeleteFax { fax: id::fax("c") }]).await?;
     let last = nums.last().copied().unwrap_or(Num(0));
-    holds(
-        register(store, received("d", "root", 0)).await?.fax.num > last,
-        "a number came back",
-    )
+    holds(register(store, received("d", "root", 0)).await?.fax.num > last, "a number came back")
 }
 
 async fn one_bad_fax_does_not_stop_the_others(store: &dyn Store) -> Shown {
     office().build(store).await;
-    let faxes = [
-        received("a", "root", 0),
-        received("b", "nowhere", 0),
-        received("c", "root", 0),
-    ];
+    let faxes = [received("a", "root", 0), received("b", "nowhere", 0), received("c", "root", 0)];
     let answers = store.register(&acme(), &faxes).await?;
     same(answers.len(), 3)?;
     match answers.get(1) {
@@ -276,52 +185,27 @@ async fn registering_for_no_tenant_is_not_found(store: &dyn Store) -> Shown {
 }
 
 fn on_number(fax: &str) -> NewFax {
-    NewFax {
-        number: Some(id::number(NUMBER)),
-        ..received(fax, "root", 0)
-    }
+    NewFax { number: Some(id::number(NUMBER)), ..received(fax, "root", 0) }
 }
 
 async fn a_received_fax_takes_the_faxbox_of_its_number(store: &dyn Store) -> Shown {
     let target = NumberTarget::Faxbox(id::faxbox("box"));
-    let set = Change::SetNumberTarget {
-        number: id::number(NUMBER),
-        target,
-        on: true,
-    };
+    let set = Change::SetNumberTarget { number: id::number(NUMBER), target, on: true };
     office().faxbox("other").change(set).build(store).await;
     let faxbox = num(store, ObjectKind::Faxbox, "box").await?;
     let other = num(store, ObjectKind::Faxbox, "other").await?;
-    same(
-        register(store, on_number("f")).await?.fax.faxbox,
-        Some(faxbox),
-    )?;
-    let named = NewFax {
-        faxbox: Some(id::faxbox("other")),
-        ..on_number("g")
-    };
+    same(register(store, on_number("f")).await?.fax.faxbox, Some(faxbox))?;
+    let named = NewFax { faxbox: Some(id::faxbox("other")), ..on_number("g") };
     same(register(store, named).await?.fax.faxbox, Some(other))?;
-    let sent = NewFax {
-        direction: Direction::Outbound,
-        ..on_number("h")
-    };
+    let sent = NewFax { direction: Direction::Outbound, ..on_number("h") };
     same(register(store, sent).await?.fax.faxbox, None)
 }
 
 async fn a_received_fax_is_assigned_when_it_is_registered(store: &dyn Store) -> Shown {
     office().auto_assign(&[NUMBER]).build(store).await;
     let bob = num(store, ObjectKind::Subject, "user:bob").await?;
-    same(
-        register(store, on_number("f")).await?.fax.assignee,
-        Some(bob),
-    )?;
-    same(
-        register(store, received("g", "root", 0))
-            .await?
-            .fax
-            .assignee,
-        None,
-    )?;
+    same(register(store, on_number("f")).await?.fax.assignee, Some(bob))?;
+    same(register(store, received("g", "root", 0)).await?.fax.assignee, None)?;
     let again = register(store, on_number("f")).await?;
     same((again.created, again.fax.assignee), (false, Some(bob)))
 }
@@ -330,16 +214,7 @@ async fn a_member_who_is_not_active_is_passed_over(store: &dyn Store) -> Shown {
     office().auto_assign(&[NUMBER]).build(store).await;
     let status = lineguard_core::facts::MemberStatus::Suspended;
     let (account, subject) = (id::account("root"), id::user("bob"));
-    apply(
-        store,
-        "off",
-        vec![Change::SetMemberStatus {
-            account,
-            subject,
-            status,
-        }],
-    )
-    .await?;
+    apply(store, "off", vec![Change::SetMemberStatus { account, subject, status }]).await?;
     same(register(store, on_number("f")).await?.fax.assignee, None)
 }
 
@@ -348,38 +223,17 @@ async fn changes_of_a_fax_are_kept(store: &dyn Store) -> Shown {
     let fax = || id::fax("f");
     let assignee = Some(UserOrGroup::User(id::user("bob")));
     let changes = vec![
-        Change::AssignFax {
-            fax: fax(),
-            assignee,
-        },
-        Change::MoveFax {
-            fax: fax(),
-            faxbox: Some(id::faxbox("box")),
-        },
-        Change::SetFaxState {
-            fax: fax(),
-            state: FaxState::Trash,
-        },
-        Change::SetFaxLabels {
-            fax: fax(),
-            labels: vec![id::external("vip")],
-        },
+        Change::AssignFax { fax: fax(), assignee },
+        Change::MoveFax { fax: fax(), faxbox: Some(id::faxbox("box")) },
+        Change::SetFaxState { fax: fax(), state: FaxState::Trash },
+        Change::SetFaxLabels { fax: fax(), labels: vec![id::external("vip")] },
     ];
     same(apply(store, "all", changes.clone()).await?.changed, 4)?;
     same(apply(store, "again", changes).await?.changed, 0)?;
     let row = stored(store, "f").await?;
-    same(
-        row.assignee,
-        Some(num(store, ObjectKind::Subject, "user:bob").await?),
-    )?;
-    same(
-        row.faxbox,
-        Some(num(store, ObjectKind::Faxbox, "box").await?),
-    )?;
-    same(
-        row.labels,
-        vec![num(store, ObjectKind::Label, "vip").await?],
-    )?;
+    same(row.assignee, Some(num(store, ObjectKind::Subject, "user:bob").await?))?;
+    same(row.faxbox, Some(num(store, ObjectKind::Faxbox, "box").await?))?;
+    same(row.labels, vec![num(store, ObjectKind::Label, "vip").await?])?;
     same(row.state, FaxState::Trash)
 }
 
@@ -387,15 +241,7 @@ async fn a_changed_fax_keeps_its_time(store: &dyn Store) -> Shown {
     office().fax(received("f", "root", 7)).build(store).await;
     let before = stored(store, "f").await?;
     let state = FaxState::Trash;
-    apply(
-        store,
-        "bin",
-        vec![Change::SetFaxState {
-            fax: id::fax("f"),
-            state,
-        }],
-    )
-    .await?;
+    apply(store, "bin", vec![Change::SetFaxState { fax: id::fax("f"), state }]).await?;
     same(stored(store, "f").await?, FaxRow { state, ..before })
 }
 
@@ -403,10 +249,7 @@ async fn a_deleted_fax_is_gone(store: &dyn Store) -> Shown {
     let built = office().fax(received("f", "root", 0)).build(store).await;
     let delete = Change::DeleteFax { fax: id::fax("f") };
     let applied = apply(store, "delete", vec![delete.clone()]).await?;
-    same(
-        (applied.changed, applied.revision.0),
-        (1, built.revision.0 + 1),
-    )?;
+    same((applied.changed, applied.revision.0), (1, built.revision.0 + 1))?;
     same(apply(store, "again", vec![delete]).await?.changed, 0)?;
     same(reader(store, "acme").await?.fax(&id::fax("f")).await?, None)
 }
@@ -415,80 +258,32 @@ async fn removing_a_faxbox_deletes_its_faxes(store: &dyn Store) -> Shown {
     let mut told = office().faxbox("other");
     for one in 0..20 {
         let faxbox = Some(id::faxbox("box"));
-        told = told.fax(NewFax {
-            faxbox,
-            ..received(&format!("f-{one}"), "root", one)
-        });
+        told = told.fax(NewFax { faxbox, ..received(&format!("f-{one}"), "root", one) });
     }
-    let kept = NewFax {
-        faxbox: Some(id::faxbox("other")),
-        ..received("kept", "root", 0)
-    };
+    let kept = NewFax { faxbox: Some(id::faxbox("other")), ..received("kept", "root", 0) };
     told.join("ada", "box").fax(kept).build(store).await;
-    apply(
-        store,
-        "remove",
-        vec![Change::RemoveFaxbox {
-            faxbox: id::faxbox("box"),
-        }],
-    )
-    .await?;
+    apply(store, "remove", vec![Change::RemoveFaxbox { faxbox: id::faxbox("box") }]).await?;
     same(find(store, "acme", ObjectKind::Faxbox, "box").await?, None)?;
     let mut reader = reader(store, "acme").await?;
     for one in 0..20 {
         same(reader.fax(&id::fax(&format!("f-{one}"))).await?, None)?;
     }
-    holds(
-        reader.fax(&id::fax("kept")).await?.is_some(),
-        "a fax of another faxbox is gone",
-    )
+    holds(reader.fax(&id::fax("kept")).await?.is_some(), "a fax of another faxbox is gone")
 }
 
 async fn removing_a_group_leaves_its_faxes_unassigned(store: &dyn Store) -> Shown {
-    office()
-        .group("g", &[])
-        .fax(received("f", "root", 0))
-        .build(store)
-        .await;
+    office().group("g", &[]).fax(received("f", "root", 0)).build(store).await;
     let assignee = Some(UserOrGroup::Group(id::group("g")));
-    apply(
-        store,
-        "assign",
-        vec![Change::AssignFax {
-            fax: id::fax("f"),
-            assignee,
-        }],
-    )
-    .await?;
-    same(
-        stored(store, "f").await?.assignee,
-        Some(num(store, ObjectKind::Group, "g").await?),
-    )?;
-    apply(
-        store,
-        "remove",
-        vec![Change::RemoveGroup {
-            group: id::group("g"),
-        }],
-    )
-    .await?;
+    apply(store, "assign", vec![Change::AssignFax { fax: id::fax("f"), assignee }]).await?;
+    same(stored(store, "f").await?.assignee, Some(num(store, ObjectKind::Group, "g").await?))?;
+    apply(store, "remove", vec![Change::RemoveGroup { group: id::group("g") }]).await?;
     same(stored(store, "f").await?.assignee, None)
 }
 
 async fn moving_a_number_moves_no_fax(store: &dyn Store) -> Shown {
-    world("acme")
-        .account("root")
-        .number(NUMBER)
-        .account("branch")
-        .build(store)
-        .await;
+    world("acme").account("root").number(NUMBER).account("branch").build(store).await;
     let before = register(store, on_number("f")).await?.fax;
     let (number, account) = (id::number(NUMBER), id::account("branch"));
-    same(
-        apply(store, "move", vec![Change::MoveNumber { number, account }])
-            .await?
-            .changed,
-        1,
-    )?;
+    same(apply(store, "move", vec![Change::MoveNumber { number, account }]).await?.changed, 1)?;
     same(stored(store, "f").await?, before)
 }

@@ -23,16 +23,7 @@ behaviours![
     labels_are_told_apart_by_bytes,
 ];
 
-const TRICKY: [&str; 8] = [
-    "bob",
-    "Bob",
-    "bob ",
-    " bob",
-    "böb",
-    "bo\u{308}b",
-    "b😀b",
-    "b😁b",
-];
+const TRICKY: [&str; 8] = ["bob", "Bob", "bob ", " bob", "böb", "bo\u{308}b", "b😀b", "b😁b"];
 
 /// All of them can be accounts of one tenant, each found under its own id only.
 async fn told_apart(store: &dyn Store, ids: &[&str]) -> Shown {
@@ -44,12 +35,7 @@ async fn told_apart(store: &dyn Store, ids: &[&str]) -> Shown {
     // The last one stays out: it must not be found under one that is nearly the same.
     world("absent").account(first).build(store).await;
     told.build(store).await;
-    holds(
-        find(store, "acme", ObjectKind::Account, first)
-            .await?
-            .is_none(),
-        "found by another id",
-    )?;
+    holds(find(store, "acme", ObjectKind::Account, first).await?.is_none(), "found by another id")?;
     for one in ids.iter().skip(1) {
         let found = find(store, "acme", ObjectKind::Account, one).await?;
         let found = found.ok_or_else(|| Failure(format!("lost `{one}`")))?;
@@ -86,11 +72,7 @@ async fn ids_of_the_greatest_length_are_told_apart(store: &dyn Store) -> Shown {
 }
 
 async fn ids_with_characters_of_sql_are_kept(store: &dyn Store) -> Shown {
-    told_apart(
-        store,
-        &["a%b", "a_b", "a'b", "a\"b", "a\\b", "a;--", "a?b", "$1"],
-    )
-    .await
+    told_apart(store, &["a%b", "a_b", "a'b", "a\"b", "a\\b", "a;--", "a?b", "$1"]).await
 }
 
 async fn subjects_are_told_apart_by_bytes_and_kind(store: &dyn Store) -> Shown {
@@ -100,47 +82,30 @@ async fn subjects_are_told_apart_by_bytes_and_kind(store: &dyn Store) -> Shown {
     }
     told.build(store).await;
     let mut reader = reader(store, "acme").await?;
-    let subjects = reader
-        .list(ObjectKind::Subject, None, id::NONE, 100)
-        .await?;
+    let subjects = reader.list(ObjectKind::Subject, None, id::NONE, 100).await?;
     same(subjects.len(), TRICKY.len())?;
     for one in TRICKY {
-        let rows = reader
-            .member_rows(&id::account("root"), &id::user(one))
-            .await?;
+        let rows = reader.member_rows(&id::account("root"), &id::user(one)).await?;
         let rows = rows.ok_or_else(|| Failure("no rows".to_owned()))?;
-        let members = rows
-            .objects
-            .iter()
-            .filter(|object| object.kind == ObjectKind::Member);
+        let members = rows.objects.iter().filter(|object| object.kind == ObjectKind::Member);
         let members: Vec<&str> = members.map(|member| member.id.as_str()).collect();
         same(members, vec![format!("user:{one}").as_str()])?;
     }
-    let rows = reader
-        .member_rows(&id::account("root"), &id::service("bob"))
-        .await?;
+    let rows = reader.member_rows(&id::account("root"), &id::service("bob")).await?;
     same(rows.and_then(|rows| rows.subject), None)
 }
 
 async fn fax_ids_are_told_apart_by_bytes(store: &dyn Store) -> Shown {
     world("acme").account("root").build(store).await;
     let faxes: Vec<_> = TRICKY.iter().map(|one| received(one, "root", 0)).collect();
-    for (answer, one) in store
-        .register(&acme(), &faxes)
-        .await?
-        .into_iter()
-        .zip(TRICKY)
-    {
+    for (answer, one) in store.register(&acme(), &faxes).await?.into_iter().zip(TRICKY) {
         let answer = answer?;
         holds(answer.created, "taken for another fax")?;
         same(answer.fax.id.as_str(), one)?;
     }
     let mut reader = reader(store, "acme").await?;
     for one in TRICKY {
-        same(
-            reader.fax(&id::fax(one)).await?.map(|fax| fax.id),
-            Some(id::fax(one)),
-        )?;
+        same(reader.fax(&id::fax(one)).await?.map(|fax| fax.id), Some(id::fax(one)))?;
     }
     same(reader.fax(&id::fax("BOB")).await?, None)
 }
@@ -153,20 +118,14 @@ async fn tenant_ids_are_told_apart_by_bytes(store: &dyn Store) -> Shown {
         same(tenant_row(store, one).await?.id, id::tenant(one))?;
     }
     let absent = TenantId::parse("BOB").map_err(|error| Failure(error.to_string()))?;
-    holds(
-        store.snapshot(&absent).await?.is_none(),
-        "found a tenant by another id",
-    )
+    holds(store.snapshot(&absent).await?.is_none(), "found a tenant by another id")
 }
 
 async fn labels_are_told_apart_by_bytes(store: &dyn Store) -> Shown {
     let fax = received("f", "root", 0);
     world("acme").account("root").fax(fax).build(store).await;
     let labels = TRICKY.iter().map(|one| id::external(one)).collect();
-    let change = Change::SetFaxLabels {
-        fax: id::fax("f"),
-        labels,
-    };
+    let change = Change::SetFaxLabels { fax: id::fax("f"), labels };
     apply(store, "labels", vec![change]).await?;
     let fax = reader(store, "acme").await?.fax(&id::fax("f")).await?;
     same(fax.map(|fax| fax.labels.len()), Some(TRICKY.len()))

@@ -44,18 +44,12 @@ const NUMBERS: [&str; 2] = ["+15550100100", "+15550100101"];
 
 /// root > branch > leaf, and side below root.
 fn tree() -> World {
-    world("acme")
-        .account("root")
-        .account("branch")
-        .below("branch", "leaf")
-        .account("side")
+    world("acme").account("root").account("branch").below("branch", "leaf").account("side")
 }
 
 async fn rows(store: &dyn Store, account: &str, user: &str) -> Result<MemberRows, Failure> {
     let mut reader = reader(store, "acme").await?;
-    let rows = reader
-        .member_rows(&id::account(account), &id::user(user))
-        .await?;
+    let rows = reader.member_rows(&id::account(account), &id::user(user)).await?;
     rows.ok_or_else(|| Failure(format!("no account `{account}`")))
 }
 
@@ -73,38 +67,20 @@ async fn subject(store: &dyn Store, id: &str) -> Result<Num, Failure> {
 }
 
 async fn rows_of_an_unknown_account_are_none(store: &dyn Store) -> Shown {
-    world("acme")
-        .account("root")
-        .member("ada")
-        .build(store)
-        .await;
+    world("acme").account("root").member("ada").build(store).await;
     let mut reader = reader(store, "acme").await?;
-    same(
-        reader
-            .member_rows(&id::account("none"), &id::user("ada"))
-            .await?,
-        None,
-    )
+    same(reader.member_rows(&id::account("none"), &id::user("ada")).await?, None)
 }
 
 async fn rows_of_an_unknown_subject_have_the_tree_only(store: &dyn Store) -> Shown {
-    tree()
-        .enter("root")
-        .member("ada")
-        .group("g", &[])
-        .in_group("ada", "g")
-        .build(store)
-        .await;
+    tree().enter("root").member("ada").group("g", &[]).in_group("ada", "g").build(store).await;
     let rows = rows(store, "branch", "nobody").await?;
     same(rows.subject, None)?;
     same(rows.links.len(), 0)?;
     same(rows.objects.len(), 3)?;
     let facts = facts(store, "branch", "nobody").await?;
     same(facts.subject, Num::UNKNOWN)?;
-    holds(
-        facts.path.iter().all(|level| level.membership.is_none()),
-        "a membership of nobody",
-    )
+    holds(facts.path.iter().all(|level| level.membership.is_none()), "a membership of nobody")
 }
 
 /// Somebody with everything twice over: in groups of two accounts that share a faxbox.
@@ -145,11 +121,8 @@ async fn rows_come_without_repeats(store: &dyn Store) -> Shown {
 async fn rows_are_of_one_subject(store: &dyn Store) -> Shown {
     tangled().build(store).await;
     let rows = rows(store, "branch", "ada").await?;
-    let mut kinds: Vec<(&str, &str)> = rows
-        .objects
-        .iter()
-        .map(|object| (object.kind.as_str(), object.id.as_str()))
-        .collect();
+    let mut kinds: Vec<(&str, &str)> =
+        rows.objects.iter().map(|object| (object.kind.as_str(), object.id.as_str())).collect();
     kinds.sort();
     let expected = vec![
         ("account", "branch"),
@@ -177,41 +150,19 @@ async fn rows_are_of_one_subject(store: &dyn Store) -> Shown {
 }
 
 async fn rows_carry_the_revision_of_their_snapshot(store: &dyn Store) -> Shown {
-    let built = world("acme")
-        .account("root")
-        .member("ada")
-        .build(store)
-        .await;
-    same(
-        rows(store, "root", "ada").await?.tenant.revision,
-        built.revision,
-    )?;
-    let seal = Change::SetSealed {
-        account: id::account("root"),
-        sealed: true,
-    };
+    let built = world("acme").account("root").member("ada").build(store).await;
+    same(rows(store, "root", "ada").await?.tenant.revision, built.revision)?;
+    let seal = Change::SetSealed { account: id::account("root"), sealed: true };
     let applied = apply(store, "seal", vec![seal]).await?;
-    same(
-        rows(store, "root", "ada").await?.tenant.revision,
-        applied.revision,
-    )?;
-    same(
-        facts(store, "root", "ada").await?.revision,
-        applied.revision,
-    )
+    same(rows(store, "root", "ada").await?.tenant.revision, applied.revision)?;
+    same(facts(store, "root", "ada").await?.revision, applied.revision)
 }
 
 async fn the_path_leads_up_to_the_root(store: &dyn Store) -> Shown {
     tree().build(store).await;
-    let (root, branch) = (
-        account(store, "root").await?,
-        account(store, "branch").await?,
-    );
+    let (root, branch) = (account(store, "root").await?, account(store, "branch").await?);
     let leaf = account(store, "leaf").await?;
-    same(
-        rows(store, "leaf", "ada").await?.path,
-        vec![leaf, branch, root],
-    )?;
+    same(rows(store, "leaf", "ada").await?.path, vec![leaf, branch, root])?;
     same(rows(store, "root", "ada").await?.path, vec![root])
 }
 
@@ -232,15 +183,9 @@ async fn accounts_beside_the_path_stay_out(store: &dyn Store) -> Shown {
     tree().build(store).await;
     let rows = rows(store, "branch", "ada").await?;
     let side = account(store, "side").await?;
-    holds(
-        rows.objects.iter().all(|object| object.num != side),
-        "an account from beside",
-    )?;
+    holds(rows.objects.iter().all(|object| object.num != side), "an account from beside")?;
     let below = facts(store, "branch", "ada").await?.below;
-    same(
-        below.iter().map(|one| one.account).collect(),
-        vec![account(store, "leaf").await?],
-    )
+    same(below.iter().map(|one| one.account).collect(), vec![account(store, "leaf").await?])
 }
 
 async fn memberships_are_those_of_the_path(store: &dyn Store) -> Shown {
@@ -256,52 +201,24 @@ async fn memberships_are_those_of_the_path(store: &dyn Store) -> Shown {
         .build(store)
         .await;
     let facts = facts(store, "branch", "ada").await?;
-    let roles: Vec<_> = facts
-        .path
-        .iter()
-        .map(|level| level.membership.as_ref())
-        .collect();
+    let roles: Vec<_> = facts.path.iter().map(|level| level.membership.as_ref()).collect();
     let [None, Some(at_root)] = roles.as_slice() else {
         return Err(Failure(format!("memberships: {roles:?}")));
     };
-    same(
-        (at_root.status, at_root.roles.clone()),
-        (MemberStatus::Active, id::keys(&["admin"])),
-    )?;
+    same((at_root.status, at_root.roles.clone()), (MemberStatus::Active, id::keys(&["admin"])))?;
     same(facts.subject, subject(store, "ada").await?)?;
     let facts = self::facts(store, "leaf", "ada").await?;
-    let status = facts
-        .path
-        .first()
-        .and_then(|level| level.membership.as_ref());
-    same(
-        status.map(|member| member.status),
-        Some(MemberStatus::Invited),
-    )
+    let status = facts.path.first().and_then(|level| level.membership.as_ref());
+    same(status.map(|member| member.status), Some(MemberStatus::Invited))
 }
 
 async fn a_removed_member_is_still_told(store: &dyn Store) -> Shown {
-    world("acme")
-        .account("root")
-        .member("ada")
-        .build(store)
-        .await;
+    world("acme").account("root").member("ada").build(store).await;
     let (account, subject) = (id::account("root"), id::user("ada"));
-    apply(
-        store,
-        "remove",
-        vec![Change::RemoveMember { account, subject }],
-    )
-    .await?;
+    apply(store, "remove", vec![Change::RemoveMember { account, subject }]).await?;
     let facts = facts(store, "root", "ada").await?;
-    let membership = facts
-        .path
-        .first()
-        .and_then(|level| level.membership.as_ref());
-    same(
-        membership.map(|member| member.status),
-        Some(MemberStatus::Removed),
-    )
+    let membership = facts.path.first().and_then(|level| level.membership.as_ref());
+    same(membership.map(|member| member.status), Some(MemberStatus::Removed))
 }
 
 async fn lists_keep_their_three_states(store: &dyn Store) -> Shown {
@@ -315,12 +232,8 @@ async fn lists_keep_their_three_states(store: &dyn Store) -> Shown {
         .list(MemberList::Numbers(NumberList::Granted, ListValue::All))
         .list(MemberList::SendFrom(SendChannel::Fax, these(&[])))
         .list(MemberList::SendFrom(SendChannel::Call, ListValue::All))
-        .list(MemberList::AttachmentSources(ListValue::These(vec![
-            AttachmentSource::Cloud,
-        ])))
-        .list(MemberList::Labels(ListValue::These(vec![id::external(
-            "vip",
-        )])))
+        .list(MemberList::AttachmentSources(ListValue::These(vec![AttachmentSource::Cloud])))
+        .list(MemberList::Labels(ListValue::These(vec![id::external("vip")])))
         .build(store)
         .await;
     let mut numbers = Vec::new();
@@ -330,10 +243,7 @@ async fn lists_keep_their_three_states(store: &dyn Store) -> Shown {
     numbers.sort();
     let label = num(store, ObjectKind::Label, "vip").await?;
     let facts = facts(store, "root", "ada").await?;
-    let member = facts
-        .path
-        .first()
-        .and_then(|level| level.membership.as_ref());
+    let member = facts.path.first().and_then(|level| level.membership.as_ref());
     let member = member.ok_or_else(|| Failure("no membership".to_owned()))?;
     let lists = BTreeMap::from([
         (GrantList::AccessNumbers, ListOf::These(numbers)),
@@ -343,70 +253,53 @@ async fn lists_keep_their_three_states(store: &dyn Store) -> Shown {
     same(member.lists.clone(), lists)?;
     let cloud = AttachmentSource::Cloud.num();
     let restrictions = BTreeMap::from([
-        (
-            RestrictionList::SendFrom(SendChannel::Fax),
-            ListOf::These(Vec::new()),
-        ),
+        (RestrictionList::SendFrom(SendChannel::Fax), ListOf::These(Vec::new())),
         (RestrictionList::SendFrom(SendChannel::Call), ListOf::All),
-        (
-            RestrictionList::AttachmentSources,
-            ListOf::These(vec![cloud]),
-        ),
+        (RestrictionList::AttachmentSources, ListOf::These(vec![cloud])),
     ]);
     same(member.restrictions.clone(), restrictions)
 }
 
 async fn overrides_and_switches_are_kept(store: &dyn Store) -> Shown {
     let (account, subject) = (id::account("root"), id::user("ada"));
-    let scopes = BTreeMap::from([
-        (ScopeKind::Number, vec![NUMBERS[0].to_owned()]),
-        (ScopeKind::FormType, vec!["invoice".to_owned()]),
-    ]);
+    let set = |permission: &str, value| Change::SetOverride {
+        account: account.clone(),
+        subject: subject.clone(),
+        permission: id::key(permission),
+        value,
+    };
+    let scoped =
+        |kind, value: &str| OverrideValue::Scoped(BTreeMap::from([(kind, vec![value.to_owned()])]));
+    let product = id::key("fax");
+    let switch = Change::SetSwitch {
+        account: account.clone(),
+        subject: subject.clone(),
+        product,
+        on: Some(false),
+    };
     world("acme")
         .account("root")
         .number(NUMBERS[0])
         .member("ada")
-        .change(Change::SetOverride {
-            account: account.clone(),
-            subject: subject.clone(),
-            permission: id::key("send"),
-            value: OverrideValue::Scoped(scopes),
-        })
-        .change(Change::SetOverride {
-            account: account.clone(),
-            subject: subject.clone(),
-            permission: id::key("view"),
-            value: OverrideValue::Off,
-        })
-        .change(Change::SetSwitch {
-            account,
-            subject,
-            product: id::key("fax"),
-            on: Some(false),
-        })
+        .change(set("send", scoped(ScopeKind::Number, NUMBERS[0])))
+        .change(set("forms", scoped(ScopeKind::FormType, "invoice")))
+        .change(set("view", OverrideValue::Off))
+        .change(switch)
         .build(store)
         .await;
     let number = num(store, ObjectKind::Number, NUMBERS[0]).await?;
     let form = num(store, ObjectKind::FormType, "invoice").await?;
     let facts = facts(store, "root", "ada").await?;
-    let member = facts
-        .path
-        .first()
-        .and_then(|level| level.membership.as_ref());
+    let member = facts.path.first().and_then(|level| level.membership.as_ref());
     let member = member.ok_or_else(|| Failure("no membership".to_owned()))?;
-    let scoped = BTreeMap::from([
-        (ScopeKind::Number, vec![number]),
-        (ScopeKind::FormType, vec![form]),
-    ]);
+    let scoped = |kind, num| Override::Scoped(BTreeMap::from([(kind, vec![num])]));
     let overrides = BTreeMap::from([
-        (id::key("send"), Override::Scoped(scoped)),
+        (id::key("send"), scoped(ScopeKind::Number, number)),
+        (id::key("forms"), scoped(ScopeKind::FormType, form)),
         (id::key("view"), Override::Off),
     ]);
     same(member.overrides.clone(), overrides)?;
-    same(
-        member.switches.clone(),
-        BTreeMap::from([(id::key("fax"), false)]),
-    )
+    same(member.switches.clone(), BTreeMap::from([(id::key("fax"), false)]))
 }
 
 fn role(account: &str, role: &str) -> Change {
@@ -436,21 +329,11 @@ async fn roles_are_those_of_the_path(store: &dyn Store) -> Shown {
         .await;
     let facts = facts(store, "branch", "ada").await?;
     let keys = |roles: &[RoleDefinition]| -> Vec<String> {
-        roles
-            .iter()
-            .map(|role| role.key().as_str().to_owned())
-            .collect()
+        roles.iter().map(|role| role.key().as_str().to_owned()).collect()
     };
     let found: Vec<_> = facts.path.iter().map(|level| keys(&level.roles)).collect();
-    same(
-        found,
-        vec![vec!["user".to_owned()], vec!["clerk".to_owned()]],
-    )?;
-    let adjusted = facts
-        .path
-        .first()
-        .and_then(|level| level.roles.first())
-        .cloned();
+    same(found, vec![vec!["user".to_owned()], vec!["clerk".to_owned()]])?;
+    let adjusted = facts.path.first().and_then(|level| level.roles.first()).cloned();
     let expected = RoleDefinition::Adjusted {
         key: id::key("user"),
         add: id::keys(&["ai"]),
@@ -475,10 +358,7 @@ async fn groups_are_those_of_the_path(store: &dyn Store) -> Shown {
         .await;
     let groups = facts(store, "branch", "ada").await?.groups;
     let up = num(store, ObjectKind::Group, "up").await?;
-    let found: Vec<_> = groups
-        .iter()
-        .map(|one| (one.group, one.roles.clone()))
-        .collect();
+    let found: Vec<_> = groups.iter().map(|one| (one.group, one.roles.clone())).collect();
     same(found, vec![(up, id::keys(&["admin"]))])?;
     let root = account(store, "root").await?;
     same(groups.first().map(|group| group.account), Some(root))
@@ -521,16 +401,8 @@ async fn owners_own_and_supervise(store: &dyn Store) -> Shown {
         .in_group("ada", "g")
         .in_group("bob", "g")
         .faxbox("box")
-        .change(Change::SetGroupOwner {
-            group,
-            subject: ada(),
-            owner: true,
-        })
-        .change(Change::SetFaxboxOwner {
-            faxbox: id::faxbox("box"),
-            subject: ada(),
-            owner: true,
-        })
+        .change(Change::SetGroupOwner { group, subject: ada(), owner: true })
+        .change(Change::SetFaxboxOwner { faxbox: id::faxbox("box"), subject: ada(), owner: true })
         .change(Change::SetAccountOwner {
             account: id::account("root"),
             subject: ada(),
@@ -547,14 +419,8 @@ async fn owners_own_and_supervise(store: &dyn Store) -> Shown {
         .await;
     let facts = facts(store, "branch", "ada").await?;
     same(facts.owned_accounts, vec![account(store, "root").await?])?;
-    same(
-        facts.owned_groups,
-        vec![num(store, ObjectKind::Group, "g").await?],
-    )?;
-    same(
-        facts.owned_faxboxes,
-        vec![num(store, ObjectKind::Faxbox, "box").await?],
-    )?;
+    same(facts.owned_groups, vec![num(store, ObjectKind::Group, "g").await?])?;
+    same(facts.owned_faxboxes, vec![num(store, ObjectKind::Faxbox, "box").await?])?;
     same(facts.faxboxes, Vec::new())?;
     same(facts.supervised, vec![subject(store, "bob").await?])
 }
@@ -577,16 +443,10 @@ async fn delegation_counts_at_the_acting_account(store: &dyn Store) -> Shown {
         .change(delegate("branch", "cleo"))
         .build(store)
         .await;
-    same(
-        facts(store, "root", "ada").await?.delegators,
-        vec![subject(store, "bob").await?],
-    )?;
+    same(facts(store, "root", "ada").await?.delegators, vec![subject(store, "bob").await?])?;
     let at_branch = facts(store, "branch", "ada").await?;
     same(at_branch.delegators, vec![subject(store, "cleo").await?])?;
-    let members = at_branch
-        .path
-        .iter()
-        .filter_map(|level| level.membership.as_ref());
+    let members = at_branch.path.iter().filter_map(|level| level.membership.as_ref());
     same(members.count(), 2)?;
     same(facts(store, "root", "bob").await?.delegators, Vec::new())
 }
@@ -595,11 +455,7 @@ async fn set_up_is_read_level_by_level(store: &dyn Store) -> Shown {
     let account = || id::account("branch");
     let root = id::account("root");
     tree()
-        .change(Change::SetFlag {
-            account: root,
-            flag: id::key("editing"),
-            on: Some(false),
-        })
+        .change(Change::SetFlag { account: root, flag: id::key("editing"), on: Some(false) })
         .change(Change::SetEntitlement {
             account: account(),
             product: id::key("fax"),
@@ -610,10 +466,7 @@ async fn set_up_is_read_level_by_level(store: &dyn Store) -> Shown {
             setting: id::key("approval"),
             on: Some(true),
         })
-        .change(Change::SetSealed {
-            account: account(),
-            sealed: true,
-        })
+        .change(Change::SetSealed { account: account(), sealed: true })
         .build(store)
         .await;
     let facts = facts(store, "branch", "ada").await?;
@@ -621,19 +474,10 @@ async fn set_up_is_read_level_by_level(store: &dyn Store) -> Shown {
         return Err(Failure("the path has two levels".to_owned()));
     };
     same((branch.sealed, root.sealed), (true, false))?;
-    same(
-        branch.setup.entitlements.clone(),
-        BTreeMap::from([(id::key("fax"), false)]),
-    )?;
-    same(
-        branch.setup.settings.clone(),
-        BTreeMap::from([(id::key("approval"), true)]),
-    )?;
+    same(branch.setup.entitlements.clone(), BTreeMap::from([(id::key("fax"), false)]))?;
+    same(branch.setup.settings.clone(), BTreeMap::from([(id::key("approval"), true)]))?;
     same(branch.setup.flags.clone(), BTreeMap::new())?;
-    same(
-        root.setup.flags.clone(),
-        BTreeMap::from([(id::key("editing"), false)]),
-    )?;
+    same(root.setup.flags.clone(), BTreeMap::from([(id::key("editing"), false)]))?;
     let below = self::facts(store, "root", "ada").await?.below;
     same(below.iter().filter(|one| one.sealed).count(), 1)
 }

@@ -9,7 +9,9 @@ mod objects;
 mod rest;
 
 use std::fmt::Debug;
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use lineguard_core::change::{Applied, Batch, Change};
 use lineguard_core::id::{Num, TenantId};
@@ -24,15 +26,22 @@ pub async fn run_all(make: impl AsyncFn() -> Box<dyn Store>) {
     let mut failed = Vec::new();
     for (name, behaviour) in all() {
         let store = make().await;
-        if let Err(Failure(text)) = behaviour(&*store).await {
+        if let Err(Failure(text)) = surviving(behaviour(&*store)).await {
             failed.push(format!("{name}: {text}"));
         }
     }
-    assert!(
-        failed.is_empty(),
-        "behaviours that fail:\n{}",
-        failed.join("\n")
-    );
+    assert!(failed.is_empty(), "behaviours that fail:\n{}", failed.join("\n"));
+}
+
+/// A panic is the failure of one behaviour and does not hide the others.
+async fn surviving(mut behaviour: Checked<'_>) -> Shown {
+    let once = |context: &mut Context<'_>| {
+        let polled = AssertUnwindSafe(|| behaviour.as_mut().poll(context));
+        std::panic::catch_unwind(polled).unwrap_or_else(|_| {
+            Poll::Ready(Err(Failure("panicked; the message stands above".to_owned())))
+        })
+    };
+    std::future::poll_fn(once).await
 }
 
 /// The names of all behaviours.
@@ -44,16 +53,7 @@ type Checked<'a> = Pin<Box<dyn Future<Output = Shown> + 'a>>;
 type Behaviour = (&'static str, fn(&dyn Store) -> Checked<'_>);
 
 fn all() -> Vec<Behaviour> {
-    [
-        ids::ALL,
-        objects::ALL,
-        batches::ALL,
-        members::ALL,
-        faxes::ALL,
-        lists::ALL,
-        rest::ALL,
-    ]
-    .concat()
+    [ids::ALL, objects::ALL, batches::ALL, members::ALL, faxes::ALL, lists::ALL, rest::ALL].concat()
 }
 
 /// A table of behaviours: each is a function whose name says what holds.
@@ -88,19 +88,13 @@ fn same<T: PartialEq + Debug>(found: T, expected: T) -> Shown {
     if found == expected {
         return Ok(());
     }
-    Err(Failure(format!(
-        "at {place}\n  found    {found:?}\n  expected {expected:?}"
-    )))
+    Err(Failure(format!("at {place}\n  found    {found:?}\n  expected {expected:?}")))
 }
 
 #[track_caller]
 fn holds(what: bool, text: &str) -> Shown {
     let place = std::panic::Location::caller();
-    if what {
-        Ok(())
-    } else {
-        Err(Failure(format!("at {place}: {text}")))
-    }
+    if what { Ok(()) } else { Err(Failure(format!("at {place}: {text}"))) }
 }
 
 /// A snapshot of a tenant that must exist.
@@ -122,19 +116,14 @@ async fn find(
     kind: ObjectKind,
     id: &str,
 ) -> Result<Option<Object>, Failure> {
-    let found = reader(store, tenant)
-        .await?
-        .find(&[(kind, Num(0), id)])
-        .await?;
+    let found = reader(store, tenant).await?.find(&[(kind, Num(0), id)]).await?;
     Ok(found.into_iter().next().flatten())
 }
 
 /// The number of an object that must exist.
 async fn num(store: &dyn Store, kind: ObjectKind, id: &str) -> Result<Num, Failure> {
     let found = find(store, "acme", kind, id).await?;
-    Ok(found
-        .ok_or_else(|| Failure(format!("no {} `{id}`", kind.as_str())))?
-        .num)
+    Ok(found.ok_or_else(|| Failure(format!("no {} `{id}`", kind.as_str())))?.num)
 }
 
 /// Applies changes to `acme` under a request id.

@@ -41,41 +41,20 @@ async fn a_snapshot_is_of_one_revision(store: &dyn Store) -> Shown {
     let (account, subject) = (id::account("root"), id::user("ada"));
     let changes = vec![
         Change::RemoveMember { account, subject },
-        Change::RemoveFaxbox {
-            faxbox: id::faxbox("box"),
-        },
+        Change::RemoveFaxbox { faxbox: id::faxbox("box") },
         Change::DeleteFax { fax: id::fax("f") },
     ];
     let applied = apply(store, "change", changes).await?;
     same(before.tenant().await?.revision, built.revision)?;
-    same(
-        before
-            .find(&[(ObjectKind::Faxbox, Num(0), "box")])
-            .await?
-            .iter()
-            .flatten()
-            .count(),
-        1,
-    )?;
-    same(
-        before.links_from(LinkKind::FaxboxUser, faxbox).await?.len(),
-        1,
-    )?;
-    holds(
-        before.fax(&id::fax("f")).await?.is_some(),
-        "the fax is gone from the snapshot",
-    )?;
-    let rows = before
-        .member_rows(&id::account("root"), &id::user("ada"))
-        .await?;
+    same(before.find(&[(ObjectKind::Faxbox, Num(0), "box")]).await?.iter().flatten().count(), 1)?;
+    same(before.links_from(LinkKind::FaxboxUser, faxbox).await?.len(), 1)?;
+    holds(before.fax(&id::fax("f")).await?.is_some(), "the fax is gone from the snapshot")?;
+    let rows = before.member_rows(&id::account("root"), &id::user("ada")).await?;
     let rows = rows.ok_or_else(|| Failure("no rows".to_owned()))?;
     same(rows.tenant.revision, built.revision)?;
     same(rows.links.len(), 1)?;
     drop(before);
-    same(
-        reader(store, "acme").await?.tenant().await?.revision,
-        applied.revision,
-    )
+    same(reader(store, "acme").await?.tenant().await?.revision, applied.revision)
 }
 
 async fn a_new_snapshot_sees_what_was_applied(store: &dyn Store) -> Shown {
@@ -83,65 +62,35 @@ async fn a_new_snapshot_sees_what_was_applied(store: &dyn Store) -> Shown {
     for one in 0..5 {
         let title = String::new();
         let faxbox = format!("box-{one}");
-        let add = Change::AddFaxbox {
-            account: id::account("root"),
-            faxbox: id::faxbox(&faxbox),
-            title,
-        };
+        let add =
+            Change::AddFaxbox { account: id::account("root"), faxbox: id::faxbox(&faxbox), title };
         let applied = apply(store, &faxbox, vec![add]).await?;
-        holds(
-            find(store, "acme", ObjectKind::Faxbox, &faxbox)
-                .await?
-                .is_some(),
-            "not seen",
-        )?;
-        same(
-            reader(store, "acme").await?.tenant().await?.revision,
-            applied.revision,
-        )?;
+        holds(find(store, "acme", ObjectKind::Faxbox, &faxbox).await?.is_some(), "not seen")?;
+        same(reader(store, "acme").await?.tenant().await?.revision, applied.revision)?;
     }
     Ok(())
 }
 
 async fn an_unknown_tenant_has_no_snapshot(store: &dyn Store) -> Shown {
-    holds(
-        store.snapshot(&id::tenant("none")).await?.is_none(),
-        "a snapshot of nothing",
-    )
+    holds(store.snapshot(&id::tenant("none")).await?.is_none(), "a snapshot of nothing")
 }
 
 /// Member of two accounts of `acme` and one of `other`.
 async fn member_of_three(store: &dyn Store) {
-    let acme = world("acme")
-        .account("root")
-        .member("ada")
-        .account("branch")
-        .member("ada");
+    let acme = world("acme").account("root").member("ada").account("branch").member("ada");
     acme.account("side").member("bob").build(store).await;
-    world("other")
-        .account("home")
-        .member("ada")
-        .build(store)
-        .await;
+    world("other").account("home").member("ada").build(store).await;
 }
 
 async fn accounts_of_a_subject_come_from_all_tenants(store: &dyn Store) -> Shown {
     member_of_three(store).await;
     let found = store.accounts_of(&id::user("ada"), None, 10).await?;
-    let names: Vec<_> = found
-        .iter()
-        .map(|(_, one)| (one.tenant.as_str(), one.account.id.as_str()))
-        .collect();
-    same(
-        names,
-        vec![("acme", "root"), ("acme", "branch"), ("other", "home")],
-    )?;
+    let names: Vec<_> =
+        found.iter().map(|(_, one)| (one.tenant.as_str(), one.account.id.as_str())).collect();
+    same(names, vec![("acme", "root"), ("acme", "branch"), ("other", "home")])?;
     for (_, one) in &found {
         same(one.tenant_title.as_str(), one.tenant.as_str())?;
-        same(
-            (one.member.kind, one.member.id.as_str()),
-            (ObjectKind::Member, "user:ada"),
-        )?;
+        same((one.member.kind, one.member.id.as_str()), (ObjectKind::Member, "user:ada"))?;
         same(one.member.account, Some(one.account.num))?;
     }
     Ok(())
@@ -166,12 +115,7 @@ async fn accounts_of_a_subject_come_in_pages(store: &dyn Store) -> Shown {
 
 async fn accounts_of_a_stranger_are_none(store: &dyn Store) -> Shown {
     member_of_three(store).await;
-    for stranger in [
-        id::user("nobody"),
-        id::user("Ada"),
-        id::user("ada "),
-        id::service("ada"),
-    ] {
+    for stranger in [id::user("nobody"), id::user("Ada"), id::user("ada "), id::service("ada")] {
         same(store.accounts_of(&stranger, None, 10).await?.len(), 0)?;
     }
     Ok(())
@@ -182,14 +126,8 @@ async fn tenants_come_in_order_and_pages(store: &dyn Store) -> Shown {
         world(one).account("root").build(store).await;
     }
     let whole = store.tenants(id::NONE, 10).await?;
-    same(
-        whole.iter().map(|row| row.id.as_str()).collect(),
-        vec!["c", "a", "b"],
-    )?;
-    holds(
-        whole.is_sorted_by(|a, b| a.num < b.num),
-        "not in order of number",
-    )?;
+    same(whole.iter().map(|row| row.id.as_str()).collect(), vec!["c", "a", "b"])?;
+    holds(whole.is_sorted_by(|a, b| a.num < b.num), "not in order of number")?;
     let first = store.tenants(id::NONE, 2).await?;
     let after = first.last().map_or(id::NONE, |row| row.num);
     let rest = store.tenants(after, 2).await?;
@@ -207,10 +145,7 @@ async fn model_texts_are_kept_under_their_digest(store: &dyn Store) -> Shown {
 }
 
 async fn model_texts_are_kept_byte_for_byte(store: &dyn Store) -> Shown {
-    let text = format!(
-        "{PLAIN}# Ünïcode 😀 cafe\u{301}\r\n\t{}\n \n",
-        "long ".repeat(30_000)
-    );
+    let text = format!("{PLAIN}# Ünïcode 😀 cafe\u{301}\r\n\t{}\n \n", "long ".repeat(30_000));
     let digest = store.put_model(&text).await?;
     same(store.model_text(&digest).await? == Some(text), true)
 }
@@ -223,26 +158,18 @@ async fn a_tenant_moves_to_another_model(store: &dyn Store) -> Shown {
     let built = world("acme").account("root").build(store).await;
     let model = store.put_model(&several_targets()).await?;
     let applied = apply(store, "move", vec![Change::SetModel { model }]).await?;
-    same(
-        (applied.changed, applied.revision.0),
-        (1, built.revision.0 + 1),
-    )?;
+    same((applied.changed, applied.revision.0), (1, built.revision.0 + 1))?;
     let row = reader(store, "acme").await?.tenant().await?;
     same((row.model, row.revision), (model, applied.revision))?;
-    let rows = reader(store, "acme")
-        .await?
-        .member_rows(&id::account("root"), &id::user("a"))
-        .await?;
+    let rows =
+        reader(store, "acme").await?.member_rows(&id::account("root"), &id::user("a")).await?;
     same(rows.map(|rows| rows.tenant.model), Some(model))
 }
 
 async fn a_secret_is_made_once(store: &dyn Store) -> Shown {
     let first = store.secret("page_token", &|| vec![0, 1, 255]).await?;
     same(first, vec![0, 1, 255])?;
-    same(
-        store.secret("page_token", &|| vec![9]).await?,
-        vec![0, 1, 255],
-    )
+    same(store.secret("page_token", &|| vec![9]).await?, vec![0, 1, 255])
 }
 
 async fn secrets_have_names(store: &dyn Store) -> Shown {

@@ -27,13 +27,9 @@ impl Door<'_> {
         owner: Option<&Subject>,
     ) -> Done {
         let parent = self.account("parent", parent).await?;
-        let Some(existing) = self
-            .find(ObjectKind::Account, IN_TENANT, account.as_str())
-            .await?
+        let Some(existing) = self.find(ObjectKind::Account, IN_TENANT, account.as_str()).await?
         else {
-            return self
-                .insert_account(account, &parent, title, sealed, owner)
-                .await;
+            return self.insert_account(account, &parent, title, sealed, owner).await;
         };
         // An account never moves, so the tree cannot get a circle.
         if existing.account != Some(parent.num) {
@@ -60,21 +56,10 @@ impl Door<'_> {
         if self.body::<AccountBody>(parent)?.personal {
             return Err(self.refused("parent", "a personal account has no accounts below it"));
         }
-        let body = AccountBody {
-            title: title.to_owned(),
-            sealed,
-            ..AccountBody::default()
-        };
+        let body = AccountBody { title: title.to_owned(), sealed, ..AccountBody::default() };
         let parent = Some(parent.num);
-        let num = self
-            .insert(
-                ObjectKind::Account,
-                IN_TENANT,
-                account.as_str(),
-                parent,
-                &body,
-            )
-            .await?;
+        let num =
+            self.insert(ObjectKind::Account, IN_TENANT, account.as_str(), parent, &body).await?;
         if let Some(owner) = owner {
             self.make_owner(num, owner).await?;
         }
@@ -93,8 +78,7 @@ impl Door<'_> {
     }
 
     pub(super) async fn set_sealed(&mut self, account: &AccountId, sealed: bool) -> Done {
-        self.edit_account(account, |body| body.sealed = sealed)
-            .await
+        self.edit_account(account, |body| body.sealed = sealed).await
     }
 
     pub(super) async fn set_entitlement(
@@ -103,10 +87,7 @@ impl Door<'_> {
         product: &Key,
         entitled: Option<bool>,
     ) -> Done {
-        self.edit_account(account, |body| {
-            put(&mut body.entitlements, product, entitled)
-        })
-        .await
+        self.edit_account(account, |body| put(&mut body.entitlements, product, entitled)).await
     }
 
     pub(super) async fn set_flag(
@@ -115,8 +96,7 @@ impl Door<'_> {
         flag: &Key,
         on: Option<bool>,
     ) -> Done {
-        self.edit_account(account, |body| put(&mut body.flags, flag, on))
-            .await
+        self.edit_account(account, |body| put(&mut body.flags, flag, on)).await
     }
 
     pub(super) async fn set_setting(
@@ -125,14 +105,11 @@ impl Door<'_> {
         setting: &Key,
         on: Option<bool>,
     ) -> Done {
-        self.edit_account(account, |body| put(&mut body.settings, setting, on))
-            .await
+        self.edit_account(account, |body| put(&mut body.settings, setting, on)).await
     }
 
     pub(super) async fn remove_account(&mut self, account: &AccountId) -> Done {
-        let Some(account) = self
-            .find(ObjectKind::Account, IN_TENANT, account.as_str())
-            .await?
+        let Some(account) = self.find(ObjectKind::Account, IN_TENANT, account.as_str()).await?
         else {
             return Ok(false);
         };
@@ -146,8 +123,7 @@ impl Door<'_> {
                 self.tx.remove_object(object.num).await?;
             }
         }
-        self.unlink_from(&[LinkKind::AccountOwner], account.num)
-            .await?;
+        self.unlink_from(&[LinkKind::AccountOwner], account.num).await?;
         self.tx.remove_object(account.num).await?;
         Ok(true)
     }
@@ -157,35 +133,20 @@ impl Door<'_> {
             return Err(self.refused("account", "the root account stays as long as its tenant"));
         }
         for kind in MUST_BE_GONE {
-            if !self
-                .tx
-                .list(kind, Some(account.num), Num(0), 1)
-                .await?
-                .is_empty()
-            {
+            if !self.tx.list(kind, Some(account.num), Num(0), 1).await?.is_empty() {
                 let word = kind.as_str();
                 return Err(self.refused("account", format!("something is left in it: {word}")));
             }
         }
         // Its last owner cannot be removed before it, and is removed with it.
-        let owners = self
-            .tx
-            .links_from(LinkKind::AccountOwner, account.num)
-            .await?;
+        let owners = self.tx.links_from(LinkKind::AccountOwner, account.num).await?;
         for qualified in self.present_members(account.num).await? {
-            let subject = self
-                .find(ObjectKind::Subject, IN_TENANT, &qualified)
-                .await?;
+            let subject = self.find(ObjectKind::Subject, IN_TENANT, &qualified).await?;
             if !subject.is_some_and(|subject| owners.contains(&subject.num)) {
                 return Err(self.refused("account", "something is left in it: member"));
             }
         }
-        if !self
-            .tx
-            .faxes_in(FaxColumn::Account, account.num, 1)
-            .await?
-            .is_empty()
-        {
+        if !self.tx.faxes_in(FaxColumn::Account, account.num, 1).await?.is_empty() {
             return Err(self.refused("account", "something is left in it: fax"));
         }
         Ok(())
@@ -199,20 +160,14 @@ impl Door<'_> {
     ) -> Done {
         let account = self.account("account", account).await?;
         if owner {
-            let subject = self
-                .subject_of_member(account.num, "subject", subject)
-                .await?;
-            return self
-                .set_link(LinkKind::AccountOwner, account.num, subject, true)
-                .await;
+            let subject = self.subject_of_member(account.num, "subject", subject).await?;
+            return self.set_link(LinkKind::AccountOwner, account.num, subject, true).await;
         }
         let Some(num) = self.known_subject(subject).await? else {
             return Ok(false);
         };
-        self.check_not_last_owner(account.num, "subject", subject)
-            .await?;
-        self.set_link(LinkKind::AccountOwner, account.num, num, false)
-            .await
+        self.check_not_last_owner(account.num, "subject", subject).await?;
+        self.set_link(LinkKind::AccountOwner, account.num, num, false).await
     }
 
     /// Refuses if the subject owns the account and no other active member does (rulings R4).
@@ -236,10 +191,7 @@ impl Door<'_> {
                 return Ok(());
             }
         }
-        Err(self.refused(
-            field,
-            "the last owner of an account stays; name another owner first",
-        ))
+        Err(self.refused(field, "the last owner of an account stays; name another owner first"))
     }
 
     /// Qualified subjects of the members of an account who were not removed.

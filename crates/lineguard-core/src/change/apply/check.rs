@@ -31,19 +31,11 @@ pub(super) fn batch(
         }
         let Some(model) = &model else {
             let problem = "no text of this digest that can be read is in the store";
-            faults.push(Fault {
-                change: position,
-                field: "model",
-                problem: problem.to_owned(),
-            });
+            faults.push(Fault { change: position, field: "model", problem: problem.to_owned() });
             // What the rest would have to fit is unknown.
             return faults;
         };
-        let mut check = Check {
-            model,
-            position,
-            faults: &mut faults,
-        };
+        let mut check = Check { model, position, faults: &mut faults };
         check.change(change);
     }
     faults
@@ -57,18 +49,12 @@ struct Check<'a> {
 
 impl Check<'_> {
     fn fault(&mut self, field: &'static str, problem: impl Into<String>) {
-        self.faults.push(Fault {
-            change: self.position,
-            field,
-            problem: problem.into(),
-        });
+        self.faults.push(Fault { change: self.position, field, problem: problem.into() });
     }
 
     fn change(&mut self, change: &Change) {
         match change {
-            Change::CreateTenant {
-                title, kind, owner, ..
-            } => {
+            Change::CreateTenant { title, kind, owner, .. } => {
                 self.tenant(title, *kind, owner.is_some());
             }
             Change::AddAccount { title, .. } => {
@@ -88,43 +74,25 @@ impl Check<'_> {
                 let known = self.model.settings.iter().map(|setting| &setting.key);
                 self.known("setting", "setting", setting, known);
             }
-            Change::AddRole {
-                role,
-                title,
-                permissions,
-                visibility,
-                ..
-            } => {
+            Change::AddRole { role, title, permissions, visibility, .. } => {
                 self.title(title);
                 self.custom_role(role);
                 self.permissions("permissions", permissions);
                 self.level("visibility", visibility.as_ref());
             }
-            Change::AdjustRole {
-                role,
-                add,
-                remove,
-                visibility,
-                ..
-            } => {
+            Change::AdjustRole { role, add, remove, visibility, .. } => {
                 self.adjustment(role, add, remove, visibility.as_ref());
             }
             Change::RemoveRole { role, .. } => self.custom_role(role),
             Change::SetVisibility { level, .. } => self.level("level", level.as_ref()),
-            Change::SetOverride {
-                permission, value, ..
-            } => self.overridden(permission, value),
+            Change::SetOverride { permission, value, .. } => self.overridden(permission, value),
             Change::SetList { list, .. } => self.list(list),
             Change::SetNumberTarget { target, on, .. } => self.target(target, *on),
             Change::SetDelegation { from, to, .. } if from == to => {
                 self.fault("to", "nobody delegates to themselves");
             }
-            Change::AddMember {
-                roles: Some(roles), ..
-            }
-            | Change::Invite {
-                roles: Some(roles), ..
-            }
+            Change::AddMember { roles: Some(roles), .. }
+            | Change::Invite { roles: Some(roles), .. }
             | Change::SetRoles { roles, .. } => self.main_roles(roles),
             Change::AddGroup { title, .. } | Change::AddFaxbox { title, .. } => self.title(title),
             _ => {}
@@ -146,10 +114,7 @@ impl Check<'_> {
 
     fn title(&mut self, title: &str) {
         if title.chars().count() > MAX_TITLE {
-            self.fault(
-                "title",
-                format!("must be at most {MAX_TITLE} characters long"),
-            );
+            self.fault("title", format!("must be at most {MAX_TITLE} characters long"));
         }
         if title.chars().any(char::is_control) {
             self.fault("title", "must not contain control characters");
@@ -170,55 +135,32 @@ impl Check<'_> {
 
     fn product(&mut self, key: &Key) {
         let model = self.model;
-        self.known(
-            "product",
-            "product",
-            key,
-            model.products.iter().map(|product| &product.key),
-        );
+        self.known("product", "product", key, model.products.iter().map(|product| &product.key));
     }
 
     fn level(&mut self, field: &'static str, key: Option<&Key>) {
         let model = self.model;
         if let Some(key) = key {
-            self.known(
-                field,
-                "visibility level",
-                key,
-                model.levels.iter().map(|level| &level.key),
-            );
+            self.known(field, "visibility level", key, model.levels.iter().map(|level| &level.key));
         }
     }
 
     fn permissions(&mut self, field: &'static str, keys: &[Key]) {
         let model = self.model;
         for key in keys {
-            self.known(
-                field,
-                "permission",
-                key,
-                model.permissions.iter().map(|one| &one.key),
-            );
+            self.known(field, "permission", key, model.permissions.iter().map(|one| &one.key));
         }
     }
 
     fn custom_role(&mut self, role: &Key) {
         if self.model.role(role.as_str()).is_some() {
-            self.fault(
-                "role",
-                format!("`{role}` is a built-in role; adjust it instead"),
-            );
+            self.fault("role", format!("`{role}` is a built-in role; adjust it instead"));
         }
     }
 
     fn adjustment(&mut self, role: &Key, add: &[Key], remove: &[Key], visibility: Option<&Key>) {
         let model = self.model;
-        self.known(
-            "role",
-            "built-in role",
-            role,
-            model.roles.iter().map(|role| &role.key),
-        );
+        self.known("role", "built-in role", role, model.roles.iter().map(|role| &role.key));
         self.permissions("add", add);
         self.permissions("remove", remove);
         self.level("visibility", visibility);
@@ -246,10 +188,7 @@ impl Check<'_> {
             return;
         };
         if scopes.is_empty() {
-            self.fault(
-                "value",
-                "names no scope; to give the permission without limits, say on",
-            );
+            self.fault("value", "names no scope; to give the permission without limits, say on");
         }
         for (scope, values) in scopes {
             if !permission.scopes.contains(scope) {
@@ -265,20 +204,12 @@ impl Check<'_> {
     fn scope_value(&mut self, scope: ScopeKind, value: &str) {
         use crate::change::AttachmentSource as Source;
         let problem = match scope {
-            ScopeKind::Number => PhoneNumber::parse(value)
-                .err()
-                .map(|error| error.to_string()),
+            ScopeKind::Number => PhoneNumber::parse(value).err().map(|error| error.to_string()),
             ScopeKind::Source => Source::from_word(value).is_none().then(|| {
-                unknown(
-                    "attachment source",
-                    value,
-                    Source::ALL.iter().map(|(_, word)| *word),
-                )
+                unknown("attachment source", value, Source::ALL.iter().map(|(_, word)| *word))
             }),
             ScopeKind::FormType | ScopeKind::DocumentType | ScopeKind::Template => {
-                crate::id::ExternalId::parse(value)
-                    .err()
-                    .map(|error| error.to_string())
+                crate::id::ExternalId::parse(value).err().map(|error| error.to_string())
             }
         };
         if let Some(problem) = problem {
@@ -289,10 +220,7 @@ impl Check<'_> {
     fn list(&mut self, list: &MemberList) {
         match list {
             MemberList::HeldExtensions(ListValue::All) => {
-                self.fault(
-                    "list",
-                    "an extension has one holder, so nobody holds them all",
-                );
+                self.fault("list", "an extension has one holder, so nobody holds them all");
             }
             MemberList::Numbers(NumberList::AutoAssign, value) => {
                 let names_some = match value {
@@ -314,17 +242,11 @@ impl Check<'_> {
             NumberTarget::Group(_) => (rules.targets.contains(&TargetKind::Group), "groups"),
             NumberTarget::Faxbox(_) => {
                 let falls_back = rules.fallback == Fallback::Faxbox;
-                (
-                    falls_back || rules.targets.contains(&TargetKind::Faxbox),
-                    "faxboxes",
-                )
+                (falls_back || rules.targets.contains(&TargetKind::Faxbox), "faxboxes")
             }
         };
         if on && !allowed {
-            self.fault(
-                "target",
-                format!("the product model assigns no faxes to {word}"),
-            );
+            self.fault("target", format!("the product model assigns no faxes to {word}"));
         }
     }
 }

@@ -47,27 +47,14 @@ impl<'a> Door<'a> {
         model: Arc<Model>,
     ) -> Self {
         let if_exists = batch.if_exists;
-        Self {
-            tx,
-            models,
-            if_exists,
-            now,
-            tenant,
-            model,
-            position: 0,
-            warnings: Vec::new(),
-        }
+        Self { tx, models, if_exists, now, tenant, model, position: 0, warnings: Vec::new() }
     }
 }
 
 /// What is wrong.
 impl Door<'_> {
     pub fn fault(&self, field: &'static str, problem: impl Into<String>) -> Fault {
-        Fault {
-            change: self.position,
-            field,
-            problem: problem.into(),
-        }
+        Fault { change: self.position, field, problem: problem.into() }
     }
 
     pub fn invalid(&self, field: &'static str, problem: impl Into<String>) -> ApplyError {
@@ -103,13 +90,7 @@ impl Door<'_> {
         scope: Num,
         id: &str,
     ) -> Result<Option<Object>, StoreError> {
-        Ok(self
-            .tx
-            .find(&[(kind, scope, id)])
-            .await?
-            .into_iter()
-            .next()
-            .flatten())
+        Ok(self.tx.find(&[(kind, scope, id)]).await?.into_iter().next().flatten())
     }
 
     async fn named(
@@ -154,9 +135,7 @@ impl Door<'_> {
 
     /// The account that an object of one belongs to.
     pub fn account_of(&self, object: &Object) -> Result<Num, StoreError> {
-        object
-            .account
-            .ok_or_else(|| row::corrupt(self.tenant, "account", object.num))
+        object.account.ok_or_else(|| row::corrupt(self.tenant, "account", object.num))
     }
 
     pub async fn get_all(&mut self, nums: &[Num]) -> Result<Vec<Object>, StoreError> {
@@ -196,9 +175,7 @@ impl Door<'_> {
             }
             path.push(num);
             let found = self.tx.get(&[num]).await?.into_iter().next();
-            next = found
-                .ok_or_else(|| row::corrupt(self.tenant, "num", num))?
-                .account;
+            next = found.ok_or_else(|| row::corrupt(self.tenant, "num", num))?.account;
         }
         Ok(path)
     }
@@ -222,9 +199,7 @@ impl Door<'_> {
     }
 
     pub async fn known_subject(&mut self, subject: &Subject) -> Result<Option<Num>, StoreError> {
-        let found = self
-            .find(ObjectKind::Subject, IN_TENANT, &subject.qualified())
-            .await?;
+        let found = self.find(ObjectKind::Subject, IN_TENANT, &subject.qualified()).await?;
         Ok(found.map(|object| object.num))
     }
 
@@ -329,11 +304,7 @@ impl Door<'_> {
 
     pub async fn set_link(&mut self, kind: LinkKind, a: Num, b: Num, on: bool) -> Done {
         let link = Link { kind, a, b };
-        let changed = if on {
-            self.tx.link(link).await?
-        } else {
-            self.tx.unlink(link).await?
-        };
+        let changed = if on { self.tx.link(link).await? } else { self.tx.unlink(link).await? };
         Ok(changed)
     }
 
@@ -384,17 +355,8 @@ pub(in crate::change) async fn plain(
     kind: ObjectKind,
     id: &str,
 ) -> Result<Num, StoreError> {
-    match tx
-        .find(&[(kind, IN_TENANT, id)])
-        .await?
-        .into_iter()
-        .next()
-        .flatten()
-    {
+    match tx.find(&[(kind, IN_TENANT, id)]).await?.into_iter().next().flatten() {
         Some(object) => Ok(object.num),
-        None => {
-            tx.insert_object(kind, IN_TENANT, id, None, "{}".to_owned())
-                .await
-        }
+        None => tx.insert_object(kind, IN_TENANT, id, None, "{}".to_owned()).await,
     }
 }

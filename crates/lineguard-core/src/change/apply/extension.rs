@@ -14,35 +14,21 @@ impl Door<'_> {
         account: &AccountId,
         extension: &ExtensionId,
     ) -> Done {
-        self.add_bare(
-            account,
-            ObjectKind::Extension,
-            "extension",
-            extension.as_str(),
-        )
-        .await
+        self.add_bare(account, ObjectKind::Extension, "extension", extension.as_str()).await
     }
 
     pub(super) async fn remove_extension(&mut self, extension: &ExtensionId) -> Done {
         let lists = [LinkKind::HeldExtension, LinkKind::GrantedExtension];
-        self.remove_bare(
-            ObjectKind::Extension,
-            "extension",
-            extension.as_str(),
-            &lists,
-        )
-        .await
+        self.remove_bare(ObjectKind::Extension, "extension", extension.as_str(), &lists).await
     }
 
     pub(super) async fn add_queue(&mut self, account: &AccountId, queue: &QueueId) -> Done {
-        self.add_bare(account, ObjectKind::Queue, "queue", queue.as_str())
-            .await
+        self.add_bare(account, ObjectKind::Queue, "queue", queue.as_str()).await
     }
 
     pub(super) async fn remove_queue(&mut self, queue: &QueueId) -> Done {
         let lists = [LinkKind::GrantedQueue];
-        self.remove_bare(ObjectKind::Queue, "queue", queue.as_str(), &lists)
-            .await
+        self.remove_bare(ObjectKind::Queue, "queue", queue.as_str(), &lists).await
     }
 
     async fn add_bare(
@@ -57,8 +43,7 @@ impl Door<'_> {
             Some(existing) if existing.account == Some(account) => Ok(false),
             Some(_) => Err(self.exists(field, format!("the {field} exists in another account"))),
             None => {
-                self.insert(kind, IN_TENANT, id, Some(account), &Bare {})
-                    .await?;
+                self.insert(kind, IN_TENANT, id, Some(account), &Bare {}).await?;
                 Ok(true)
             }
         }

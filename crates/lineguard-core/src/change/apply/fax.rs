@@ -29,14 +29,7 @@ impl Door<'_> {
             Some(assignee) => Some(self.assignee(fax.account, assignee).await?),
             None => None,
         };
-        self.save_fax(
-            &fax,
-            &FaxRow {
-                assignee,
-                ..fax.clone()
-            },
-        )
-        .await
+        self.save_fax(&fax, &FaxRow { assignee, ..fax.clone() }).await
     }
 
     async fn assignee(&mut self, account: Num, assignee: &UserOrGroup) -> Result<Num, ApplyError> {
@@ -66,14 +59,7 @@ impl Door<'_> {
             }
             None => None,
         };
-        self.save_fax(
-            &fax,
-            &FaxRow {
-                faxbox,
-                ..fax.clone()
-            },
-        )
-        .await
+        self.save_fax(&fax, &FaxRow { faxbox, ..fax.clone() }).await
     }
 
     pub(super) async fn set_fax_state(&mut self, fax: &FaxId, state: FaxState) -> Done {
@@ -83,14 +69,7 @@ impl Door<'_> {
         {
             return Err(self.refused("state", "a received fax is neither a draft nor pending"));
         }
-        self.save_fax(
-            &fax,
-            &FaxRow {
-                state,
-                ..fax.clone()
-            },
-        )
-        .await
+        self.save_fax(&fax, &FaxRow { state, ..fax.clone() }).await
     }
 
     pub(super) async fn set_fax_labels(&mut self, fax: &FaxId, labels: &[ExternalId]) -> Done {
@@ -100,14 +79,7 @@ impl Door<'_> {
             nums.insert(self.plain(ObjectKind::Label, label.as_str()).await?);
         }
         let labels = Vec::from_iter(nums);
-        self.save_fax(
-            &fax,
-            &FaxRow {
-                labels,
-                ..fax.clone()
-            },
-        )
-        .await
+        self.save_fax(&fax, &FaxRow { labels, ..fax.clone() }).await
     }
 
     pub(super) async fn delete_fax(&mut self, fax: &FaxId) -> Done {

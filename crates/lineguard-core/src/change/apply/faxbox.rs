@@ -16,11 +16,8 @@ impl Door<'_> {
         let account = self.account("account", account).await?.num;
         let id = faxbox.as_str();
         let Some(existing) = self.find(ObjectKind::Faxbox, IN_TENANT, id).await? else {
-            let body = FaxboxBody {
-                title: title.to_owned(),
-            };
-            self.insert(ObjectKind::Faxbox, IN_TENANT, id, Some(account), &body)
-                .await?;
+            let body = FaxboxBody { title: title.to_owned() };
+            self.insert(ObjectKind::Faxbox, IN_TENANT, id, Some(account), &body).await?;
             return Ok(true);
         };
         if existing.account != Some(account) {
@@ -32,20 +29,12 @@ impl Door<'_> {
     }
 
     pub(super) async fn remove_faxbox(&mut self, faxbox: &FaxboxId) -> Done {
-        let Some(faxbox) = self
-            .find(ObjectKind::Faxbox, IN_TENANT, faxbox.as_str())
-            .await?
-        else {
+        let Some(faxbox) = self.find(ObjectKind::Faxbox, IN_TENANT, faxbox.as_str()).await? else {
             return Ok(false);
         };
-        let links = [
-            LinkKind::FaxboxUser,
-            LinkKind::FaxboxGroup,
-            LinkKind::FaxboxOwner,
-        ];
+        let links = [LinkKind::FaxboxUser, LinkKind::FaxboxGroup, LinkKind::FaxboxOwner];
         self.unlink_from(&links, faxbox.num).await?;
-        self.unlink_to(&[LinkKind::NumberFaxbox], faxbox.num)
-            .await?;
+        self.unlink_to(&[LinkKind::NumberFaxbox], faxbox.num).await?;
         self.empty_faxbox(faxbox.num).await?;
         self.tx.remove_object(faxbox.num).await?;
         Ok(true)
@@ -80,20 +69,14 @@ impl Door<'_> {
                                    above it";
                     return Err(self.not_found("member", problem));
                 }
-                self.set_link(LinkKind::FaxboxGroup, faxbox.num, group.num, on)
-                    .await
+                self.set_link(LinkKind::FaxboxGroup, faxbox.num, group.num, on).await
             }
             UserOrGroup::User(subject) => {
-                if on
-                    && !self
-                        .is_member_on_path(account, &subject.qualified())
-                        .await?
-                {
+                if on && !self.is_member_on_path(account, &subject.qualified()).await? {
                     let problem = "a member neither of the faxbox's account nor of one above it";
                     return Err(self.not_found("member", problem));
                 }
-                self.set_subject_link(LinkKind::FaxboxUser, faxbox.num, subject, on)
-                    .await
+                self.set_subject_link(LinkKind::FaxboxUser, faxbox.num, subject, on).await
             }
         }
     }
@@ -109,8 +92,7 @@ impl Door<'_> {
         if owner {
             self.member(account, "subject", subject).await?;
         }
-        self.set_subject_link(LinkKind::FaxboxOwner, faxbox.num, subject, owner)
-            .await
+        self.set_subject_link(LinkKind::FaxboxOwner, faxbox.num, subject, owner).await
     }
 
     /// A subject that the tenant has never seen has no links to take away.

@@ -15,17 +15,10 @@ impl Door<'_> {
     ) -> Done {
         let account = self.account("account", account).await?.num;
         let roles = self.roles_in_force("roles", account, roles).await?;
-        let Some(existing) = self
-            .find(ObjectKind::Group, IN_TENANT, group.as_str())
-            .await?
-        else {
-            let body = GroupBody {
-                title: title.to_owned(),
-                roles,
-            };
+        let Some(existing) = self.find(ObjectKind::Group, IN_TENANT, group.as_str()).await? else {
+            let body = GroupBody { title: title.to_owned(), roles };
             let id = group.as_str();
-            self.insert(ObjectKind::Group, IN_TENANT, id, Some(account), &body)
-                .await?;
+            self.insert(ObjectKind::Group, IN_TENANT, id, Some(account), &body).await?;
             return Ok(true);
         };
         if existing.account != Some(account) {
@@ -41,16 +34,11 @@ impl Door<'_> {
     }
 
     pub(super) async fn remove_group(&mut self, group: &GroupId) -> Done {
-        let Some(group) = self
-            .find(ObjectKind::Group, IN_TENANT, group.as_str())
-            .await?
-        else {
+        let Some(group) = self.find(ObjectKind::Group, IN_TENANT, group.as_str()).await? else {
             return Ok(false);
         };
-        self.unlink_from(&[LinkKind::GroupMember, LinkKind::GroupOwner], group.num)
-            .await?;
-        self.unlink_to(&[LinkKind::FaxboxGroup, LinkKind::NumberGroup], group.num)
-            .await?;
+        self.unlink_from(&[LinkKind::GroupMember, LinkKind::GroupOwner], group.num).await?;
+        self.unlink_to(&[LinkKind::FaxboxGroup, LinkKind::NumberGroup], group.num).await?;
         self.unassign_faxes(group.num).await?;
         self.tx.remove_object(group.num).await?;
         Ok(true)
@@ -74,10 +62,7 @@ impl Door<'_> {
         let group = self.group("group", group).await?;
         let account = self.account_of(&group)?;
         let roles = self.roles_in_force("roles", account, roles).await?;
-        let body = GroupBody {
-            roles,
-            ..self.body(&group)?
-        };
+        let body = GroupBody { roles, ..self.body(&group)? };
         self.save(&group, &body).await
     }
 
@@ -87,8 +72,7 @@ impl Door<'_> {
         subject: &Subject,
         member: bool,
     ) -> Done {
-        self.set_in_group(LinkKind::GroupMember, group, subject, member)
-            .await
+        self.set_in_group(LinkKind::GroupMember, group, subject, member).await
     }
 
     pub(super) async fn set_group_owner(
@@ -97,8 +81,7 @@ impl Door<'_> {
         subject: &Subject,
         owner: bool,
     ) -> Done {
-        self.set_in_group(LinkKind::GroupOwner, group, subject, owner)
-            .await
+        self.set_in_group(LinkKind::GroupOwner, group, subject, owner).await
     }
 
     async fn set_in_group(

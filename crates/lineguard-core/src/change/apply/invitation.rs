@@ -21,14 +21,8 @@ impl Door<'_> {
         let Some(existing) = existing else {
             self.check_in_future(expires_at)?;
             let expires_at = expires_at.0;
-            let body = InvitationBody {
-                roles,
-                expires_at,
-                accepted_by: None,
-                revoked: false,
-            };
-            self.insert(ObjectKind::Invitation, IN_TENANT, id, Some(account), &body)
-                .await?;
+            let body = InvitationBody { roles, expires_at, accepted_by: None, revoked: false };
+            self.insert(ObjectKind::Invitation, IN_TENANT, id, Some(account), &body).await?;
             return Ok(true);
         };
         if existing.account != Some(account) {
@@ -59,9 +53,7 @@ impl Door<'_> {
         &mut self,
         invitation: &InvitationId,
     ) -> Result<(Object, InvitationBody), ApplyError> {
-        let found = self
-            .find(ObjectKind::Invitation, IN_TENANT, invitation.as_str())
-            .await?;
+        let found = self.find(ObjectKind::Invitation, IN_TENANT, invitation.as_str()).await?;
         match found {
             Some(object) => {
                 let body = self.body(&object)?;
@@ -102,8 +94,7 @@ impl Door<'_> {
     ) -> Result<(), ApplyError> {
         let found = self.present_member(account, &subject.qualified()).await?;
         let Some((member, mut body)) = found else {
-            self.admit(account, subject, MemberStatus::Active, roles)
-                .await?;
+            self.admit(account, subject, MemberStatus::Active, roles).await?;
             return Ok(());
         };
         match MemberStatus::from_word(&body.status) {

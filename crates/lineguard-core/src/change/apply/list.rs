@@ -24,12 +24,9 @@ impl Door<'_> {
         let (member, mut body) = self.member(account, "subject", subject).await?;
         let kind = link_kind(list);
         let stored = self.stored_list(account, &member, list).await?;
-        let changed = self
-            .write_list(&member, &mut body, kind, stored.as_ref())
-            .await?;
+        let changed = self.write_list(&member, &mut body, kind, stored.as_ref()).await?;
         if changed && kind == LinkKind::AutoAssignNumber {
-            self.check_assigned(account, &stored.unwrap_or_default())
-                .await?;
+            self.check_assigned(account, &stored.unwrap_or_default()).await?;
             self.warn_about_routing(&Routed::Member(member)).await?;
         }
         Ok(changed)
@@ -48,9 +45,7 @@ impl Door<'_> {
             None => body.lists.remove(&code),
         };
         let mut changed = self.save(member, body).await?;
-        changed |= self
-            .set_links(kind, member.num, stored.unwrap_or(&BTreeSet::new()))
-            .await?;
+        changed |= self.set_links(kind, member.num, stored.unwrap_or(&BTreeSet::new())).await?;
         Ok(changed)
     }
 
@@ -81,18 +76,14 @@ impl Door<'_> {
                     return Ok(whole(value));
                 };
                 let ids = ids.iter().map(ExtensionId::as_str);
-                self.of_account(ObjectKind::Extension, account, ids)
-                    .await
-                    .map(Some)
+                self.of_account(ObjectKind::Extension, account, ids).await.map(Some)
             }
             MemberList::GrantedQueues(value) => {
                 let Some(ids) = these(value) else {
                     return Ok(whole(value));
                 };
                 let ids = ids.iter().map(QueueId::as_str);
-                self.of_account(ObjectKind::Queue, account, ids)
-                    .await
-                    .map(Some)
+                self.of_account(ObjectKind::Queue, account, ids).await.map(Some)
             }
             MemberList::Labels(value) => {
                 let Some(labels) = these(value) else {
@@ -122,10 +113,7 @@ impl Door<'_> {
         number: &PhoneNumber,
     ) -> Result<Num, ApplyError> {
         let accounts = self.number_accounts(account).await?;
-        match self
-            .find(ObjectKind::Number, IN_TENANT, number.as_str())
-            .await?
-        {
+        match self.find(ObjectKind::Number, IN_TENANT, number.as_str()).await? {
             Some(found) if accounts.contains(&self.account_of(&found)?) => Ok(found.num),
             _ => Err(self.not_found(field, "no such number in the account")),
         }
@@ -168,10 +156,7 @@ impl Door<'_> {
         extensions: &BTreeSet<Num>,
     ) -> Result<(), ApplyError> {
         for extension in extensions {
-            let holders = self
-                .tx
-                .links_to(LinkKind::HeldExtension, *extension)
-                .await?;
+            let holders = self.tx.links_to(LinkKind::HeldExtension, *extension).await?;
             if holders.iter().any(|holder| *holder != member) {
                 return Err(self.refused("list", "another member holds the extension"));
             }
@@ -191,8 +176,7 @@ impl Door<'_> {
         if let Some(number) = number {
             ends.insert(self.usable_number(account, "number", number).await?);
         }
-        self.set_links(LinkKind::DefaultNumber, member.num, &ends)
-            .await
+        self.set_links(LinkKind::DefaultNumber, member.num, &ends).await
     }
 }
 

@@ -36,9 +36,8 @@ impl Door<'_> {
     ) -> Done {
         let account = self.account("account", account).await?;
         let roles = self.roles_or_default(account.num, roles).await?;
-        let Some((member, mut body)) = self
-            .present_member(account.num, &subject.qualified())
-            .await?
+        let Some((member, mut body)) =
+            self.present_member(account.num, &subject.qualified()).await?
         else {
             return self.admit(account.num, subject, status, roles).await;
         };
@@ -49,8 +48,7 @@ impl Door<'_> {
         if status == MemberStatus::Removed {
             return self.dismiss(&account, subject, &member).await;
         }
-        self.check_transition(account.num, subject, &body, status)
-            .await?;
+        self.check_transition(account.num, subject, &body, status).await?;
         body.status = status.as_str().to_owned();
         change_roles(&mut body, roles, false);
         self.save(&member, &body).await
@@ -86,14 +84,7 @@ impl Door<'_> {
         if let Some(removed) = self.find(ObjectKind::Member, account, &qualified).await? {
             return self.save(&removed, &body).await;
         }
-        self.insert(
-            ObjectKind::Member,
-            account,
-            &qualified,
-            Some(account),
-            &body,
-        )
-        .await?;
+        self.insert(ObjectKind::Member, account, &qualified, Some(account), &body).await?;
         Ok(true)
     }
 
@@ -123,8 +114,7 @@ impl Door<'_> {
             return self.remove_member(account_id, subject).await;
         }
         let (member, mut body) = self.member(account.num, "subject", subject).await?;
-        self.check_transition(account.num, subject, &body, status)
-            .await?;
+        self.check_transition(account.num, subject, &body, status).await?;
         status.as_str().clone_into(&mut body.status);
         self.save(&member, &body).await
     }
@@ -143,18 +133,14 @@ impl Door<'_> {
             return Err(self.refused("status", "a member who has accepted is not invited again"));
         }
         if body.status == MemberStatus::Active.as_str() {
-            self.check_not_last_owner(account, "status", subject)
-                .await?;
+            self.check_not_last_owner(account, "status", subject).await?;
         }
         Ok(())
     }
 
     pub(super) async fn remove_member(&mut self, account: &AccountId, subject: &Subject) -> Done {
         let account = self.account("account", account).await?;
-        match self
-            .present_member(account.num, &subject.qualified())
-            .await?
-        {
+        match self.present_member(account.num, &subject.qualified()).await? {
             Some((member, _)) => self.dismiss(&account, subject, &member).await,
             None => Ok(false),
         }
@@ -162,8 +148,7 @@ impl Door<'_> {
 
     /// Takes everything from a member. The row stays, so that the reason can be told (rulings R5).
     async fn dismiss(&mut self, account: &Object, subject: &Subject, member: &Object) -> Done {
-        self.check_not_last_owner(account.num, "subject", subject)
-            .await?;
+        self.check_not_last_owner(account.num, "subject", subject).await?;
         self.save(member, &body_of(MemberStatus::Removed)).await?;
         self.unbind(account, member).await?;
         Ok(true)
@@ -180,8 +165,7 @@ impl Door<'_> {
             return Ok(());
         };
         let subject = subject.num;
-        self.set_link(LinkKind::AccountOwner, account.num, subject, false)
-            .await?;
+        self.set_link(LinkKind::AccountOwner, account.num, subject, false).await?;
         for kind in [
             LinkKind::GroupMember,
             LinkKind::GroupOwner,
@@ -191,10 +175,7 @@ impl Door<'_> {
         ] {
             let ends = self.tx.links_to(kind, subject).await?;
             for object in self.get_all(&ends).await? {
-                if self
-                    .needs_membership(&object, kind, account.num, &member.id)
-                    .await?
-                {
+                if self.needs_membership(&object, kind, account.num, &member.id).await? {
                     self.set_link(kind, object.num, subject, false).await?;
                 }
             }

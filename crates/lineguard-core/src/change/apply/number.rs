@@ -30,21 +30,11 @@ impl Door<'_> {
         active: bool,
     ) -> Done {
         let account = self.account("account", account).await?.num;
-        let Capabilities {
-            voice,
-            fax,
-            message,
-        } = capabilities;
-        let body = NumberBody {
-            active,
-            voice,
-            fax,
-            message,
-        };
+        let Capabilities { voice, fax, message } = capabilities;
+        let body = NumberBody { active, voice, fax, message };
         let id = number.as_str();
         let Some(existing) = self.find(ObjectKind::Number, IN_TENANT, id).await? else {
-            self.insert(ObjectKind::Number, IN_TENANT, id, Some(account), &body)
-                .await?;
+            self.insert(ObjectKind::Number, IN_TENANT, id, Some(account), &body).await?;
             let number = self.number("number", number).await?;
             self.check_targets(&number, "number").await?;
             return Ok(true);
@@ -74,10 +64,7 @@ impl Door<'_> {
         self.check_movable(&number, account).await?;
         let body: NumberBody = self.body(&number)?;
         self.save_in(&number, Some(account), &body).await?;
-        let moved = Object {
-            account: Some(account),
-            ..number
-        };
+        let moved = Object { account: Some(account), ..number };
         self.check_targets(&moved, "account").await?;
         Ok(true)
     }
@@ -101,10 +88,7 @@ impl Door<'_> {
     }
 
     pub(super) async fn remove_number(&mut self, number: &PhoneNumber) -> Done {
-        let Some(number) = self
-            .find(ObjectKind::Number, IN_TENANT, number.as_str())
-            .await?
-        else {
+        let Some(number) = self.find(ObjectKind::Number, IN_TENANT, number.as_str()).await? else {
             return Ok(false);
         };
         let mut used = !self.naming_members(&number).await?.is_empty();
@@ -146,8 +130,8 @@ impl Door<'_> {
 fn names_in_override(body: &MemberBody, number: Num) -> bool {
     body.overrides.values().any(|value| match value {
         OverrideBody::Off | OverrideBody::On => false,
-        OverrideBody::Scoped(scopes) => scopes
-            .get(ScopeKind::Number.as_str())
-            .is_some_and(|nums| nums.contains(&number.0)),
+        OverrideBody::Scoped(scopes) => {
+            scopes.get(ScopeKind::Number.as_str()).is_some_and(|nums| nums.contains(&number.0))
+        }
     })
 }

@@ -19,20 +19,17 @@ impl Door<'_> {
     ) -> Done {
         let account = self.account("account", account).await?.num;
         let (member, mut body) = self.member(account, "subject", subject).await?;
-        self.check_not_narrowing(account, &body, permission, value)
-            .await?;
+        self.check_not_narrowing(account, &body, permission, value).await?;
         let stored = match value {
             OverrideValue::Unset => None,
             OverrideValue::Off => Some(OverrideBody::Off),
             OverrideValue::On => Some(OverrideBody::On),
-            OverrideValue::Scoped(scopes) => Some(OverrideBody::Scoped(
-                self.scope_values(account, scopes).await?,
-            )),
+            OverrideValue::Scoped(scopes) => {
+                Some(OverrideBody::Scoped(self.scope_values(account, scopes).await?))
+            }
         };
         match stored {
-            Some(stored) => body
-                .overrides
-                .insert(permission.as_str().to_owned(), stored),
+            Some(stored) => body.overrides.insert(permission.as_str().to_owned(), stored),
             None => body.overrides.remove(permission.as_str()),
         };
         self.save(&member, &body).await
@@ -56,10 +53,7 @@ impl Door<'_> {
             OverrideValue::Scoped(_) => self.is_held(account, body, permission).await?,
         };
         if narrows {
-            return Err(self.refused(
-                "value",
-                "the member's role is locked and cannot be narrowed",
-            ));
+            return Err(self.refused("value", "the member's role is locked and cannot be narrowed"));
         }
         Ok(())
     }

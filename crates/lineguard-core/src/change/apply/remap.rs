@@ -18,11 +18,7 @@ impl Door<'_> {
         &mut self,
         model: &Model,
     ) -> Result<BTreeSet<String>, StoreError> {
-        let mut fit = Fit {
-            model,
-            custom: BTreeSet::new(),
-            unfit: BTreeSet::new(),
-        };
+        let mut fit = Fit { model, custom: BTreeSet::new(), unfit: BTreeSet::new() };
         for (id, body) in self.bodies::<RoleBody>(ObjectKind::Role).await? {
             fit.role(&id, &body);
         }
@@ -32,10 +28,7 @@ impl Door<'_> {
         for (_, body) in self.bodies::<GroupBody>(ObjectKind::Group).await? {
             fit.roles(&body.roles);
         }
-        for (_, body) in self
-            .bodies::<InvitationBody>(ObjectKind::Invitation)
-            .await?
-        {
+        for (_, body) in self.bodies::<InvitationBody>(ObjectKind::Invitation).await? {
             if body.accepted_by.is_none() && !body.revoked {
                 fit.main_roles(&body.roles);
             }
@@ -43,12 +36,7 @@ impl Door<'_> {
         for (_, body) in self.bodies::<AccountBody>(ObjectKind::Account).await? {
             fit.account(&body);
         }
-        if self
-            .tx
-            .list(ObjectKind::Account, None, Num(0), 2)
-            .await?
-            .len()
-            > 1
+        if self.tx.list(ObjectKind::Account, None, Num(0), 2).await?.len() > 1
             && !model.tree.sub_accounts
         {
             fit.unfit.insert("accounts below the root".to_owned());
@@ -96,29 +84,15 @@ impl Fit<'_> {
     fn role(&mut self, id: &str, body: &RoleBody) {
         let built_in = self.model.role(id).is_some();
         match body {
-            RoleBody::Custom {
-                permissions,
-                visibility,
-                ..
-            } => {
-                self.need(
-                    !built_in,
-                    "a role of the tenant's own with the built-in key",
-                    id,
-                );
+            RoleBody::Custom { permissions, visibility, .. } => {
+                self.need(!built_in, "a role of the tenant's own with the built-in key", id);
                 permissions.iter().for_each(|key| self.permission(key));
                 self.level(visibility.as_deref());
                 self.custom.insert(id.to_owned());
             }
-            RoleBody::Adjusted {
-                add,
-                remove,
-                visibility,
-            } => {
+            RoleBody::Adjusted { add, remove, visibility } => {
                 self.need(built_in, "role", id);
-                add.iter()
-                    .chain(remove)
-                    .for_each(|key| self.permission(key));
+                add.iter().chain(remove).for_each(|key| self.permission(key));
                 self.level(visibility.as_deref());
             }
         }
@@ -134,8 +108,7 @@ impl Fit<'_> {
     fn main_roles(&mut self, roles: &[String]) {
         self.roles(roles);
         if self.model.members.one_role && roles.len() > 1 {
-            self.unfit
-                .insert("members with more than one role".to_owned());
+            self.unfit.insert("members with more than one role".to_owned());
         }
     }
 
@@ -155,11 +128,7 @@ impl Fit<'_> {
             return self.permission(key);
         };
         let gives = !matches!(value, OverrideBody::Off);
-        self.need(
-            !(gives && permission.role_only),
-            "an override that gives",
-            key,
-        );
+        self.need(!(gives && permission.role_only), "an override that gives", key);
         if let OverrideBody::Scoped(scopes) = value {
             for word in scopes.keys() {
                 let known = permission.scopes.iter().any(|scope| scope.as_str() == word);

@@ -25,14 +25,7 @@ impl Door<'_> {
         };
         match self.find(ObjectKind::Role, account, role.as_str()).await? {
             None => {
-                self.insert(
-                    ObjectKind::Role,
-                    account,
-                    role.as_str(),
-                    Some(account),
-                    &body,
-                )
-                .await?;
+                self.insert(ObjectKind::Role, account, role.as_str(), Some(account), &body).await?;
                 Ok(true)
             }
             Some(existing) => {
@@ -53,10 +46,7 @@ impl Door<'_> {
         visibility: Option<&Key>,
     ) -> Done {
         let account = self.account("account", account).await?.num;
-        let locked = self
-            .model
-            .role(role.as_str())
-            .is_some_and(|(_, role)| role.locked);
+        let locked = self.model.role(role.as_str()).is_some_and(|(_, role)| role.locked);
         if locked && !remove.is_empty() {
             return Err(self.refused("remove", "the role is locked and cannot be narrowed"));
         }
@@ -70,14 +60,7 @@ impl Door<'_> {
         match existing {
             None if undone => Ok(false),
             None => {
-                self.insert(
-                    ObjectKind::Role,
-                    account,
-                    role.as_str(),
-                    Some(account),
-                    &body,
-                )
-                .await?;
+                self.insert(ObjectKind::Role, account, role.as_str(), Some(account), &body).await?;
                 Ok(true)
             }
             Some(existing) if undone => {
@@ -106,17 +89,9 @@ impl Door<'_> {
             if self.nearest_definition(below, role).await? != Some(account) {
                 continue;
             }
-            for kind in [
-                ObjectKind::Member,
-                ObjectKind::Group,
-                ObjectKind::Invitation,
-            ] {
+            for kind in [ObjectKind::Member, ObjectKind::Group, ObjectKind::Invitation] {
                 for object in self.every(kind, Some(below)).await? {
-                    if self
-                        .roles_of(&object)?
-                        .iter()
-                        .any(|held| held == role.as_str())
-                    {
+                    if self.roles_of(&object)?.iter().any(|held| held == role.as_str()) {
                         return Ok(true);
                     }
                 }
@@ -131,11 +106,7 @@ impl Door<'_> {
         role: &Key,
     ) -> Result<Option<Num>, StoreError> {
         for level in self.path(account).await? {
-            if self
-                .find(ObjectKind::Role, level, role.as_str())
-                .await?
-                .is_some()
-            {
+            if self.find(ObjectKind::Role, level, role.as_str()).await?.is_some() {
                 return Ok(Some(level));
             }
         }
@@ -177,11 +148,7 @@ impl Door<'_> {
                 faults.push(self.fault(field, unknown("role", role.as_str(), known)));
             }
         }
-        if faults.is_empty() {
-            Ok(texts(roles))
-        } else {
-            Err(ApplyError::Invalid(faults))
-        }
+        if faults.is_empty() { Ok(texts(roles)) } else { Err(ApplyError::Invalid(faults)) }
     }
 
     /// Keys of the tenant's own roles that are in force at an account.
@@ -230,8 +197,5 @@ impl Door<'_> {
 /// Keys as text, in their order, without repeats.
 pub(super) fn texts(keys: &[Key]) -> Vec<String> {
     let mut seen = BTreeSet::new();
-    keys.iter()
-        .filter(|key| seen.insert(*key))
-        .map(|key| key.as_str().to_owned())
-        .collect()
+    keys.iter().filter(|key| seen.insert(*key)).map(|key| key.as_str().to_owned()).collect()
 }

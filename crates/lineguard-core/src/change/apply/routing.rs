@@ -26,9 +26,7 @@ pub(in crate::change) async fn receivers(
     tenant: Num,
     number: &Object,
 ) -> Result<Receivers, StoreError> {
-    let account = number
-        .account
-        .ok_or_else(|| row::corrupt(tenant, "account", number.num))?;
+    let account = number.account.ok_or_else(|| row::corrupt(tenant, "account", number.num))?;
     let named = tx.links_to(LinkKind::AutoAssignNumber, number.num).await?;
     let mut members = tx.get(&named).await?;
     let all = tx.links_to(LinkKind::AutoAssignNumber, ALL).await?;
@@ -42,11 +40,7 @@ pub(in crate::change) async fn receivers(
     members.sort_by_key(|member| member.num);
     let groups = tx.links_from(LinkKind::NumberGroup, number.num).await?;
     let faxboxes = tx.links_from(LinkKind::NumberFaxbox, number.num).await?;
-    Ok(Receivers {
-        members,
-        groups,
-        faxboxes,
-    })
+    Ok(Receivers { members, groups, faxboxes })
 }
 
 /// Whether the numbers of an account can be used by a member.
@@ -64,12 +58,7 @@ async fn serves(
         if !model.tree.numbers_flow_down {
             return Ok(false);
         }
-        next = tx
-            .get(&[level])
-            .await?
-            .into_iter()
-            .next()
-            .and_then(|object| object.account);
+        next = tx.get(&[level]).await?.into_iter().next().and_then(|object| object.account);
     }
     Ok(false)
 }
@@ -94,12 +83,7 @@ impl Door<'_> {
             NumberTarget::Faxbox(id) => (LinkKind::NumberFaxbox, self.faxbox("target", id).await?),
         };
         let account = self.account_of(&number)?;
-        if on
-            && !self
-                .number_accounts(self.account_of(&target)?)
-                .await?
-                .contains(&account)
-        {
+        if on && !self.number_accounts(self.account_of(&target)?).await?.contains(&account) {
             return Err(self.not_found("target", "no such target in the number's account"));
         }
         let changed = self.set_link(kind, number.num, target.num, on).await?;
@@ -198,18 +182,12 @@ impl Door<'_> {
             }
             Routed::Faxbox(faxbox) => {
                 let users = self.tx.links_from(LinkKind::FaxboxUser, faxbox.num).await?;
-                let groups = self
-                    .tx
-                    .links_from(LinkKind::FaxboxGroup, faxbox.num)
-                    .await?;
+                let groups = self.tx.links_from(LinkKind::FaxboxGroup, faxbox.num).await?;
                 (users.is_empty() && groups.is_empty()).then_some("nobody is in the faxbox")
             }
         };
         if let Some(text) = text {
-            self.warnings.push(Warning {
-                change: self.position,
-                text: text.to_owned(),
-            });
+            self.warnings.push(Warning { change: self.position, text: text.to_owned() });
         }
         Ok(())
     }

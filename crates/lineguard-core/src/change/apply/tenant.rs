@@ -28,10 +28,7 @@ impl Door<'_> {
             changed |= self.set_model(model).await?;
         }
         let personal = kind == AccountKind::Personal;
-        match self
-            .find(ObjectKind::Account, IN_TENANT, root.as_str())
-            .await?
-        {
+        match self.find(ObjectKind::Account, IN_TENANT, root.as_str()).await? {
             Some(account) => {
                 changed |= self.set_personal(&account, personal).await?;
                 Ok(changed | self.owned_by(&account, owner).await?)
@@ -47,22 +44,11 @@ impl Door<'_> {
         personal: bool,
         owner: Option<&Subject>,
     ) -> Done {
-        if !self
-            .tx
-            .list(ObjectKind::Account, None, Num(0), 1)
-            .await?
-            .is_empty()
-        {
+        if !self.tx.list(ObjectKind::Account, None, Num(0), 1).await?.is_empty() {
             return Err(self.exists("root", "the tenant has another root account"));
         }
-        let body = AccountBody {
-            title: title.to_owned(),
-            personal,
-            ..AccountBody::default()
-        };
-        let num = self
-            .insert(ObjectKind::Account, IN_TENANT, root.as_str(), None, &body)
-            .await?;
+        let body = AccountBody { title: title.to_owned(), personal, ..AccountBody::default() };
+        let num = self.insert(ObjectKind::Account, IN_TENANT, root.as_str(), None, &body).await?;
         if let Some(owner) = owner {
             self.make_owner(num, owner).await?;
         }
@@ -81,12 +67,7 @@ impl Door<'_> {
         if personal && self.present_members(account.num).await?.len() > 1 {
             return Err(self.refused("kind", "the account has more than one member"));
         }
-        if personal
-            && !self
-                .every(ObjectKind::Account, Some(account.num))
-                .await?
-                .is_empty()
-        {
+        if personal && !self.every(ObjectKind::Account, Some(account.num)).await?.is_empty() {
             return Err(self.refused("kind", "the account has accounts below it"));
         }
         body.personal = personal;
@@ -97,10 +78,7 @@ impl Door<'_> {
     pub(super) async fn owned_by(&mut self, account: &Object, owner: Option<&Subject>) -> Done {
         let Some(owner) = owner else { return Ok(false) };
         if let Some(subject) = self.known_subject(owner).await? {
-            let owners = self
-                .tx
-                .links_from(LinkKind::AccountOwner, account.num)
-                .await?;
+            let owners = self.tx.links_from(LinkKind::AccountOwner, account.num).await?;
             if owners.contains(&subject) {
                 return Ok(false);
             }
@@ -112,19 +90,13 @@ impl Door<'_> {
     /// Makes a subject an owner, and a member where it is none yet. A suspended member stays
     /// suspended: suspension always wins (rulings R4).
     pub(super) async fn make_owner(&mut self, account: Num, owner: &Subject) -> Done {
-        if self
-            .present_member(account, &owner.qualified())
-            .await?
-            .is_none()
-        {
+        if self.present_member(account, &owner.qualified()).await?.is_none() {
             let roles = self.model.members.default_roles.clone();
             let roles = self.roles_in_force("owner", account, &roles).await?;
-            self.admit(account, owner, crate::facts::MemberStatus::Active, roles)
-                .await?;
+            self.admit(account, owner, crate::facts::MemberStatus::Active, roles).await?;
         }
         let subject = self.subject(owner).await?;
-        self.set_link(LinkKind::AccountOwner, account, subject, true)
-            .await
+        self.set_link(LinkKind::AccountOwner, account, subject, true).await
     }
 
     pub(super) async fn set_model(&mut self, digest: &ModelDigest) -> Done {
@@ -152,11 +124,7 @@ fn list_of(unfit: &std::collections::BTreeSet<String>) -> String {
     let shown: Vec<&str> = unfit.iter().take(SHOWN).map(String::as_str).collect();
     let rest = unfit.len().saturating_sub(SHOWN);
     let shown = shown.join(", ");
-    let more = if rest == 0 {
-        String::new()
-    } else {
-        format!(" and {rest} more")
-    };
+    let more = if rest == 0 { String::new() } else { format!(" and {rest} more") };
     format!("the new text does not allow what is in use: {shown}{more}")
 }
 

@@ -1,0 +1,109 @@
+//! How a command ends.
+
+use std::fmt;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use crate::app::OpenError;
+use crate::config::Problems;
+use crate::server::ServeError;
+use crate::server::listen::BindError;
+
+/// How a command ended, as its exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Done; also after a signal and a clean drain.
+    Ok = 0,
+    /// Something failed at run time.
+    Runtime = 1,
+    /// The command line cannot be understood.
+    Usage = 2,
+    /// The configuration is invalid.
+    Configuration = 3,
+    /// The store cannot be reached, is held by another process, or has another schema.
+    Store = 4,
+    /// An address cannot be bound.
+    Bind = 5,
+    /// The server is not serving.
+    NotServing = 6,
+    /// The answer is no.
+    Denied = 7,
+}
+
+/// For the end of `--help`.
+pub(super) const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 usage, 3 invalid \
+    configuration, 4 store unreachable, locked or of another schema, 5 address cannot be bound, \
+    6 not serving, 7 denied; a second signal while stopping ends with 128 and its number.";
+
+/// Why a command did not do what it was asked.
+#[derive(Debug)]
+pub struct Failure {
+    /// The exit code.
+    pub exit: Exit,
+    /// What to tell the person.
+    pub message: String,
+}
+
+impl Failure {
+    /// A failure at run time.
+    pub fn new(message: impl fmt::Display) -> Self {
+        Self::with(Exit::Runtime, message)
+    }
+
+    /// A failure with its own exit code.
+    pub fn with(exit: Exit, message: impl fmt::Display) -> Self {
+        Self { exit, message: message.to_string() }
+    }
+}
+
+impl From<Problems> for Failure {
+    fn from(problems: Problems) -> Self {
+        Self::with(Exit::Configuration, problems)
+    }
+}
+
+impl From<OpenError> for Failure {
+    fn from(error: OpenError) -> Self {
+        Self::with(Exit::Store, error)
+    }
+}
+
+impl From<BindError> for Failure {
+    fn from(error: BindError) -> Self {
+        Self::with(Exit::Bind, error)
+    }
+}
+
+impl From<ServeError> for Failure {
+    fn from(error: ServeError) -> Self {
+        Self::new(error)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::new(error)
+    }
+}
+
+/// Tells the person what went wrong and turns the outcome into an exit code.
+pub fn report(outcome: Result<Exit, Failure>) -> ExitCode {
+    let exit = outcome.unwrap_or_else(|failure| {
+        // If standard error is gone there is nobody to tell.
+        let _ = writeln!(io::stderr(), "error: {}", failure.message);
+        failure.exit
+    });
+    ExitCode::from(exit as u8)
+}
+
+/// Prints a result. A reader that has seen enough and went away is not an error.
+///
+/// # Errors
+///
+/// If standard output cannot be written to.
+pub fn print(text: impl fmt::Display) -> Result<(), Failure> {
+    match writeln!(io::stdout().lock(), "{text}") {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::new(error)),
+        _ => Ok(()),
+    }
+}

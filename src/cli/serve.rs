@@ -1,0 +1,35 @@
+//! `lineguard serve`
+
+use clap::Args;
+
+use super::{Exit, Failure};
+use crate::app;
+use crate::config::{Config, ServerFlags};
+use crate::server::{self, listen, signal};
+
+/// Answer questions over gRPC.
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// Load the demo world if the store is fresh
+    #[arg(long)]
+    demo: bool,
+    /// The settings.
+    #[command(flatten)]
+    pub flags: ServerFlags,
+}
+
+impl Serve {
+    /// Serves until told to stop.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be opened, an address cannot be bound, or calls had to be cut.
+    pub async fn run(self, config: &Config) -> Result<Exit, Failure> {
+        // Before anything that takes long, so that an early signal is not lost.
+        let shutdown = signal::shutdown()?;
+        let app = app::open(config).await?;
+        let listeners = listen::bind(config).await?;
+        server::serve(listeners, app.routes(), config, shutdown).await?;
+        Ok(Exit::Ok)
+    }
+}

@@ -1,0 +1,215 @@
+use std::fs;
+use std::path::PathBuf;
+
+use super::*;
+
+/// Sources made of a file's text, variables and flags.
+struct Given3 {
+    _folder: tempfile::TempDir,
+    path: PathBuf,
+    sources: Sources,
+}
+
+fn given(file: &str, variables: &[(&str, &str)], flags: &[(&'static str, &str)]) -> Given3 {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("lineguard.toml");
+    fs::write(&path, file).unwrap();
+    let mut sources = Sources {
+        file: Some(path.clone()),
+        environment: variables.iter().map(|(name, value)| (name.into(), value.into())).collect(),
+        ..Sources::default()
+    };
+    for (key, value) in flags {
+        sources.flags.entry(key).or_default().push((*value).to_owned());
+    }
+    Given3 { _folder: folder, path, sources }
+}
+
+fn loaded(file: &str, variables: &[(&str, &str)], flags: &[(&'static str, &str)]) -> Config {
+    Config::load(&given(file, variables, flags).sources).unwrap()
+}
+
+/// The problems, with the name of the file cut to `FILE`.
+fn problems(file: &str, variables: &[(&str, &str)], flags: &[(&'static str, &str)]) -> String {
+    let given = given(file, variables, flags);
+    let problems = Config::load(&given.sources).unwrap_err().to_string();
+    problems.replace(&given.path.display().to_string(), "FILE")
+}
+
+#[test]
+fn defaults_are_safe_and_parse() {
+    let config = Config::load(&Sources::default()).unwrap();
+    assert_eq!(config, Config::default());
+    assert_eq!(config.listen, ["127.0.0.1:7070".parse().unwrap()]);
+    assert_eq!(config.unix_socket_mode, 0o660);
+    assert_eq!(config.database.url.as_str(), "sqlite:lineguard.db");
+    assert_eq!(config.database.migrate_on_start, MigrateOnStart::Auto);
+    assert_eq!(config.limits.message_size, 4 << 20);
+    assert_eq!(config.deadline.decision, Duration::from_secs(1));
+    assert_eq!(config.page_token_key, None);
+}
+
+#[test]
+fn flag_beats_variable_beats_file_beats_default() {
+    // One setting of every type.
+    type Case = (&'static str, &'static str, [&'static str; 3], fn(&Config) -> String);
+    let cases: [Case; 8] = [
+        ("listen", "LINEGUARD_LISTEN", ["127.0.0.1:1", "[::1]:2", "unix:/c"], |c| {
+            c.listen.first().unwrap().to_string()
+        }),
+        ("unix_socket_mode", "LINEGUARD_UNIX_SOCKET_MODE", ["0600", "0660", "0666"], |c| {
+            format!("{:04o}", c.unix_socket_mode)
+        }),
+        ("database.url", "LINEGUARD_DATABASE_URL", ["sqlite:a", "sqlite:b", "sqlite:c"], |c| {
+            c.database.url.as_str().to_owned()
+        }),
+        ("models_dir", "LINEGUARD_MODELS_DIR", ["a", "b", "c"], |c| {
+            c.models_dir.as_ref().unwrap().display().to_string()
+        }),
+        ("log.format", "LINEGUARD_LOG_FORMAT", ["text", "json", "auto"], |c| {
+            format!("{:?}", c.log.format).to_lowercase()
+        }),
+        (
+            "limits.message_size",
+            "LINEGUARD_LIMITS_MESSAGE_SIZE",
+            ["1024B", "2048B", "4096B"],
+            |c| format!("{}B", c.limits.message_size),
+        ),
+        ("limits.in_flight", "LINEGUARD_LIMITS_IN_FLIGHT", ["1", "2", "3"], |c| {
+            c.limits.in_flight.to_string()
+        }),
+        ("drain.delay", "LINEGUARD_DRAIN_DELAY", ["1ms", "2ms", "3ms"], |c| {
+            format!("{}ms", c.drain.delay.as_millis())
+        }),
+    ];
+    for (key, variable, [in_file, in_variable, in_flag], read) in cases {
+        let file = format!("{key} = \"{in_file}\"\n");
+        assert_eq!(read(&loaded(&file, &[], &[])), in_file);
+        let variables = [(variable, in_variable)];
+        assert_eq!(read(&loaded(&file, &variables, &[])), in_variable);
+        assert_eq!(read(&loaded(&file, &variables, &[(key, in_flag)])), in_flag);
+        assert_eq!(read(&loaded("", &[], &[(key, in_flag)])), in_flag);
+    }
+}
+
+#[test]
+fn a_file_may_use_tables_lists_numbers_and_booleans() {
+    let config = loaded(
+        "listen = [\"127.0.0.1:1\", \"unix:/run/l.sock\"]\n\
+         [database]\nmigrate_on_start = true\n[limits]\nconcurrent_streams = 7\n",
+        &[],
+        &[],
+    );
+    assert_eq!(config.listen.len(), 2);
+    assert_eq!(config.database.migrate_on_start, MigrateOnStart::Always);
+    assert_eq!(config.limits.concurrent_streams, 7);
+}
+
+#[test]
+fn lists_in_variables_are_separated_by_commas() {
+    let config = loaded("", &[("LINEGUARD_LISTEN", "127.0.0.1:1, unix:/run/l.sock")], &[]);
+    assert_eq!(config.listen.len(), 2);
+}
+
+#[test]
+fn every_mistake_is_reported_at_once_and_says_where() {
+    let found = problems(
+        "lisen = \"127.0.0.1:1\"\n[log]\nfromat = \"json\"\nlevel = 3.5\n[drain]\ngrace = 20\n[pets]\ncat = 1\n",
+        &[("LINEGUARD_DRIAN_DELAY", "5s"), ("LINEGUARD_DEADLINE_LIST", "soon"), ("UNRELATED", "x")],
+        &[("listen", "0.0.0.0:7070"), ("limits.message_size", "1GiB")],
+    );
+    let mut lines: Vec<_> = found.lines().skip(1).map(str::trim).collect();
+    lines.sort_unstable();
+    assert_eq!(
+        lines,
+        [
+            "--limits-message-size: `1GiB` is not a size from 1KiB to 64MiB",
+            "--listen: will not listen on `0.0.0.0:7070`: callers are not authenticated yet, so \
+             only loopback addresses and Unix sockets are served",
+            "FILE:1: lisen: there is no such setting; did you mean `listen`?",
+            "FILE:3: log.fromat: there is no such setting; did you mean `log.format`?",
+            "FILE:4: log.level: `float` is not one value (FILTER)",
+            "FILE:6: drain.grace: `20` is not a duration with its unit: `250ms`, `30s`, `5m`, `1h`",
+            "FILE:7: pets: there is no such setting",
+            "LINEGUARD_DEADLINE_LIST: `soon` is not a duration with its unit: `250ms`, `30s`, \
+             `5m`, `1h`",
+            "LINEGUARD_DRIAN_DELAY: there is no such setting; did you mean \
+             `LINEGUARD_DRAIN_DELAY`?",
+        ]
+    );
+}
+
+#[test]
+fn only_loopback_and_unix_sockets_are_served() {
+    for address in ["0.0.0.0:1", "[::]:1", "192.0.2.1:1"] {
+        let given = given("", &[("LINEGUARD_LISTEN", address)], &[]);
+        let Problems(found) = Config::load(&given.sources).unwrap_err();
+        assert_eq!(
+            found,
+            [Problem {
+                place: "LINEGUARD_LISTEN".to_owned(),
+                mistake: Mistake::NotLoopback { address: address.to_owned() },
+            }]
+        );
+    }
+}
+
+#[test]
+fn a_file_that_is_not_there_or_not_toml_is_an_error() {
+    let sources = Sources {
+        environment: vec![("LINEGUARD_CONFIG".into(), "/nowhere/lineguard.toml".into())],
+        ..Sources::default()
+    };
+    let found = Config::load(&sources).unwrap_err().to_string();
+    assert!(found.contains("/nowhere/lineguard.toml: cannot be read:"), "{found}");
+
+    let found = problems("a = 1\npage_token_key = \"secret\n", &[], &[]);
+    assert!(found.contains("FILE:2: is not TOML:"), "{found}");
+    assert!(!found.contains("secret"), "{found}");
+}
+
+#[test]
+fn the_flag_names_the_file_before_the_variable_does() {
+    let given = given("drain.delay = \"7s\"\n", &[("LINEGUARD_CONFIG", "/nowhere.toml")], &[]);
+    assert_eq!(Config::load(&given.sources).unwrap().drain.delay, Duration::from_secs(7));
+}
+
+const KEY: &str = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=";
+
+#[test]
+fn the_page_token_key_comes_from_a_variable_or_a_file() {
+    let config = loaded("", &[("LINEGUARD_PAGE_TOKEN_KEY", KEY)], &[]);
+    assert_eq!(config.page_token_key.unwrap().bytes(), &[7; 32]);
+
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("key");
+    fs::write(&file, format!("{KEY}\n")).unwrap();
+    let file = file.display().to_string();
+    let config = loaded("", &[], &[("page_token_key_file", &file)]);
+    assert_eq!(config.page_token_key.unwrap().bytes(), &[7; 32]);
+
+    let both =
+        problems("", &[("LINEGUARD_PAGE_TOKEN_KEY", KEY)], &[("page_token_key_file", &file)]);
+    assert!(
+        both.contains("--page-token-key-file: `LINEGUARD_PAGE_TOKEN_KEY` is given as well"),
+        "{both}"
+    );
+}
+
+#[test]
+fn a_bad_secret_is_not_repeated() {
+    let found = problems("page_token_key = \"hunter2\"\n", &[], &[]);
+    assert!(found.contains("page_token_key: the value is not 32 bytes in base64"), "{found}");
+    assert!(!found.contains("hunter2"));
+}
+
+#[test]
+fn numbers_have_bounds() {
+    let found = problems(
+        "[limits]\nin_flight = 0\nconcurrent_streams = -1\nconnections = \"many\"\n\
+         [deadline]\ndecision = \"0s\"\n",
+        &[],
+        &[],
+    );
+    assert_eq!(found.lines().count(), 5, "{found}");
+}

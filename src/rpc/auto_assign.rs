@@ -1,0 +1,96 @@
+//! `ResolveAutoAssign`.
+
+use lineguard_core::auto_assign::{AutoAssign, Resolver, Skipped, Target};
+use lineguard_core::decision::Reason;
+use lineguard_core::explain::explain;
+use lineguard_core::id::{FaxboxId, GroupId};
+use lineguard_core::model::TargetKind;
+use lineguard_core::port::StoreError;
+
+use crate::app::App;
+use crate::models::OneModel;
+use crate::names::Names;
+use crate::wire::auto_assign::{
+    AutoAssignAnswer, AutoAssignTarget, auto_assign_call, auto_assign_response,
+};
+use crate::wire::pb;
+use crate::wire::status::Failure;
+
+pub(super) async fn resolve(
+    app: &App,
+    message: pb::ResolveAutoAssignRequest,
+) -> Result<pb::ResolveAutoAssignResponse, Failure> {
+    let (tenant, number) = auto_assign_call(message)?;
+    let Some(mut reader) = app.store.snapshot(&tenant).await? else {
+        return Err(Failure::NotFound("number"));
+    };
+    let digest = reader.tenant().await?.model;
+    let models = OneModel(digest, app.models.get(&digest).await?);
+    let mut resolver =
+        Resolver { reader: reader.as_mut(), models: &models, vocabulary: app.vocabulary };
+    let Some(answer) = resolver.resolve(&number).await? else {
+        return Err(Failure::NotFound("number"));
+    };
+    let skipped = answer.skipped.iter().map(|(target, _)| target.num);
+    let nums = answer.target.iter().map(|target| target.num).chain(skipped);
+    let nums: Vec<_> = nums.chain([answer.account]).collect();
+    let names = Names::load(reader.as_mut(), nums).await?;
+    Ok(auto_assign_response(named(&answer, &names)?))
+}
+
+fn named(answer: &AutoAssign, names: &Names) -> Result<AutoAssignAnswer, StoreError> {
+    let recipients = match answer.target {
+        None => Vec::new(),
+        Some(receives) => vec![(target(receives, names)?, hidden(answer))],
+    };
+    let skipped = answer
+        .skipped
+        .iter()
+        .map(|(passed, why)| Ok((target(*passed, names)?, why.as_str(), words(*why).to_owned())))
+        .collect::<Result<_, StoreError>>()?;
+    Ok(AutoAssignAnswer {
+        recipients,
+        skipped,
+        fallback_used: answer.fallback,
+        account: names.account(answer.account)?,
+        revision: answer.revision,
+    })
+}
+
+/// Why the target cannot open the fax, unless it can.
+fn hidden(answer: &AutoAssign) -> Option<(Reason, String)> {
+    let sight = answer.sight.as_ref()?;
+    match &sight.decision {
+        _ if sight.visible => None,
+        Some((decision, authority)) => {
+            let told = explain(&answer.model, Some(authority), decision);
+            Some((decision.reason, told.text))
+        }
+        None => Some((Reason::NoGrant, "Nobody there is an active member.".into())),
+    }
+}
+
+fn target(target: Target, names: &Names) -> Result<AutoAssignTarget, StoreError> {
+    Ok(match target.kind {
+        TargetKind::User => AutoAssignTarget::User(names.subject(target.num)?),
+        TargetKind::Group => AutoAssignTarget::Group(group(names, target)?),
+        TargetKind::Faxbox => AutoAssignTarget::Faxbox(faxbox(names, target)?),
+    })
+}
+
+fn group(names: &Names, target: Target) -> Result<GroupId, StoreError> {
+    names.group(target.num)
+}
+
+fn faxbox(names: &Names, target: Target) -> Result<FaxboxId, StoreError> {
+    names.faxbox(target.num)
+}
+
+const fn words(why: Skipped) -> &'static str {
+    match why {
+        Skipped::Member(_) => "The membership is not active.",
+        Skipped::NotATarget => "The person is not set up to be assigned faxes.",
+        Skipped::NobodyInGroup => "The group has no active member.",
+        Skipped::NotFirst => "Another target came first.",
+    }
+}

@@ -1,0 +1,298 @@
+//! `ResolveCallerId`.
+
+use std::collections::BTreeSet;
+
+use lineguard_core::engine::Authority;
+use lineguard_core::engine::caller_id::{
+    CallerId, Lost, NoNumber, Outcome, Won, resolve as decide,
+};
+use lineguard_core::facts::{Capabilities, NumberFacts};
+use lineguard_core::id::{Num, PhoneNumber, Revision};
+use lineguard_core::port::{StoreError, TenantReader};
+use lineguard_core::request::{CallerIdQuestion, Context, Presentation};
+use lineguard_core::row::{NumberBody, Object, ObjectKind};
+use lineguard_core::vocabulary::FactName;
+
+use crate::app::App;
+use crate::gather::{Known, Member, Wanted};
+use crate::wire::caller_id::{
+    CallerIdAnswer, CallerIdCall, Candidate, Presented, Requested, caller_id_call,
+    caller_id_response,
+};
+use crate::wire::pb;
+use crate::wire::status::Failure;
+
+/// How many numbers of an account are looked at where the person may choose among all of them.
+const MAX_NUMBERS: usize = 1_000;
+
+pub(super) async fn resolve(
+    app: &App,
+    message: pb::ResolveCallerIdRequest,
+) -> Result<pb::ResolveCallerIdResponse, Failure> {
+    let call = caller_id_call(message)?;
+    let Some((mut reader, member)) = app.member(&call.tenant, &call.account, &call.subject).await?
+    else {
+        return Ok(caller_id_response(no_member(Revision(0))));
+    };
+    let Some(authority) = member.authority.as_deref() else {
+        return Ok(caller_id_response(no_member(member.revision())));
+    };
+    let known = wanted(&call).load(reader.as_mut()).await?;
+    let question = question(&call, &known);
+    let numbers = numbers(reader.as_mut(), &member, authority, question.requested).await?;
+    let mut candidates = numbers.iter().map(facts).collect::<Result<Vec<_>, _>>()?;
+    if question.requested == Presentation::Number(Num::UNKNOWN) {
+        candidates.push(unknown());
+    }
+    let answer = decide(&member.model, app.vocabulary, authority, &question, &candidates)?;
+    Ok(caller_id_response(named(answer, &call, &numbers, &member, authority)?))
+}
+
+fn wanted(call: &CallerIdCall) -> Wanted {
+    let mut wanted = Wanted::default();
+    if let Requested::Number(number) = &call.requested {
+        wanted.object(ObjectKind::Number, number.as_str());
+    }
+    if let Some(holder) = &call.locked_by {
+        wanted.object(ObjectKind::Subject, &holder.qualified());
+    }
+    wanted
+}
+
+fn question(call: &CallerIdCall, known: &Known) -> CallerIdQuestion {
+    let CallerIdCall { used_for, requested, channel, recipient_verified, locked_by, .. } = call;
+    let holder =
+        |holder: &lineguard_core::id::Subject| known.num(ObjectKind::Subject, &holder.qualified());
+    CallerIdQuestion {
+        channel: *used_for,
+        requested: match requested {
+            Requested::Unspecified => Presentation::Unspecified,
+            Requested::Anonymous => Presentation::Anonymous,
+            Requested::Number(number) => {
+                Presentation::Number(known.num(ObjectKind::Number, number.as_str()))
+            }
+        },
+        context: Context {
+            channel: *channel,
+            recipient_verified: *recipient_verified,
+            locked_by: locked_by.as_ref().map(holder),
+        },
+    }
+}
+
+/// The numbers in question: those that the person's lists name, all of the account where a grant
+/// reaches so far, the requested one and the default.
+async fn numbers(
+    reader: &mut dyn TenantReader,
+    member: &Member,
+    authority: &Authority,
+    requested: Presentation,
+) -> Result<Vec<Object>, StoreError> {
+    let mut nums: BTreeSet<Num> = authority.default_number.into_iter().collect();
+    if let Presentation::Number(number) = requested {
+        nums.insert(number);
+    }
+    match listed(member, authority) {
+        Some(listed) => nums.extend(listed),
+        None => nums.extend(of_account(reader, member, authority).await?),
+    }
+    let nums: Vec<Num> = nums.into_iter().collect();
+    let mut numbers = reader.get(&nums).await?;
+    numbers.retain(|object| object.kind == ObjectKind::Number);
+    numbers.sort_unstable_by(|a, b| a.id.cmp(&b.id));
+    Ok(numbers)
+}
+
+/// The numbers that the grants name, if each names finitely many.
+fn listed(member: &Member, authority: &Authority) -> Option<Vec<Num>> {
+    let choose = member.model.caller_id?.choose;
+    let mut listed = Vec::new();
+    for term in authority.terms(choose) {
+        let mut named = false;
+        for (field, set) in term.comparison.alternatives() {
+            if field == FactName::Number {
+                listed.extend_from_slice(authority.set(set).finite()?);
+                named = true;
+            }
+        }
+        if !named {
+            return None;
+        }
+    }
+    Some(listed)
+}
+
+async fn of_account(
+    reader: &mut dyn TenantReader,
+    member: &Member,
+    authority: &Authority,
+) -> Result<Vec<Num>, StoreError> {
+    let above: &[Num] =
+        if member.model.tree.numbers_flow_down { &authority.ancestors } else { &[] };
+    let mut nums = Vec::new();
+    for account in std::iter::once(&authority.account).chain(above) {
+        let numbers = reader.list(ObjectKind::Number, Some(*account), Num(0), MAX_NUMBERS).await?;
+        nums.extend(numbers.into_iter().map(|number| number.num));
+    }
+    nums.truncate(MAX_NUMBERS);
+    Ok(nums)
+}
+
+fn facts(object: &Object) -> Result<NumberFacts, StoreError> {
+    let body: NumberBody = serde_json::from_str(&object.body).map_err(|_| StoreError::Corrupt {
+        table: "object",
+        column: "body",
+        row: format!("num {}", object.num.0),
+    })?;
+    let NumberBody { active, voice, fax, message } = body;
+    Ok(NumberFacts {
+        number: object.num,
+        account: object.account.unwrap_or(Num::UNKNOWN),
+        active,
+        capabilities: Capabilities { voice, fax, message },
+    })
+}
+
+/// Stands for a number that the tenant does not have, so that it is refused for the very reason
+/// for which one that the person may not use is.
+const fn unknown() -> NumberFacts {
+    NumberFacts {
+        number: Num::UNKNOWN,
+        account: Num::UNKNOWN,
+        active: true,
+        capabilities: Capabilities { voice: true, fax: true, message: true },
+    }
+}
+
+fn no_member(revision: Revision) -> CallerIdAnswer {
+    let reason = lineguard_core::decision::Reason::NotAMemberOfActingAccount;
+    CallerIdAnswer {
+        presented: Presented::Denied,
+        reason: reason.as_str(),
+        explanation: "The person is not a member of this account.".into(),
+        candidates: Vec::new(),
+        may_be_anonymous: false,
+        may_call_without_number: false,
+        revision,
+    }
+}
+
+fn named(
+    answer: CallerId,
+    call: &CallerIdCall,
+    numbers: &[Object],
+    member: &Member,
+    authority: &Authority,
+) -> Result<CallerIdAnswer, StoreError> {
+    let (presented, reason, explanation) = match answer.outcome {
+        Outcome::Number(number, won) => {
+            let number = phone(number, numbers)?;
+            (Presented::Number(number), won_code(won), won_words(won))
+        }
+        Outcome::Anonymous => {
+            (Presented::Anonymous, "REQUESTED", "The person may hide the number.")
+        }
+        Outcome::None(why) => (Presented::None, why.code(), no_number_words(why)),
+        Outcome::Denied(why) => (Presented::Denied, why.code(), lost_words(why)),
+    };
+    Ok(CallerIdAnswer {
+        presented,
+        reason,
+        explanation: explanation.to_owned(),
+        candidates: candidates(&answer, call, numbers)?,
+        may_be_anonymous: answer.may_be_anonymous,
+        may_call_without_number: authority.may_call_without_number(),
+        revision: member.revision(),
+    })
+}
+
+fn candidates(
+    answer: &CallerId,
+    call: &CallerIdCall,
+    numbers: &[Object],
+) -> Result<Vec<Candidate>, StoreError> {
+    let won = match answer.outcome {
+        Outcome::Number(number, won) => Some((number, won)),
+        Outcome::Anonymous | Outcome::None(_) | Outcome::Denied(_) => None,
+    };
+    let mut candidates = Vec::new();
+    for object in numbers {
+        let lost =
+            answer.lost.iter().find(|(number, _)| *number == object.num).map(|(_, why)| *why);
+        let won = won.filter(|(number, _)| *number == object.num).map(|(_, won)| won);
+        let (reason, words) = match (won, lost) {
+            (Some(won), _) => (won_code(won), won_words(won)),
+            (None, Some(lost)) => (lost.code(), lost_words(lost)),
+            (None, None) => ("NOT_CHOSEN", "The person may choose it, and it was not asked for."),
+        };
+        candidates.push(Candidate {
+            number: phone(object.num, numbers)?,
+            chosen: won.is_some(),
+            selectable: lost.is_none(),
+            reason,
+            explanation: words.to_owned(),
+        });
+    }
+    if let (Requested::Number(number), Some((_, why))) =
+        (&call.requested, answer.lost.iter().find(|(number, _)| *number == Num::UNKNOWN))
+    {
+        candidates.push(Candidate {
+            number: number.clone(),
+            chosen: false,
+            selectable: false,
+            reason: why.code(),
+            explanation: lost_words(*why).to_owned(),
+        });
+    }
+    Ok(candidates)
+}
+
+fn phone(number: Num, numbers: &[Object]) -> Result<PhoneNumber, StoreError> {
+    let object = numbers.iter().find(|object| object.num == number);
+    object.and_then(|object| PhoneNumber::parse(&object.id).ok()).ok_or_else(|| {
+        StoreError::Corrupt { table: "object", column: "id", row: format!("num {}", number.0) }
+    })
+}
+
+const fn won_code(won: Won) -> &'static str {
+    match won {
+        Won::Requested => "REQUESTED",
+        Won::Default => "DEFAULT",
+        Won::OnlySelectable => "ONLY_SELECTABLE",
+    }
+}
+
+const fn won_words(won: Won) -> &'static str {
+    match won {
+        Won::Requested => "It was asked for, and the person may use it.",
+        Won::Default => "It is the preset default.",
+        Won::OnlySelectable => "It is the only number the person may choose.",
+    }
+}
+
+const fn no_number_words(why: NoNumber) -> &'static str {
+    match why {
+        NoNumber::NotInModel => "The account's product presents no numbers.",
+        NoNumber::ChoiceNeeded => "No default is preset; the person has to choose.",
+        NoNumber::NothingSelectable => "No default is preset, and there is no number to choose.",
+        NoNumber::DefaultNotUsable(Lost::Inactive) => "The preset default is not active.",
+        NoNumber::DefaultNotUsable(Lost::Incapable) => {
+            "The preset default cannot be used for this."
+        }
+        NoNumber::DefaultNotUsable(Lost::Restricted) => {
+            "The person's send-from list leaves the preset default out."
+        }
+        NoNumber::DefaultNotUsable(Lost::NotGranted(_)) => {
+            "The person may not use the preset default from this account."
+        }
+    }
+}
+
+const fn lost_words(why: Lost) -> &'static str {
+    match why {
+        Lost::NotGranted(_) => "The person may not use it.",
+        Lost::Inactive => "It is not active.",
+        Lost::Incapable => "It cannot be used for this.",
+        Lost::Restricted => "The person's send-from list leaves it out.",
+    }
+}

@@ -1,0 +1,115 @@
+//! `ListPermissions`: what a member effectively holds, and where it comes from.
+
+use std::collections::BTreeMap;
+
+use lineguard_core::change::{AttachmentSource, OverrideValue};
+use lineguard_core::engine::Authority;
+use lineguard_core::explain::clause_word;
+use lineguard_core::facts::{Membership, Override};
+use lineguard_core::id::Num;
+use lineguard_core::model::{Permission, PermissionIx, ScopeKind};
+use lineguard_core::port::StoreError;
+use lineguard_core::row::ObjectKind;
+
+use super::words::origin;
+use crate::app::App;
+use crate::names::Names;
+use crate::wire::enums::WireEnum;
+use crate::wire::pb;
+use crate::wire::permissions::{EffectivePermission, list_permissions_call, permission_to_wire};
+use crate::wire::status::Failure;
+
+pub(super) async fn list(
+    app: &App,
+    message: pb::ListPermissionsRequest,
+) -> Result<pb::ListPermissionsResponse, Failure> {
+    let call = list_permissions_call(message)?;
+    let not_found = || Failure::NotFound("member");
+    let (mut reader, member) =
+        app.member(&call.tenant, &call.account, &call.subject).await?.ok_or_else(not_found)?;
+    let acting = member.facts.as_ref().and_then(|facts| facts.path.first());
+    let membership = acting.and_then(|level| level.membership.as_ref()).ok_or_else(not_found)?;
+    let authority = member.authority.as_deref().ok_or_else(not_found)?;
+    let names = Names::load(reader.as_mut(), scope_values(membership)).await?;
+    let permissions = (0u16..)
+        .zip(&member.model.permissions)
+        .map(|(ix, permission)| {
+            let effective = effective(authority, PermissionIx(ix), permission, membership, &names);
+            effective.map(permission_to_wire)
+        })
+        .collect::<Result<_, StoreError>>()?;
+    Ok(pb::ListPermissionsResponse {
+        permissions,
+        status: WireEnum::to_wire(membership.status),
+        visibility: membership.visibility.as_ref().map(ToString::to_string).unwrap_or_default(),
+        revision: member.revision().0,
+    })
+}
+
+fn effective(
+    authority: &Authority,
+    ix: PermissionIx,
+    permission: &Permission,
+    membership: &Membership,
+    names: &Names,
+) -> Result<EffectivePermission, StoreError> {
+    let standing = authority.standing(ix);
+    let obstacle = standing.and_then(|standing| standing.obstacle);
+    let origins = standing.map(|standing| standing.origins.as_slice()).unwrap_or_default();
+    let mut reach: Vec<String> = Vec::new();
+    for term in authority.terms_of(ix) {
+        let word = clause_word(term.comparison);
+        if !reach.contains(&word) {
+            reach.push(word);
+        }
+    }
+    let overridden = membership.overrides.get(&permission.key);
+    Ok(EffectivePermission {
+        key: permission.key.to_string(),
+        title: permission.title.to_string(),
+        category: permission.category.to_string(),
+        // A membership that is not active gives nothing, whatever its roles say.
+        lacking: authority.barred().or(obstacle),
+        origins: origins.iter().filter_map(|ix| authority.origin(*ix)).map(origin).collect(),
+        reach,
+        overridden: overridden.map(|value| override_value(value, names)).transpose()?,
+    })
+}
+
+fn scope_values(membership: &Membership) -> Vec<Num> {
+    let scopes = membership.overrides.values().filter_map(|value| match value {
+        Override::Scoped(scopes) => Some(scopes),
+        Override::On | Override::Off => None,
+    });
+    let of_objects = scopes.flatten().filter(|(kind, _)| **kind != ScopeKind::Source);
+    of_objects.flat_map(|(_, values)| values.iter().copied()).collect()
+}
+
+fn override_value(value: &Override, names: &Names) -> Result<OverrideValue, StoreError> {
+    Ok(match value {
+        Override::Off => OverrideValue::Off,
+        Override::On => OverrideValue::On,
+        Override::Scoped(scopes) => {
+            let mut named = BTreeMap::new();
+            for (kind, values) in scopes {
+                let texts = values.iter().map(|value| scope_value(*kind, *value, names));
+                named.insert(*kind, texts.collect::<Result<_, _>>()?);
+            }
+            OverrideValue::Scoped(named)
+        }
+    })
+}
+
+fn scope_value(kind: ScopeKind, value: Num, names: &Names) -> Result<String, StoreError> {
+    let object = match kind {
+        ScopeKind::Number => ObjectKind::Number,
+        ScopeKind::FormType => ObjectKind::FormType,
+        ScopeKind::DocumentType => ObjectKind::DocumentType,
+        ScopeKind::Template => ObjectKind::Template,
+        ScopeKind::Source => {
+            let known = AttachmentSource::ALL.into_iter().find(|(source, _)| source.num() == value);
+            return Ok(known.map_or("", |(_, word)| word).to_owned());
+        }
+    };
+    names.text(value, object).map(str::to_owned)
+}

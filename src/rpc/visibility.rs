@@ -1,0 +1,283 @@
+//! `GetVisibility`: the terms that answer `Check`, as a filter that other services apply to rows
+//! of their own.
+
+use std::collections::BTreeSet;
+
+use lineguard_core::change::AttachmentSource;
+use lineguard_core::decision::{Decision, Effect};
+use lineguard_core::engine::{Authority, CompiledExcept, IdSet, Term, decide, may_see};
+use lineguard_core::facts::ResourceFacts;
+use lineguard_core::id::{Num, Revision};
+use lineguard_core::model::Requirement;
+use lineguard_core::model::reach::{Comparison, FactSet, FaxState};
+use lineguard_core::port::StoreError;
+use lineguard_core::request::{Context, Question};
+use lineguard_core::row::ObjectKind;
+use lineguard_core::vocabulary::{ActionDef, FactName, ResourceDef};
+
+use super::words::{decided, no_member};
+use crate::app::App;
+use crate::gather::Member;
+use crate::names::Names;
+use crate::wire::invalid::InvalidRequest;
+use crate::wire::pb;
+use crate::wire::status::Failure;
+use crate::wire::visibility::{
+    self, Conditions, Values, VisibilityCall, visibility_call, visibility_response,
+};
+
+pub(super) async fn get(
+    app: &App,
+    message: pb::GetVisibilityRequest,
+) -> Result<pb::GetVisibilityResponse, Failure> {
+    let call = visibility_call(message, app.vocabulary)?;
+    let (def, resource) = listable(app, &call)?;
+    let Some((mut reader, member)) = app.member(&call.tenant, &call.account, &call.subject).await?
+    else {
+        return Ok(visibility_response(Vec::new(), no_member(Revision(0)), Revision(0)));
+    };
+    let Some(authority) = member.authority.as_deref() else {
+        let revision = member.revision();
+        return Ok(visibility_response(Vec::new(), no_member(revision), revision));
+    };
+    let answered = |terms, decision: &Decision| {
+        visibility_response(terms, decided(&member, decision), member.revision())
+    };
+    let terms = match may_see(authority, call.action, call.channel) {
+        Err(denied) => return Ok(answered(Vec::new(), &denied)),
+        Ok(terms) => terms,
+    };
+    let filter = Filter { authority, resource };
+    let rows: Vec<Rows<'_>> = terms.iter().flat_map(|term| filter.rows(term)).collect();
+    let names = Names::load(reader.as_mut(), nums(&rows)).await?;
+    let named = rows.iter().map(|rows| rows.named(&names)).collect::<Result<Vec<_>, _>>()?;
+    let decision = overall(app, &call, &member, def, terms.first().filter(|_| !named.is_empty()))?;
+    Ok(answered(named, &decision))
+}
+
+/// Actions that look at nothing but the row can be listed.
+fn listable<'a>(
+    app: &'a App,
+    call: &VisibilityCall,
+) -> Result<(&'a ActionDef, &'a ResourceDef), InvalidRequest> {
+    let def = app.vocabulary.def(call.action);
+    let resource = def.and_then(|def| app.vocabulary.resource(def.resource));
+    match (def, resource) {
+        (Some(def), Some(resource)) if depends_on_the_row_alone(def) => Ok((def, resource)),
+        _ => {
+            let problem = "depends on more than the row: ask `Check` for each";
+            Err(InvalidRequest::one("action.name", problem))
+        }
+    }
+}
+
+const fn depends_on_the_row_alone(def: &ActionDef) -> bool {
+    def.sees.is_none()
+        && def.target.is_none()
+        && def.sends.is_none()
+        && def.confers.is_none()
+        && !def.attaches
+        && !def.recipient
+        && !def.exclusive
+}
+
+/// The decision that goes with the filter: an allow with its source, or why nothing is covered.
+fn overall(
+    app: &App,
+    call: &VisibilityCall,
+    member: &Member,
+    def: &ActionDef,
+    first: Option<&Term>,
+) -> Result<Decision, Failure> {
+    let Some(authority) = member.authority.as_deref() else {
+        return Ok(lineguard_core::engine::not_a_member());
+    };
+    let question = Question {
+        action: call.action,
+        names_stored_resource: app
+            .vocabulary
+            .resource(def.resource)
+            .is_some_and(|resource| resource.stored.is_some()),
+        resource: ResourceFacts::nowhere(),
+        target: None,
+        conferred: None,
+        context: Context { channel: call.channel, ..Context::default() },
+    };
+    let nothing = decide(&member.model, app.vocabulary, authority, &question)?;
+    Ok(match first {
+        None => nothing,
+        Some(term) => Decision {
+            effect: Effect::Allow,
+            reason: lineguard_core::decision::Reason::Granted,
+            permission: term.permission,
+            origin: Some(term.origin),
+            clause: Some(term.comparison),
+            requirement: None,
+            ..nothing
+        },
+    })
+}
+
+struct Filter<'a> {
+    authority: &'a Authority,
+    resource: &'a ResourceDef,
+}
+
+/// A set of ids that a field must lie in.
+type Condition<'a> = (FactName, &'a IdSet);
+
+/// What one alternative of one term covers.
+struct Rows<'a> {
+    accounts: &'a [Num],
+    conditions: Vec<Condition<'a>>,
+    term: &'a Term,
+    except: Vec<(Vec<Condition<'a>>, &'a CompiledExcept)>,
+}
+
+impl<'a> Filter<'a> {
+    /// The rows that a term covers, one part for each alternative of its comparison. A part that
+    /// could cover nothing is left out.
+    fn rows(&self, term: &'a Term) -> Vec<Rows<'a>> {
+        let Some(fixed) = self.fixed(term) else { return Vec::new() };
+        let parts = self.alternatives(term.comparison);
+        parts
+            .into_iter()
+            .map(|part| {
+                let conditions = part.into_iter().chain(fixed.iter().copied()).collect();
+                let accounts = self.authority.accounts(term.accounts);
+                Rows { accounts, conditions, term, except: self.excepts(term) }
+            })
+            .filter(|rows| rows.conditions.iter().all(|(_, set)| **set != IdSet::default()))
+            .collect()
+    }
+
+    /// Conditions that hold for every alternative; none if the term can cover nothing.
+    fn fixed(&self, term: &'a Term) -> Option<Vec<Condition<'a>>> {
+        let mut fixed: Vec<Condition<'a>> = Vec::new();
+        for requirement in &term.requires {
+            match requirement {
+                Requirement::FaxboxMember => {
+                    fixed.push((FactName::Faxbox, self.authority.set(FactSet::Faxboxes)));
+                }
+                Requirement::Extension => {
+                    if *self.authority.set(FactSet::HeldExtensions) == IdSet::default() {
+                        return None;
+                    }
+                }
+                // Both look at a target, and an action that can be listed has none.
+                Requirement::TargetFaxboxMember | Requirement::CoverPageOfFaxbox => return None,
+            }
+        }
+        fixed.extend(term.scopes.iter().map(|(field, set)| (*field, set)));
+        let exists = |field: &FactName| self.resource.facts.contains(field);
+        let qualified = term.direction.is_none_or(|_| exists(&FactName::Direction))
+            && (term.states == 0 || exists(&FactName::State))
+            && fixed.iter().all(|(field, _)| exists(field));
+        qualified.then_some(fixed)
+    }
+
+    /// Each alternative of a comparison. A fact that the type does not have matches nothing.
+    fn alternatives(&self, comparison: Comparison) -> Vec<Option<Condition<'a>>> {
+        let alternatives = comparison.alternatives();
+        if alternatives.is_empty() {
+            return vec![None];
+        }
+        alternatives
+            .into_iter()
+            .filter(|(field, _)| self.resource.facts.contains(field))
+            .map(|(field, set)| Some((field, self.authority.set(set))))
+            .collect()
+    }
+
+    fn excepts(&self, term: &'a Term) -> Vec<(Vec<Condition<'a>>, &'a CompiledExcept)> {
+        let of_one = |except: &'a CompiledExcept| {
+            self.alternatives(except.comparison)
+                .into_iter()
+                .filter(|part| part.is_none_or(|(_, set)| *set != IdSet::default()))
+                .map(move |part| (part.into_iter().collect(), except))
+        };
+        term.except.iter().flat_map(of_one).collect()
+    }
+}
+
+/// Every number that an answer names.
+fn nums(rows: &[Rows<'_>]) -> BTreeSet<Num> {
+    let mut nums = BTreeSet::new();
+    for rows in rows {
+        nums.extend(rows.accounts);
+        let excepted = rows.except.iter().flat_map(|(conditions, _)| conditions);
+        for (field, set) in rows.conditions.iter().chain(excepted) {
+            if *field != FactName::Source {
+                nums.extend(set.finite().unwrap_or_default());
+            }
+        }
+    }
+    nums
+}
+
+impl Rows<'_> {
+    fn named(&self, names: &Names) -> Result<visibility::Term, StoreError> {
+        let accounts = self.accounts.iter().map(|account| names.account(*account));
+        let except = self.except.iter().map(|(conditions, except)| {
+            Ok(Conditions {
+                fields: fields(conditions, names)?,
+                direction: except.direction,
+                states: states(except.states),
+            })
+        });
+        Ok(visibility::Term {
+            accounts: accounts.collect::<Result<_, _>>()?,
+            conditions: Conditions {
+                fields: fields(&self.conditions, names)?,
+                direction: self.term.direction,
+                states: states(self.term.states),
+            },
+            except: except.collect::<Result<_, StoreError>>()?,
+        })
+    }
+}
+
+fn fields(
+    conditions: &[Condition<'_>],
+    names: &Names,
+) -> Result<Vec<(FactName, Values)>, StoreError> {
+    let named = |(field, set): &Condition<'_>| {
+        let values = match set.finite() {
+            None => Values::All,
+            Some(nums) => {
+                let texts = nums.iter().filter_map(|num| value(*field, *num, names).transpose());
+                Values::These(texts.collect::<Result<_, _>>()?)
+            }
+        };
+        Ok((*field, values))
+    };
+    conditions.iter().map(named).collect()
+}
+
+/// A value as the asking service knows it; none for a subject that the tenant has never seen.
+fn value(field: FactName, num: Num, names: &Names) -> Result<Option<String>, StoreError> {
+    if field == FactName::Source {
+        let known = AttachmentSource::ALL.into_iter().find(|(source, _)| source.num() == num);
+        return Ok(known.map(|(_, word)| word.to_owned()));
+    }
+    if num == Num::UNKNOWN {
+        return Ok(None);
+    }
+    let object = names.object(num).ok_or_else(|| StoreError::Corrupt {
+        table: "object",
+        column: "num",
+        row: format!("num {}", num.0),
+    })?;
+    Ok(Some(match (field, object.kind) {
+        (FactName::Assignee, ObjectKind::Group) => format!("group:{}", object.id),
+        _ => object.id.clone(),
+    }))
+}
+
+fn states(mask: u8) -> Vec<FaxState> {
+    FaxState::ALL
+        .into_iter()
+        .map(|(state, _)| state)
+        .filter(|state| mask & (1 << *state as u8) != 0)
+        .collect()
+}

@@ -1,0 +1,204 @@
+//! Serving: listeners, limits, health, reflection and an orderly end.
+//!
+//! [`serve`] takes its listeners and its end as arguments, so that tests run the real server. The
+//! services come as [`Routes`]; nothing here knows what they answer.
+
+mod connection;
+mod guard;
+pub mod health;
+pub mod listen;
+mod refusal;
+pub mod signal;
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio_stream::Stream;
+use tonic::service::Routes;
+use tonic::transport::Server;
+use tonic_health::pb::health_server::HealthServer;
+use tonic_reflection::server::Builder as Reflection;
+
+use crate::config::{Config, Drain, Limits};
+use crate::wire::pb;
+
+use connection::Connection;
+use guard::Guard;
+use health::{Health, Phase};
+use listen::Listener;
+
+/// Why a server ended other than by request.
+#[derive(Debug)]
+pub enum ServeError {
+    /// The descriptors that reflection serves do not parse.
+    Reflection(tonic_reflection::server::Error),
+    /// The transport failed.
+    Transport(tonic::transport::Error),
+    /// Calls were still in flight when the grace was over; their connections are cut.
+    Cut {
+        /// The grace.
+        after: Duration,
+    },
+}
+
+impl fmt::Display for ServeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Reflection(error) => write!(f, "reflection cannot be served: {error}"),
+            Self::Transport(error) => write!(f, "the transport failed: {error}"),
+            Self::Cut { after } => write!(f, "calls were still in flight {after:?} after the end"),
+        }
+    }
+}
+
+impl std::error::Error for ServeError {}
+
+/// The services that health knows by name, beside the server as a whole.
+pub const SERVICES: [&str; 3] = [
+    pb::authorization_service_server::SERVICE_NAME,
+    pb::fax_service_server::SERVICE_NAME,
+    pb::admin_service_server::SERVICE_NAME,
+];
+
+/// Serves `services` on `listeners` until `shutdown`, then drains: health says `NOT_SERVING`,
+/// calls are taken for as long as callers need to notice, calls in flight finish, the rest is cut.
+///
+/// # Errors
+///
+/// [`ServeError`]. After [`ServeError::Cut`] connections live on until the runtime ends.
+pub async fn serve(
+    listeners: Vec<Listener>,
+    services: Routes,
+    config: &Config,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), ServeError> {
+    let (phase, phases) = watch::channel(Phase::Serving);
+    let routes = with_companions(services, phases.clone())?;
+    let guard = Guard::new(routes.prepare(), config.limits.in_flight, config.deadline);
+
+    let addresses: Vec<String> = listeners.iter().map(|l| l.address().to_string()).collect();
+    let mut servers = JoinSet::new();
+    for listener in listeners {
+        let stopped = stopped(phases.clone());
+        servers.spawn(run(listener, guard.clone(), config.limits, stopped));
+    }
+    drop(phases);
+    tracing::info!(listen = addresses.join(","), version = env!("CARGO_PKG_VERSION"), "serving");
+
+    tokio::select! {
+        () = shutdown => {}
+        Some(ended) = servers.join_next() => return flatten(ended),
+    }
+    drain(&phase, servers, config.drain).await
+}
+
+/// Tells everybody, then waits.
+async fn drain(
+    phase: &watch::Sender<Phase>,
+    mut servers: JoinSet<Result<(), tonic::transport::Error>>,
+    drain: Drain,
+) -> Result<(), ServeError> {
+    tracing::info!(delay = ?drain.delay, grace = ?drain.grace, "draining");
+    phase.send_replace(Phase::Draining);
+    tokio::time::sleep(drain.delay).await;
+    phase.send_replace(Phase::Stopped);
+
+    let all = async {
+        while let Some(ended) = servers.join_next().await {
+            flatten(ended)?;
+        }
+        Ok(())
+    };
+    match tokio::time::timeout(drain.grace, all).await {
+        Ok(ended) => {
+            tracing::info!("drained");
+            ended
+        }
+        Err(_) => Err(ServeError::Cut { after: drain.grace }),
+    }
+}
+
+type Ended = Result<Result<(), tonic::transport::Error>, tokio::task::JoinError>;
+
+fn flatten(ended: Ended) -> Result<(), ServeError> {
+    match ended {
+        Ok(ended) => ended.map_err(ServeError::Transport),
+        Err(error) => match error.try_into_panic() {
+            // A bug in the accept loop is not ours to swallow.
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => Ok(()),
+        },
+    }
+}
+
+async fn stopped(mut phases: watch::Receiver<Phase>) {
+    // A sender that is gone means that nobody is left to serve for.
+    let _ = phases.wait_for(|phase| *phase == Phase::Stopped).await;
+}
+
+/// Adds what every gRPC server is expected to answer.
+fn with_companions(services: Routes, phases: watch::Receiver<Phase>) -> Result<Routes, ServeError> {
+    let reflection = || {
+        Reflection::configure()
+            .register_encoded_file_descriptor_set(pb::DESCRIPTORS)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    let v1 = reflection().build_v1().map_err(ServeError::Reflection)?;
+    let v1alpha = reflection().build_v1alpha().map_err(ServeError::Reflection)?;
+    Ok(services
+        .add_service(HealthServer::new(Health::new(phases)))
+        .add_service(v1)
+        .add_service(v1alpha))
+}
+
+/// Serves one listener until `stopped`.
+async fn run(
+    listener: Listener,
+    guard: Guard,
+    limits: Limits,
+    stopped: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), tonic::transport::Error> {
+    let slots = Arc::new(Semaphore::new(limits.connections));
+    let server = transport(limits);
+    match listener {
+        Listener::Tcp(listener) => {
+            let incoming = Box::pin(connection::incoming(listener, slots));
+            accept(server, guard, incoming, stopped).await
+        }
+        Listener::Unix(socket) => {
+            let incoming = Box::pin(connection::incoming(socket, slots));
+            accept(server, guard, incoming, stopped).await
+        }
+    }
+}
+
+async fn accept<IO>(
+    mut server: Server,
+    guard: Guard,
+    incoming: Pin<Box<impl Stream<Item = std::io::Result<Connection<IO>>>>>,
+    stopped: impl Future<Output = ()>,
+) -> Result<(), tonic::transport::Error>
+where
+    IO: connection::Io,
+{
+    server = server.accept_http1(false);
+    server.serve_with_incoming_shutdown(guard, incoming, stopped).await
+}
+
+/// The limits that the transport keeps: without them one client can hold any amount of memory.
+fn transport(limits: Limits) -> Server {
+    Server::builder()
+        .max_concurrent_streams(limits.concurrent_streams)
+        .http2_max_pending_accept_reset_streams(Some(20))
+        .http2_max_header_list_size(16 << 10)
+        .max_frame_size(16 << 10)
+        .http2_keepalive_interval(Some(Duration::from_secs(20)))
+        .http2_keepalive_timeout(Some(Duration::from_secs(20)))
+}

@@ -1,0 +1,63 @@
+//! The errors that the server itself answers with, before or instead of a handler.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt};
+
+/// The domain of every reason; one reason of one domain means the same for ever.
+const DOMAIN: &str = "lineguard.v1";
+
+/// The deadline passed before there was an answer.
+pub(super) fn deadline() -> Status {
+    status(
+        Code::DeadlineExceeded,
+        "the deadline passed before there was an answer",
+        reason("DEADLINE_EXCEEDED"),
+    )
+}
+
+/// Too many calls at once.
+pub(super) fn overloaded() -> Status {
+    let mut details = reason("OVERLOADED");
+    details.set_retry_info(Some(Duration::from_millis(100)));
+    status(Code::ResourceExhausted, "too many calls at once", details)
+}
+
+/// A handler panicked. What it said stays in the log.
+pub(super) fn panicked() -> Status {
+    status(Code::Internal, "internal error", reason("INTERNAL"))
+}
+
+/// Gives a reason to an error that the transport made without one.
+pub(super) fn explain(bare: &Status) -> Option<Status> {
+    let explained = match bare.code() {
+        Code::Unimplemented => {
+            status(Code::Unimplemented, "this server has no such method", reason("UNKNOWN_METHOD"))
+        }
+        // The transport says this of a message above the limit.
+        Code::OutOfRange => status(
+            Code::ResourceExhausted,
+            "the message is larger than this server reads",
+            reason("MESSAGE_TOO_LARGE"),
+        ),
+        // And this of bytes that are not the message they should be. Handlers give their own
+        // internal errors a reason, so they do not come here.
+        Code::Internal => status(
+            Code::InvalidArgument,
+            "the message cannot be decoded",
+            reason("MALFORMED_MESSAGE"),
+        ),
+        _ => return None,
+    };
+    Some(explained)
+}
+
+fn reason(reason: &str) -> ErrorDetails {
+    ErrorDetails::with_error_info(reason, DOMAIN, HashMap::new())
+}
+
+fn status(code: Code, message: &str, details: ErrorDetails) -> Status {
+    Status::with_error_details(code, message, details)
+}
