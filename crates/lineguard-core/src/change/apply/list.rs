@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::door::{Done, Door, IN_TENANT};
-use super::routing::Routed;
+use super::warn::Routed;
 use crate::change::{ListValue, MemberList, NumberList};
 use crate::id::{AccountId, ExtensionId, Num, PhoneNumber, QueueId, Subject};
 use crate::port::ApplyError;
@@ -27,7 +27,7 @@ impl Door<'_> {
         let changed = self.write_list(&member, &mut body, kind, stored.as_ref()).await?;
         if changed && kind == LinkKind::AutoAssignNumber {
             self.check_assigned(account, &stored.unwrap_or_default()).await?;
-            self.warn_about_routing(&Routed::Member(member)).await?;
+            self.routes(Routed::Member(member.num));
         }
         Ok(changed)
     }
