@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use lineguard_core::change::{
-    Change, ListValue, MemberList, NewFax, NumberList, NumberTarget, UserOrGroup,
+    Change, ListValue, MemberList, NewFax, NumberList, NumberTarget, Part, UserOrGroup,
 };
 use lineguard_core::facts::MemberStatus;
 use lineguard_core::id::{AccountId, Key, Subject, TenantId};
@@ -22,6 +22,18 @@ pub struct Steps {
     pub faxes: Vec<NewFax>,
     /// What became of the faxes afterwards.
     pub afterwards: Vec<Change>,
+}
+
+impl Steps {
+    /// The same as parts of an import, none with more than `size` changes and faxes.
+    pub fn into_parts(self, size: usize) -> Vec<Part> {
+        let changes = |changes: &[Change]| Part { changes: changes.to_vec(), faxes: Vec::new() };
+        let faxes = |faxes: &[NewFax]| Part { changes: Vec::new(), faxes: faxes.to_vec() };
+        let size = size.max(1);
+        let set_up = self.changes.chunks(size).map(changes);
+        let afterwards = self.afterwards.chunks(size).map(changes);
+        set_up.chain(self.faxes.chunks(size).map(faxes)).chain(afterwards).collect()
+    }
 }
 
 impl World {

@@ -3,6 +3,7 @@
 //! A world is kept in a canonical form (everything by its key, in order), so that two texts that
 //! describe the same tenants are equal as worlds, and reading what was printed gives the same world.
 
+mod about;
 mod changes;
 mod collect;
 mod model;
@@ -20,6 +21,7 @@ use lineguard_core::id::{
 };
 use lineguard_core::model::TextError;
 
+pub use about::about;
 pub use changes::Steps;
 pub use collect::{CollectError, collect};
 pub use model::{built_in_digest, built_in_text, name_of_model};
