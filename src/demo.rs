@@ -58,9 +58,10 @@ impl fmt::Display for LoadError {
                 errors.iter().try_for_each(|error| write!(f, "\n  {name}:{error}"))
             }
             Self::Refused(tenant, error) => {
-                let status = tonic::Status::from(status::Failure::of_write(error.clone(), |fault| {
-                    format!("change {}, {}", fault.change, fault.field)
-                }));
+                let status =
+                    tonic::Status::from(status::Failure::of_write(error.clone(), |fault| {
+                        format!("change {}, {}", fault.change, fault.field)
+                    }));
                 write!(f, "the demo customer `{tenant}` was refused: {}", status.message())
             }
             Self::Store(error) => error.fmt(f),

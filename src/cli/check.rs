@@ -79,7 +79,7 @@ impl Check {
 
     fn question(&self) -> Result<pb::CheckRequest, String> {
         let resource = match &self.resource {
-            Some(text) => resource(text),
+            Some(text) => taken_apart(text),
             None => (resource_type(&self.action)?, None),
         };
         let context = pb::Context {
@@ -94,7 +94,7 @@ impl Check {
             action: Some(pb::Action { name: self.action.clone() }),
             resource: Some(described(resource, &self.facts)?),
             target: match &self.target {
-                Some(text) => Some(described(resource(text), &self.target_facts)?),
+                Some(text) => Some(described(taken_apart(text), &self.target_facts)?),
                 None => None,
             },
             context: Some(context),
@@ -103,17 +103,14 @@ impl Check {
 }
 
 /// Takes `TYPE:ID` or `TYPE` apart. An id may have colons of its own.
-fn resource(text: &str) -> (String, Option<String>) {
+fn taken_apart(text: &str) -> (String, Option<String>) {
     match text.split_once(':') {
         Some((kind, id)) => (kind.to_owned(), Some(id.to_owned())),
         None => (text.to_owned(), None),
     }
 }
 
-fn described(
-    (kind, id): (String, Option<String>),
-    facts: &[Fact],
-) -> Result<pb::Resource, String> {
+fn described((kind, id): (String, Option<String>), facts: &[Fact]) -> Result<pb::Resource, String> {
     Ok(pb::Resource { r#type: kind, id, properties: facts::to_wire(facts)? })
 }
 

@@ -105,7 +105,8 @@ pub(super) fn failed(status: &Status) -> Failure {
         "" => format!("{:?}", status.code()),
         message => message.to_owned(),
     };
-    for violation in status.get_details_bad_request().into_iter().flat_map(|bad| bad.field_violations)
+    for violation in
+        status.get_details_bad_request().into_iter().flat_map(|bad| bad.field_violations)
     {
         let line = format!("\n  {}: {}", violation.field, violation.description);
         if !text.contains(&violation.description) {

@@ -12,8 +12,22 @@ use crate::wire::pb;
 
 /// The facts that a question may carry, as the vocabulary names them.
 const NAMES: [&str; 16] = [
-    "account", "creator", "participant", "assignee", "faxbox", "number", "extension", "queue",
-    "label", "group", "direction", "state", "form_type", "document_type", "template", "source",
+    "account",
+    "creator",
+    "participant",
+    "assignee",
+    "faxbox",
+    "number",
+    "extension",
+    "queue",
+    "label",
+    "group",
+    "direction",
+    "state",
+    "form_type",
+    "document_type",
+    "template",
+    "source",
 ];
 
 /// One fact: its name, and its value; none if it is known to be absent.
@@ -112,24 +126,23 @@ mod tests {
 
     #[test]
     fn facts_are_set_or_absent() {
-        let facts: Vec<Fact> =
-            ["direction=inbound", "label=a,b", "queue=", "assignee=group:sales"]
-                .into_iter()
-                .map(|text| parse(text).unwrap())
-                .collect();
+        let facts: Vec<Fact> = ["direction=inbound", "label=a,b", "queue=", "assignee=group:sales"]
+            .into_iter()
+            .map(|text| parse(text).unwrap())
+            .collect();
         let wire = to_wire(&facts).unwrap().unwrap();
         assert_eq!(wire.direction(), pb::Direction::Inbound);
         assert_eq!(wire.labels.unwrap().labels, ["a", "b"]);
         assert_eq!(wire.absent, ["queue"]);
-        assert_eq!(super::super::client::user_or_group_text(&wire.assignee.unwrap()), "group:sales");
+        assert_eq!(
+            super::super::client::user_or_group_text(&wire.assignee.unwrap()),
+            "group:sales"
+        );
     }
 
     #[test]
     fn an_unknown_fact_is_a_mistake_with_a_suggestion() {
-        assert_eq!(
-            parse("nubmer=1").unwrap_err(),
-            "unknown fact `nubmer`; did you mean `number`?"
-        );
+        assert_eq!(parse("nubmer=1").unwrap_err(), "unknown fact `nubmer`; did you mean `number`?");
         let facts = [parse("direction=up").unwrap()];
         assert!(to_wire(&facts).unwrap_err().contains("inbound"));
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use lineguard_core::change::{Import as TenantImport, Part};
-use lineguard_core::id::{RequestId, Subject, SubjectKind, TenantId};
+use lineguard_core::id::{RequestId, Subject, TenantId};
 use lineguard_core::port::{ApplyError, Fault};
 use serde_json::json;
 use tonic::Request;
@@ -166,7 +166,8 @@ impl Import {
         client: &mut AdminServiceClient<Channel>,
         world: &World,
     ) -> Result<(), Failure> {
-        let texts = world.tenants.values().map(|tenant| (tenant.model, built_in_text(&tenant.model)));
+        let texts =
+            world.tenants.values().map(|tenant| (tenant.model, built_in_text(&tenant.model)));
         for (digest, text) in texts.collect::<BTreeMap<_, _>>() {
             let Some(text) = text else { continue };
             let known = pb::GetModelRequest { digest: digest.to_string() };
@@ -245,7 +246,9 @@ fn read(files: &[PathBuf]) -> Result<World, Failure> {
         let text = std::fs::read_to_string(file)
             .map_err(|error| Failure::new(format_args!("`{name}`: {error}")))?;
         match World::parse(&text) {
-            Err(errors) => mistakes.extend(errors.iter().map(|error| format!("\n  {name}:{error}"))),
+            Err(errors) => {
+                mistakes.extend(errors.iter().map(|error| format!("\n  {name}:{error}")))
+            }
             Ok(read) => {
                 for (id, tenant) in read.tenants {
                     if let Some(other) = from.insert(id.clone(), name.clone()) {
@@ -359,7 +362,6 @@ fn found(uploads: &[Upload], path: &str) -> Option<String> {
     }
 }
 
-/// Nobody in particular; for tests of messages.
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -373,7 +375,5 @@ mod tests {
         let path = "parts[1].changes[0].add_member.roles";
         assert_eq!(of_path(&[upload], path), "member `anna` of `t`, `roles`");
         assert_eq!(of_path(&[], path), path);
-        let actor = Subject::parse(SubjectKind::Service, "x").unwrap();
-        assert_eq!(subject("service:x"), Ok(actor));
     }
 }

@@ -208,9 +208,7 @@ impl List {
             rows.push(vec![(*name).to_owned(), model.title.to_string(), digest]);
         }
         if self.output == Output::Json {
-            let one = |row: &Vec<String>| {
-                json!({ "name": row.first(), "title": row.get(1), "digest": row.get(2) })
-            };
+            let one = |row: &Vec<String>| json!({ "name": row.first(), "title": row.get(1), "digest": row.get(2) });
             print(serde_json::Value::Array(rows.iter().map(one).collect()))?;
         } else {
             print(columns(&rows))?;

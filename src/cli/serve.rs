@@ -4,8 +4,8 @@ use clap::Args;
 
 use super::{Exit, Failure};
 use crate::app;
-use crate::demo;
 use crate::config::{Config, ServerFlags};
+use crate::demo;
 use crate::server::{self, listen, signal};
 
 /// Answer questions over gRPC.
