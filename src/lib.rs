@@ -3,6 +3,7 @@
 pub mod app;
 pub mod cli;
 pub mod clock;
+pub mod demo;
 pub mod config;
 pub mod gather;
 pub mod models;
@@ -12,3 +13,4 @@ pub mod server;
 pub mod telemetry;
 pub mod token;
 pub mod wire;
+pub mod world;
