@@ -10,6 +10,7 @@ pub mod change;
 pub mod check;
 pub mod decision;
 pub mod enums;
+pub mod export;
 pub mod facts;
 pub mod faxes;
 mod field;

@@ -17,7 +17,7 @@ use crate::harness::Harness;
 impl Harness {
     /// Applies changes to `t1`.
     pub async fn apply(&self, changes: impl IntoIterator<Item = Change>) -> Applied {
-        self.write(changes.into_iter().collect()).await.expect("changes that can be made")
+        self.write(changes.into_iter().collect()).await.unwrap()
     }
 
     /// What the state of `t1` has against a change.

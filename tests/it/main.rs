@@ -2,7 +2,6 @@
 
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
     reason = "a test fails by panicking"
@@ -13,6 +12,7 @@ mod bad_input;
 mod caller_id;
 mod changes;
 mod harness;
+mod process;
 mod rulings;
 mod scenarios;
 mod smoke;
