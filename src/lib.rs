@@ -7,6 +7,7 @@ pub mod config;
 pub mod gather;
 pub mod models;
 pub mod names;
+pub mod objects;
 pub mod rpc;
 pub mod server;
 pub mod telemetry;
