@@ -16,9 +16,11 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, MigrateOnStart};
 use crate::gather::{self, Member};
 use crate::models::Models;
-use crate::rpc::Authorization;
+use crate::rpc::{Admin, Authorization, Faxes};
 use crate::token::{self, KEY_BYTES, Tokens};
+use crate::wire::pb::admin_service_server::AdminServiceServer;
 use crate::wire::pb::authorization_service_server::AuthorizationServiceServer;
+use crate::wire::pb::fax_service_server::FaxServiceServer;
 
 /// The service without its listeners.
 #[derive(Clone)]
@@ -156,8 +158,13 @@ impl App {
 
     /// The gRPC services.
     pub fn routes(&self) -> Routes {
+        let limit = self.message_size;
         let authorization = AuthorizationServiceServer::new(Authorization(self.clone()));
-        Routes::new(authorization.max_decoding_message_size(self.message_size))
+        let faxes = FaxServiceServer::new(Faxes(self.clone()));
+        let admin = AdminServiceServer::new(Admin::new(self.clone()));
+        Routes::new(authorization.max_decoding_message_size(limit))
+            .add_service(faxes.max_decoding_message_size(limit))
+            .add_service(admin.max_decoding_message_size(limit))
     }
 
     /// A snapshot of a tenant, with what it says about a subject at an acting account; none if the
