@@ -3,8 +3,8 @@
 pub mod app;
 pub mod cli;
 pub mod clock;
-pub mod demo;
 pub mod config;
+pub mod demo;
 pub mod gather;
 pub mod models;
 pub mod names;

@@ -75,7 +75,7 @@ impl Ask {
     /// Asks.
     pub async fn send(self, harness: &Harness) -> Answer {
         match harness.client().check(self.0).await {
-            Ok(response) => Answer::Decision(response.into_inner().decision.unwrap()),
+            Ok(response) => Answer::Decision(Box::new(response.into_inner().decision.unwrap())),
             Err(status) => Answer::Error(status),
         }
     }
@@ -89,7 +89,7 @@ impl Ask {
 #[derive(Debug)]
 pub enum Answer {
     /// A decision.
-    Decision(pb::Decision),
+    Decision(Box<pb::Decision>),
     /// No answer.
     Error(tonic::Status),
 }

@@ -2,7 +2,6 @@
 
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
     reason = "a test fails by panicking"
@@ -10,4 +9,5 @@
 
 mod ask;
 mod harness;
+mod process;
 mod smoke;

@@ -165,7 +165,8 @@ impl Resolver<'_> {
             action,
             names_stored_resource: false,
             resource,
-            target: None,
+            // Nothing is sent yet: what asks about a target cannot hold.
+            target: Some(ResourceFacts::nowhere()),
             conferred: None,
             context: self.question.context,
         };
