@@ -94,7 +94,10 @@ impl LookUp<'_, '_, '_> {
         let world = &tenant.world;
         match to {
             Target::Account(account) => {
-                self.serves("account", account, &world.accounts, |_| account, |_| true);
+                if !world.accounts.contains_key(account) {
+                    let known = world.accounts.keys().map(AccountId::as_str);
+                    self.unknown("account", account.as_str(), known);
+                }
             }
             Target::Role { account, role } => self.role(account, role),
             Target::Member { account, subject } => self.member(&[account.clone()], subject),
