@@ -100,7 +100,9 @@ impl LookUp<'_, '_, '_> {
                 }
             }
             Target::Role { account, role } => self.role(account, role),
-            Target::Member { account, subject } => self.member(&[account.clone()], subject),
+            Target::Member { account, subject } => {
+                self.member(std::slice::from_ref(account), subject)
+            }
             Target::MemberAbove { account, subject } => {
                 self.member(&tenant.path(account), subject);
             }
