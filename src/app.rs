@@ -16,9 +16,11 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, MigrateOnStart};
 use crate::gather::{self, Member};
 use crate::models::Models;
-use crate::rpc::Authorization;
+use crate::rpc::{Admin, Authorization, Faxes};
 use crate::token::{self, KEY_BYTES, Tokens};
+use crate::wire::pb::admin_service_server::AdminServiceServer;
 use crate::wire::pb::authorization_service_server::AuthorizationServiceServer;
+use crate::wire::pb::fax_service_server::FaxServiceServer;
 
 /// The service without its listeners.
 #[derive(Clone)]
@@ -153,6 +155,8 @@ impl App {
     /// The gRPC services.
     pub fn routes(&self) -> Routes {
         Routes::new(AuthorizationServiceServer::new(Authorization(self.clone())))
+            .add_service(FaxServiceServer::new(Faxes(self.clone())))
+            .add_service(AdminServiceServer::new(Admin::new(self.clone())))
     }
 
     /// The digest of the built-in model of this name.
