@@ -125,6 +125,15 @@ impl Answer {
         }
     }
 
+    /// Fails unless it is a deny for this reason that names this permission.
+    #[track_caller]
+    pub fn denies_by(&self, reason: pb::Reason, permission: &str) -> &pb::Decision {
+        let decision = self.denies(reason);
+        let by = decision.permission.as_ref().map_or("", |permission| &permission.key);
+        assert_eq!(by, permission, "denied, but: {}", decision.explanation);
+        decision
+    }
+
     /// Fails unless it is an error that names this field.
     #[track_caller]
     pub fn misses(&self, field: &str) {

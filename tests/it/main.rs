@@ -8,6 +8,11 @@
 )]
 
 mod ask;
+mod bad_input;
+mod caller_id;
+mod changes;
 mod harness;
 mod process;
+mod rulings;
+mod scenarios;
 mod smoke;
