@@ -8,6 +8,7 @@
 )]
 
 mod ask;
+mod command_line;
 mod bad_input;
 mod caller_id;
 mod changes;
