@@ -8,10 +8,10 @@
 )]
 
 mod ask;
-mod command_line;
 mod bad_input;
 mod caller_id;
 mod changes;
+mod command_line;
 mod harness;
 mod process;
 mod rulings;
