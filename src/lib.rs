@@ -8,6 +8,7 @@ pub mod demo;
 pub mod gather;
 pub mod models;
 pub mod names;
+pub mod objects;
 pub mod rpc;
 pub mod server;
 pub mod telemetry;

@@ -30,9 +30,13 @@ impl Serve {
         let shutdown = signal::shutdown()?;
         let app = app::open(config).await?;
         if self.demo {
-            demo::load(app.store.as_ref(), app.clock.now())
+            let loaded = demo::load(app.store.as_ref(), app.clock.now())
                 .await
                 .map_err(|error| Failure::with(Exit::Store, error))?;
+            match loaded {
+                0 => tracing::warn!("the store has tenants already; the demo world is not loaded"),
+                customers => tracing::info!(customers, "the demo world is loaded"),
+            }
         }
         let listeners = listen::bind(config).await?;
         server::serve(listeners, app.routes(), config, shutdown).await?;

@@ -17,6 +17,7 @@ mod field;
 pub mod id;
 pub mod invalid;
 pub mod models;
+pub mod object;
 pub mod page;
 pub mod permissions;
 mod setup;

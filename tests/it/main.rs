@@ -11,6 +11,7 @@ mod ask;
 mod bad_input;
 mod caller_id;
 mod changes;
+mod command_line;
 mod harness;
 mod process;
 mod rulings;

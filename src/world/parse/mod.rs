@@ -3,6 +3,7 @@
 mod account;
 mod fax;
 mod line;
+mod lists;
 mod member;
 mod read;
 mod reference;

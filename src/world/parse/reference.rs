@@ -1,6 +1,7 @@
 //! Names of things that must exist, looked up when all tenants have been read.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
+use std::fmt::Display;
 
 use lineguard_core::id::{
     AccountId, ExtensionId, FaxboxId, GroupId, Key, PhoneNumber, QueueId, Subject,
@@ -33,9 +34,9 @@ pub(super) enum Target {
     Group { account: AccountId, group: GroupId },
     /// A group of an account or of one above it.
     GroupAbove { account: AccountId, group: GroupId },
-    /// A group or faxbox that a number's faxes may go to.
+    /// A group that may receive the faxes of an account's number.
     ReceivingGroup { number: AccountId, group: GroupId },
-    /// The same with a faxbox.
+    /// A faxbox that may receive the faxes of an account's number.
     ReceivingFaxbox { number: AccountId, faxbox: FaxboxId },
     /// A faxbox of an account.
     Faxbox { account: AccountId, faxbox: FaxboxId },
@@ -53,7 +54,7 @@ pub(super) enum Target {
 pub(super) fn resolve(source: &Source<'_>, tenants: &[Tenant<'_, '_>]) {
     for tenant in tenants {
         for Reference { at, field, to } in &tenant.references {
-            tenant.look_up(source, tenants, *at, field, to);
+            LookUp { source, tenants, tenant, at: *at, field }.target(to);
         }
     }
 }
@@ -61,11 +62,12 @@ pub(super) fn resolve(source: &Source<'_>, tenants: &[Tenant<'_, '_>]) {
 impl Tenant<'_, '_> {
     /// An account and those above it. Ends also where the tree has a cycle.
     fn path(&self, account: &AccountId) -> Vec<AccountId> {
+        let parent = |of: &AccountId| self.world.accounts.get(of)?.parent.clone();
         let mut path = vec![account.clone()];
-        let mut next = self.world.accounts.get(account).and_then(|of| of.parent.as_ref());
-        while let Some(parent) = next.filter(|parent| !path.contains(parent)) {
-            path.push(parent.clone());
-            next = self.world.accounts.get(parent).and_then(|of| of.parent.as_ref());
+        let mut next = parent(account);
+        while let Some(above) = next.filter(|above| !path.contains(above)) {
+            next = parent(&above);
+            path.push(above);
         }
         path
     }
@@ -75,152 +77,145 @@ impl Tenant<'_, '_> {
         let flow_down = self.model.as_ref().is_none_or(|model| model.tree.numbers_flow_down);
         if flow_down { self.path(account) } else { vec![account.clone()] }
     }
+}
 
-    fn look_up(
-        &self,
-        source: &Source<'_>,
-        tenants: &[Tenant<'_, '_>],
-        at: usize,
-        field: &str,
-        to: &Target,
-    ) {
-        let world = &self.world;
-        let missing = |what: &str, name: &str, known: BTreeSet<String>| {
-            source.unknown(
-                at,
-                &format!("{what} in `{field}`:"),
-                name,
-                known.iter().map(String::as_str),
-            );
-        };
-        let elsewhere = |what: &str, name: &str, of: &AccountId| {
-            let (name, of) = (shown(name), shown(of.as_str()));
-            source.error(at, format!("`{field}`: {what} `{name}` belongs to account `{of}`, which does not serve this one"));
-        };
+/// The look-up of one name.
+struct LookUp<'l, 's, 't> {
+    source: &'l Source<'l>,
+    tenants: &'l [Tenant<'s, 't>],
+    tenant: &'l Tenant<'s, 't>,
+    at: usize,
+    field: &'static str,
+}
+
+impl LookUp<'_, '_, '_> {
+    fn target(&self, to: &Target) {
+        let tenant = self.tenant;
+        let world = &tenant.world;
         match to {
             Target::Account(account) => {
                 if !world.accounts.contains_key(account) {
-                    missing("account", account.as_str(), texts(world.accounts.keys()));
+                    let known = world.accounts.keys().map(AccountId::as_str);
+                    self.unknown("account", account.as_str(), known);
                 }
             }
-            Target::Role { account, role } => self.role(source, at, field, account, role),
+            Target::Role { account, role } => self.role(account, role),
             Target::Member { account, subject } => {
-                self.member(source, at, field, std::slice::from_ref(account), subject);
+                self.member(std::slice::from_ref(account), subject)
             }
             Target::MemberAbove { account, subject } => {
-                self.member(source, at, field, &self.path(account), subject);
+                self.member(&tenant.path(account), subject);
             }
             Target::Anyone(subject) => {
-                let accounts: Vec<_> = world.accounts.keys().cloned().collect();
-                self.member(source, at, field, &accounts, subject);
+                self.member(&Vec::from_iter(world.accounts.keys().cloned()), subject);
             }
-            Target::Group { account, group } | Target::GroupAbove { account, group } => {
-                let above = matches!(to, Target::GroupAbove { .. });
-                match world.groups.get(group).map(|group| &group.account) {
-                    None => missing("group", group.as_str(), texts(world.groups.keys())),
-                    Some(of) if of == account => {}
-                    Some(of) if above && self.path(account).contains(of) => {}
-                    Some(of) => elsewhere("group", group.as_str(), of),
-                }
+            Target::Group { account, group } => {
+                self.serves("group", group, &world.groups, |of| &of.account, |of| of == account);
             }
-            Target::ReceivingGroup { number, group } => match world.groups.get(group) {
-                None => missing("group", group.as_str(), texts(world.groups.keys())),
-                Some(found) if self.number_accounts(&found.account).contains(number) => {}
-                Some(found) => elsewhere("group", group.as_str(), &found.account),
-            },
-            Target::ReceivingFaxbox { number, faxbox } => match world.faxboxes.get(faxbox) {
-                None => missing("faxbox", faxbox.as_str(), texts(world.faxboxes.keys())),
-                Some(found) if self.number_accounts(&found.account).contains(number) => {}
-                Some(found) => elsewhere("faxbox", faxbox.as_str(), &found.account),
-            },
-            Target::Faxbox { account, faxbox } => match world.faxboxes.get(faxbox) {
-                None => missing("faxbox", faxbox.as_str(), texts(world.faxboxes.keys())),
-                Some(found) if found.account == *account => {}
-                Some(found) => elsewhere("faxbox", faxbox.as_str(), &found.account),
-            },
-            Target::Number { account, number } => match world.numbers.get(number) {
-                None => self.no_such_number(source, tenants, at, field, number),
-                Some(found) if self.number_accounts(account).contains(&found.account) => {}
-                Some(found) => elsewhere("number", number.as_str(), &found.account),
-            },
-            Target::AnyNumber(number) => {
-                if !world.numbers.contains_key(number) {
-                    self.no_such_number(source, tenants, at, field, number);
-                }
+            Target::GroupAbove { account, group } => {
+                let above = tenant.path(account);
+                let serves = |of: &AccountId| above.contains(of);
+                self.serves("group", group, &world.groups, |of| &of.account, serves);
             }
-            Target::Extension { account, extension } => match world.extensions.get(extension) {
-                None => missing("extension", extension.as_str(), texts(world.extensions.keys())),
-                Some(of) if of == account => {}
-                Some(of) => elsewhere("extension", extension.as_str(), of),
-            },
-            Target::Queue { account, queue } => match world.queues.get(queue) {
-                None => missing("queue", queue.as_str(), texts(world.queues.keys())),
-                Some(of) if of == account => {}
-                Some(of) => elsewhere("queue", queue.as_str(), of),
-            },
+            Target::ReceivingGroup { number, group } => {
+                let serves = |of: &AccountId| tenant.number_accounts(of).contains(number);
+                self.serves("group", group, &world.groups, |of| &of.account, serves);
+            }
+            Target::ReceivingFaxbox { number, faxbox } => {
+                let serves = |of: &AccountId| tenant.number_accounts(of).contains(number);
+                self.serves("faxbox", faxbox, &world.faxboxes, |of| &of.account, serves);
+            }
+            Target::Faxbox { account, faxbox } => {
+                let serves = |of: &AccountId| of == account;
+                self.serves("faxbox", faxbox, &world.faxboxes, |of| &of.account, serves);
+            }
+            Target::Extension { account, extension } => {
+                let serves = |of: &AccountId| of == account;
+                self.serves("extension", extension, &world.extensions, |of| of, serves);
+            }
+            Target::Queue { account, queue } => {
+                self.serves("queue", queue, &world.queues, |of| of, |of| of == account);
+            }
+            Target::Number { account, number } => {
+                self.number(number, |of| tenant.number_accounts(account).contains(of));
+            }
+            Target::AnyNumber(number) => self.number(number, |_| true),
         }
     }
 
-    fn no_such_number(
+    /// Something that must be there, in an account that serves the one where it is named.
+    fn serves<K: Ord + Display, V>(
         &self,
-        source: &Source<'_>,
-        tenants: &[Tenant<'_, '_>],
-        at: usize,
-        field: &str,
-        number: &PhoneNumber,
+        what: &str,
+        id: &K,
+        known: &BTreeMap<K, V>,
+        account: impl Fn(&V) -> &AccountId,
+        serves: impl Fn(&AccountId) -> bool,
     ) {
-        let other = tenants.iter().find(|tenant| tenant.world.numbers.contains_key(number));
-        if let Some(other) = other {
-            let (number, other) = (number.as_str(), shown(other.id.as_str()));
-            let problem =
-                format!("`{field}`: number `{number}` belongs to another tenant, `{other}`");
-            return source.error(at, problem);
+        match known.get(id).map(account) {
+            None => {
+                let known: Vec<String> = known.keys().map(ToString::to_string).collect();
+                self.unknown(what, &id.to_string(), known.iter().map(String::as_str));
+            }
+            Some(of) if serves(of) => {}
+            Some(of) => self.elsewhere(what, &id.to_string(), of),
         }
-        let known = self.world.numbers.keys().map(PhoneNumber::as_str);
-        source.unknown(at, &format!("number in `{field}`:"), number.as_str(), known);
+    }
+
+    fn unknown<'k>(&self, what: &str, name: &str, known: impl IntoIterator<Item = &'k str>) {
+        self.source.unknown(self.at, &format!("{what} in `{}`:", self.field), name, known);
+    }
+
+    fn elsewhere(&self, what: &str, name: &str, of: &AccountId) {
+        let (field, name, of) = (self.field, shown(name), shown(of.as_str()));
+        let problem = format!(
+            "`{field}`: {what} `{name}` belongs to account `{of}`, which does not serve this one"
+        );
+        self.source.error(self.at, problem);
+    }
+
+    fn number(&self, number: &PhoneNumber, serves: impl Fn(&AccountId) -> bool) {
+        let numbers = &self.tenant.world.numbers;
+        match numbers.get(number) {
+            Some(found) if serves(&found.account) => {}
+            Some(found) => self.elsewhere("number", number.as_str(), &found.account),
+            None => match self.tenants.iter().find(|one| one.world.numbers.contains_key(number)) {
+                Some(other) => {
+                    let (field, other) = (self.field, shown(other.id.as_str()));
+                    let number = number.as_str();
+                    let problem = format!(
+                        "`{field}`: number `{number}` belongs to another tenant, `{other}`"
+                    );
+                    self.source.error(self.at, problem);
+                }
+                None => {
+                    let known = numbers.keys().map(PhoneNumber::as_str);
+                    self.unknown("number", number.as_str(), known);
+                }
+            },
+        }
     }
 
     /// A role: built in, or defined at the account or above it.
-    fn role(&self, source: &Source<'_>, at: usize, field: &str, account: &AccountId, role: &Key) {
-        let Some(model) = &self.model else { return };
-        let path = self.path(account);
-        let own = self.world.roles.keys();
+    fn role(&self, account: &AccountId, role: &Key) {
+        let Some(model) = &self.tenant.model else { return };
+        let path = self.tenant.path(account);
+        let own = self.tenant.world.roles.keys();
         let own = own.filter(|(account, _)| path.contains(account)).map(|(_, key)| key);
         let known: Vec<&str> =
             own.chain(model.roles.iter().map(|role| &role.key)).map(Key::as_str).collect();
         if !known.contains(&role.as_str()) {
-            source.unknown(at, &format!("role in `{field}`:"), role.as_str(), known);
+            self.unknown("role", role.as_str(), known);
         }
     }
 
-    fn member(
-        &self,
-        source: &Source<'_>,
-        at: usize,
-        field: &str,
-        accounts: &[AccountId],
-        subject: &Subject,
-    ) {
-        let members = &self.world.members;
+    fn member(&self, accounts: &[AccountId], subject: &Subject) {
+        let members = &self.tenant.world.members;
         if accounts.iter().any(|of| members.contains_key(&(of.clone(), subject.clone()))) {
             return;
         }
-        let known: BTreeSet<String> = members
-            .keys()
-            .filter(|(account, _)| accounts.contains(account))
-            .map(|(_, subject)| subject_text(subject))
-            .collect();
-        let name = subject_text(subject);
-        let name = name.as_str();
-        source.unknown(
-            at,
-            &format!("member in `{field}`:"),
-            name,
-            known.iter().map(String::as_str),
-        );
+        let known = members.keys().filter(|(account, _)| accounts.contains(account));
+        let known: Vec<String> = known.map(|(_, subject)| subject_text(subject)).collect();
+        self.unknown("member", &subject_text(subject), known.iter().map(String::as_str));
     }
-}
-
-fn texts<T: ToString>(ids: impl Iterator<Item = T>) -> BTreeSet<String> {
-    ids.map(|id| id.to_string()).collect()
 }

@@ -197,3 +197,22 @@ fn subjects_that_look_like_something_else_read_back() {
     assert!(text.contains("\"user:service:x\""), "{text}");
     assert_eq!(World::parse(&text), Ok(world));
 }
+
+#[test]
+fn the_examples_of_the_documentation_are_world_files() {
+    let page = include_str!("../../../docs/world-files.md");
+    let blocks = page.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let whole: Vec<&str> = blocks.filter(|block| block.starts_with("format = 1")).collect();
+    assert!(!whole.is_empty());
+    for block in whole {
+        assert_eq!(mistakes(block), "none", "{block}");
+    }
+}
+
+#[test]
+fn every_key_of_the_format_is_documented() {
+    let page = include_str!("../../../docs/world-files.md");
+    for key in super::TENANT {
+        assert!(page.contains(key), "`{key}` is missing");
+    }
+}

@@ -1,18 +1,21 @@
 //! Writes a world as a text that reads back as the same world: tenants, and in them everything by
 //! its key, in order; what has its default value is left out.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
+mod words;
 
-use lineguard_core::change::{AccountKind, AttachmentSource, OverrideValue, UserOrGroup};
+use std::collections::{BTreeMap, BTreeSet};
+
+use lineguard_core::change::{AccountKind, AttachmentSource, UserOrGroup};
 use lineguard_core::facts::{Capabilities, MemberStatus};
-use lineguard_core::id::{AccountId, Key, PhoneNumber, Subject, SubjectKind, TenantId};
+use lineguard_core::id::{AccountId, Key, PhoneNumber, Subject, TenantId};
 
 use super::time::format_time;
 use super::{
     Account, Assignee, Fax, Faxbox, Group, Invitation, Listed, Member, Number, Role, TenantWorld,
     World, name_of_model,
 };
+pub(super) use words::subject_text;
+use words::{keys, list, overrides, quoted, subjects, switches};
 
 /// The text of a world.
 pub fn print(world: &World) -> String {
@@ -21,55 +24,6 @@ pub fn print(world: &World) -> String {
         out.tenant(id, tenant);
     }
     out.text
-}
-
-/// A subject as a world file writes it: a user by the bare id, unless that would read as something
-/// else.
-pub(super) fn subject_text(subject: &Subject) -> String {
-    let id = subject.id();
-    let prefixes = ["user:", "service:", "group:"];
-    let bare =
-        subject.kind == SubjectKind::User && !prefixes.iter().any(|prefix| id.starts_with(prefix));
-    if bare { id.to_owned() } else { subject.qualified() }
-}
-
-/// A TOML string.
-fn quoted(text: &str) -> String {
-    let mut quoted = String::with_capacity(text.len() + 2);
-    quoted.push('"');
-    for c in text.chars() {
-        match c {
-            '"' => quoted.push_str("\\\""),
-            '\\' => quoted.push_str("\\\\"),
-            c if c.is_control() => {
-                // Writing to a string cannot fail.
-                let _ = write!(quoted, "\\u{:04X}", u32::from(c));
-            }
-            c => quoted.push(c),
-        }
-    }
-    quoted.push('"');
-    quoted
-}
-
-fn list(items: impl IntoIterator<Item = String>) -> String {
-    let items: Vec<String> = items.into_iter().map(|item| quoted(&item)).collect();
-    format!("[{}]", items.join(", "))
-}
-
-fn keys(keys: &[Key]) -> String {
-    list(keys.iter().map(|key| key.as_str().to_owned()))
-}
-
-fn subjects(subjects: &BTreeSet<Subject>) -> String {
-    list(subjects.iter().map(subject_text))
-}
-
-/// An inline table with `true` or `false` by key.
-fn switches(map: &BTreeMap<Key, bool>) -> String {
-    let pairs: Vec<String> =
-        map.iter().map(|(key, on)| format!("{} = {on}", quoted(key.as_str()))).collect();
-    format!("{{ {} }}", pairs.join(", "))
 }
 
 struct Printer {
@@ -351,24 +305,4 @@ impl Printer {
         }
         self.line("at", &format_time(new.at));
     }
-}
-
-fn overrides(overrides: &BTreeMap<Key, OverrideValue>) -> String {
-    let one = |(permission, value): (&Key, &OverrideValue)| {
-        let value = match value {
-            OverrideValue::Unset => return None,
-            OverrideValue::Off => quoted("off"),
-            OverrideValue::On => quoted("on"),
-            OverrideValue::Scoped(scopes) => {
-                let scope = |(scope, values): (&lineguard_core::model::ScopeKind, &Vec<String>)| {
-                    format!("{} = {}", scope.as_str(), list(values.iter().cloned()))
-                };
-                let scopes: Vec<String> = scopes.iter().map(scope).collect();
-                format!("{{ {} }}", scopes.join(", "))
-            }
-        };
-        Some(format!("{} = {value}", quoted(permission.as_str())))
-    };
-    let all: Vec<String> = overrides.iter().filter_map(one).collect();
-    format!("{{ {} }}", all.join(", "))
 }

@@ -1,15 +1,16 @@
 //! From a world to the changes that make it, in an order in which each finds what it names.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod member;
 
-use lineguard_core::change::{
-    Change, ListValue, MemberList, NewFax, NumberList, NumberTarget, Part, UserOrGroup,
-};
+use std::collections::BTreeMap;
+
+use lineguard_core::change::{Change, NewFax, NumberTarget, Part, UserOrGroup};
 use lineguard_core::facts::MemberStatus;
 use lineguard_core::id::{AccountId, Key, Subject, TenantId};
-use lineguard_core::vocabulary::SendChannel;
 
-use super::{Account, Assignee, Listed, Lists, Member, Role, TenantWorld, World};
+pub(super) use member::listed;
+
+use super::{Account, Assignee, Role, TenantWorld, World};
 
 /// What makes one tenant, in this order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,7 +55,7 @@ impl TenantWorld {
         self.members(&mut changes);
         self.groups(&mut changes);
         for ((account, subject), member) in &self.members {
-            member_details(account, subject, member, &mut changes);
+            member::details(account, subject, member, &mut changes);
         }
         self.faxboxes(&mut changes);
         self.targets(&mut changes);
@@ -278,74 +279,5 @@ fn set_up(id: &AccountId, account: &Account, out: &mut Vec<Change>) {
     }
     for (setting, on) in pairs(&account.settings) {
         out.push(Change::SetSetting { account: id.clone(), setting, on });
-    }
-}
-
-fn member_details(account: &AccountId, subject: &Subject, member: &Member, out: &mut Vec<Change>) {
-    let who = || (account.clone(), subject.clone());
-    for (permission, value) in &member.overrides {
-        let ((account, subject), value) = (who(), value.clone());
-        out.push(Change::SetOverride { account, subject, permission: permission.clone(), value });
-    }
-    for (product, on) in &member.switches {
-        let ((account, subject), on) = (who(), Some(*on));
-        out.push(Change::SetSwitch { account, subject, product: product.clone(), on });
-    }
-    if let Some(level) = &member.visibility {
-        let ((account, subject), level) = (who(), Some(level.clone()));
-        out.push(Change::SetVisibility { account, subject, level });
-    }
-    for list in member.lists.set() {
-        let (account, subject) = who();
-        out.push(Change::SetList { account, subject, list });
-    }
-    if let Some(number) = &member.default_number {
-        let ((account, subject), number) = (who(), Some(number.clone()));
-        out.push(Change::SetDefaultNumber { account, subject, number });
-    }
-    for to in &member.delegates {
-        let (account, from) = who();
-        out.push(Change::SetDelegation { account, from, to: to.clone(), on: true });
-    }
-}
-
-impl Lists {
-    /// The lists that are set, as changes name them.
-    fn set(&self) -> Vec<MemberList> {
-        let numbers = |kind| move |value| MemberList::Numbers(kind, value);
-        let from = |channel| move |value| MemberList::SendFrom(channel, value);
-        let lists = [
-            set(self.access_numbers.as_ref(), numbers(NumberList::Access)),
-            set(self.auto_assign_numbers.as_ref(), numbers(NumberList::AutoAssign)),
-            set(self.granted_numbers.as_ref(), numbers(NumberList::Granted)),
-            set(self.held_extensions.as_ref(), MemberList::HeldExtensions),
-            set(self.granted_extensions.as_ref(), MemberList::GrantedExtensions),
-            set(self.granted_queues.as_ref(), MemberList::GrantedQueues),
-            set(self.labels.as_ref(), MemberList::Labels),
-            set(self.send_from_fax.as_ref(), from(SendChannel::Fax)),
-            set(self.send_from_message.as_ref(), from(SendChannel::Message)),
-            set(self.send_from_call.as_ref(), from(SendChannel::Call)),
-            set(self.attachment_sources.as_ref(), MemberList::AttachmentSources),
-        ];
-        lists.into_iter().flatten().collect()
-    }
-}
-
-fn set<T: Clone>(
-    list: Option<&Listed<T>>,
-    kind: impl FnOnce(ListValue<T>) -> MemberList,
-) -> Option<MemberList> {
-    Some(kind(match list? {
-        Listed::All => ListValue::All,
-        Listed::These(these) => ListValue::These(these.iter().cloned().collect()),
-    }))
-}
-
-/// The values of a list as a set; none if it is unset.
-pub(super) fn listed<T: Ord + Clone>(value: &ListValue<T>) -> Option<Listed<T>> {
-    match value {
-        ListValue::Unset => None,
-        ListValue::All => Some(Listed::All),
-        ListValue::These(these) => Some(Listed::These(BTreeSet::from_iter(these.iter().cloned()))),
     }
 }
