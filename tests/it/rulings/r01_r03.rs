@@ -10,9 +10,7 @@ use lineguard_testkit::world::{NOW, World, batch, received, world};
 
 use crate::ask::{Ask, ask, user};
 use crate::caller_id::caller_id;
-use crate::changes::{
-    default_number, fax_in, held, in_group, level, list, member, off, status, switch,
-};
+use crate::changes::{default_number, fax_in, held, in_group, level, member, off, status, switch};
 use crate::harness::{Harness, product, text_of};
 
 const N1: &str = "+15550100001";

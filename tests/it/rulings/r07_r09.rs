@@ -138,7 +138,7 @@ async fn r7_a_sealed_account_is_set_up_from_above_and_not_looked_into() {
     // A role from above the seal opens no data to somebody who acts inside it either.
     harness.apply([member("sealed", "me", &[])]).await;
     let inside = ask("me", "sealed", "report.view").send(&harness).await;
-    inside.denies(Reason::NoGrant);
+    inside.denies_by(Reason::OutOfReach, "reports.view");
     ask("me", "sealed", "call_rule.update").send(&harness).await.allows_by("rules.edit");
     let open = Change::SetSealed { account: ids::account("sealed"), sealed: false };
     harness.apply([open]).await;

@@ -1,6 +1,6 @@
 //! R10 overrides, R11 locked roles, R12 role-only permissions.
 
-use lineguard::wire::pb::{OriginKind, Reason};
+use lineguard::wire::pb::{self, OriginKind, Reason};
 use lineguard_core::model::ScopeKind;
 use lineguard_testkit::world::World;
 
@@ -77,11 +77,23 @@ async fn r10_every_role_carries_a_default_visibility_level() {
     let team = product("ifax").account("team").number(N1).number(N2).member("me").role("receiver");
     harness.build(team.access(&[N1]).received("f1", N1, 1).received("f2", N2, 2)).await;
     assert_eq!(harness.visible("me", "team").await, ["f1"]);
+    assert_eq!(level_in_force(&harness).await, "given_numbers");
     harness.apply([roles("team", "me", &["manager"], false)]).await;
     assert_eq!(harness.visible("me", "team").await, ["f2", "f1"]);
+    assert_eq!(level_in_force(&harness).await, "all_team");
     // The member's own level goes before that of the role.
     harness.apply([level("team", "me", "given_numbers")]).await;
     assert_eq!(harness.visible("me", "team").await, ["f1"]);
+    assert_eq!(level_in_force(&harness).await, "given_numbers");
+}
+
+async fn level_in_force(harness: &Harness) -> String {
+    let request = pb::ListPermissionsRequest {
+        tenant: "t1".into(),
+        subject: Some(crate::ask::user("me")),
+        account: "team".into(),
+    };
+    harness.client().list_permissions(request).await.unwrap().into_inner().visibility
 }
 
 #[tokio::test]

@@ -122,6 +122,12 @@ category = "People"
 actions = ["role.assign", "permission.assign"]
 confers = ["role"]
 
+[[permission]]
+key = "people"
+title = "View people"
+category = "People"
+actions = ["member.view"]
+
 [[role]]
 key = "reader"
 title = "Reader"
@@ -135,12 +141,12 @@ permissions = ["view", "send"]
 [[role]]
 key = "clerk"
 title = "Clerk"
-permissions = ["view", "assign"]
+permissions = ["view", "assign", "people"]
 
 [[role]]
 key = "head"
 title = "Head"
-permissions = ["assign_roles"]
+permissions = ["assign_roles", "people"]
 "#;
 
 #[tokio::test]

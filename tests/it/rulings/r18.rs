@@ -4,12 +4,12 @@ use lineguard::wire::pb::{self, Reason};
 use lineguard_core::change::{Change, NumberList, NumberTarget};
 use lineguard_core::facts::MemberStatus;
 use lineguard_testkit::ids;
-use lineguard_testkit::world::{World, received};
+use lineguard_testkit::world::{World, received, world};
 
 use crate::ask::{ask, user};
 use crate::caller_id::{to_faxbox, to_group, to_user};
 use crate::changes::{in_faxbox, in_group, level, list, numbers, on, status};
-use crate::harness::{Harness, product};
+use crate::harness::{Harness, product, text_of};
 
 const N1: &str = "+15550100001";
 
@@ -113,7 +113,7 @@ async fn r18_registering_stamps_what_was_shown_beforehand() {
             "",
         ),
         (group(), to_group("desk"), Some(pb::user_or_group::Kind::Group("desk".into())), ""),
-        (self::faxbox(), to_faxbox("box"), None, "box"),
+        (faxbox(), to_faxbox("box"), None, "box"),
     ] {
         let harness = Harness::start().await;
         harness.build(office().member("ann").role("member").in_group("ann", "desk")).await;
@@ -200,4 +200,22 @@ async fn r18_only_those_with_the_routing_permission_can_be_targets() {
     let recipient = harness.receiver_of(N1).await.recipients.remove(0);
     assert_eq!(recipient.target, Some(to_user("ann")));
     assert!(recipient.visible_to_target);
+}
+
+#[tokio::test]
+async fn r18_a_model_may_allow_several_targets_and_the_first_one_is_stamped() {
+    let harness = Harness::start().await;
+    let text = text_of("ifax").replacen("several = false", "several = true", 1);
+    let team = world("t1").model(&text).account("team").number(N1).member("boss").role("admin");
+    let ann = team.member("ann").role("receiver").change(level("team", "ann", "assigned"));
+    harness.build(ann.member("bob").role("receiver")).await;
+    harness.apply([receives("team", "ann"), receives("team", "bob")]).await;
+    let answer = harness.receiver_of(N1).await;
+    let targets: Vec<_> = answer.recipients.iter().map(|one| one.target.clone()).collect();
+    assert_eq!(targets, [Some(to_user("ann")), Some(to_user("bob"))]);
+    let sees: Vec<_> = answer.recipients.iter().map(|one| one.visible_to_target).collect();
+    assert_eq!(sees, [true, false]);
+    assert_eq!(answer.skipped, []);
+    let assignee = arrives(&harness, "team").await.assignee.unwrap().kind.unwrap();
+    assert_eq!(assignee, pb::user_or_group::Kind::User(user("ann")));
 }

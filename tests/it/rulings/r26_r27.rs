@@ -15,6 +15,8 @@ use crate::harness::{Harness, product, text_of};
 const N1: &str = "+15550100001";
 const N2: &str = "+15550100002";
 const D1: &str = "+15550100010";
+/// Sorts before all others.
+const FOREIGN: &str = "+15550100000";
 const FAX: &str = "+15550100020";
 
 /// A number that can only fax.
@@ -47,21 +49,22 @@ async fn r26_a_number_that_is_asked_for_and_granted_is_presented() {
 #[tokio::test]
 async fn r26_a_number_that_is_asked_for_and_not_granted_is_denied_unless_it_is_the_preset() {
     let harness = Harness::start().await;
-    let world = office("nuacom", "nonadmin").granted(&[N1]);
+    let world = office("nuacom", "nonadmin").granted(&[N1]).number(FOREIGN);
     harness.build(world.change(default_number("home", "me", D1))).await;
     caller_id("me", "home").number(D1).send(&harness).await.is(D1, "DEFAULT");
-    let foreign = caller_id("me", "home").number(N2).send(&harness).await;
-    let unknown = caller_id("me", "home").number("+15550199999").send(&harness).await;
-    foreign.denies("NOT_GRANTED");
-    unknown.denies("NOT_GRANTED");
-    // A number that does not exist and one that the person may not use look alike.
-    let told = |presented: &crate::caller_id::Presented| {
-        let looked_at = presented.0.candidates.iter().filter(|one| !one.selectable);
-        let reasons: Vec<_> =
-            looked_at.map(|one| (one.reason.clone(), one.explanation.clone())).collect();
-        (reasons, presented.0.explanation.clone(), presented.0.selectable.clone())
+    // A number that does not exist and one that the person may not use look alike, also by the
+    // place in which they are told.
+    let asked = async |number: &str| {
+        let mut presented = caller_id("me", "home").number(number).send(&harness).await;
+        presented.denies("NOT_GRANTED");
+        for candidate in &mut presented.0.candidates {
+            if candidate.number == number {
+                candidate.number = "the number".into();
+            }
+        }
+        presented
     };
-    assert_eq!(told(&foreign), told(&unknown));
+    assert_eq!(asked(FOREIGN).await, asked("+15550099999").await);
 }
 
 #[tokio::test]
@@ -102,9 +105,9 @@ async fn r26_the_only_granted_number_is_presented_where_the_model_says_so() {
     assert_eq!(asked().await.is_none("CHOICE_NEEDED").selectable, [N1, N2]);
     harness.apply([default_number("home", "me", N2)]).await;
     asked().await.is(N2, "DEFAULT");
-    // A preset that cannot be used is not replaced by a number that happens to be left.
+    // A preset that cannot be used gives way to the only number that can be.
     harness.apply([active(N2, false)]).await;
-    assert_eq!(asked().await.is_none("DEFAULT_NOT_USABLE").selectable, [N1]);
+    asked().await.is(N1, "ONLY_SELECTABLE");
 }
 
 #[tokio::test]
@@ -167,7 +170,11 @@ async fn r26_the_preset_of_another_account_is_refused_when_it_is_written() {
 async fn r26_a_product_without_caller_id_presents_nothing() {
     let harness = Harness::start().await;
     harness.build(office("retarus", "user").access(&[N1])).await;
-    caller_id("me", "home").send(&harness).await.is_none("NO_CALLER_ID_IN_PRODUCT");
+    for asked in [caller_id("me", "home"), caller_id("me", "home").number(N1)] {
+        let presented = asked.send(&harness).await;
+        let answer = presented.is_none("NO_CALLER_ID_IN_PRODUCT");
+        assert_eq!((&*answer.selectable, &*answer.candidates), (&[][..], &[][..]));
+    }
 }
 
 #[tokio::test]
