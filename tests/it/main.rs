@@ -7,12 +7,16 @@
     reason = "a test fails by panicking"
 )]
 
+mod admin_service;
 mod ask;
 mod bad_input;
 mod caller_id;
 mod changes;
+mod fax_service;
 mod harness;
+mod import_export;
 mod process;
 mod rulings;
 mod scenarios;
 mod smoke;
+mod writing;
