@@ -9,6 +9,7 @@
 
 mod admin_service;
 mod ask;
+mod command_line;
 mod bad_input;
 mod caller_id;
 mod changes;
