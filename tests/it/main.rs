@@ -9,10 +9,10 @@
 
 mod admin_service;
 mod ask;
-mod command_line;
 mod bad_input;
 mod caller_id;
 mod changes;
+mod command_line;
 mod fax_service;
 mod harness;
 mod import_export;
