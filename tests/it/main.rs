@@ -10,4 +10,5 @@
 
 mod ask;
 mod harness;
+mod matrix;
 mod smoke;
