@@ -54,6 +54,9 @@ pub struct Product {
     /// The visibility level of everybody, where the product has levels.
     pub level: Option<&'static str>,
     pub shape: fn(&str, &Column) -> Shape,
+    variants: Vec<Variant>,
+    /// By position of the row.
+    variant_of: Vec<usize>,
 }
 
 impl Product {
@@ -62,26 +65,39 @@ impl Product {
         let model = parse(&text, built_in_vocabulary()).unwrap();
         let shape = |_: &str, _: &Column| ANY;
         let (attribute, refine) = (true, Refine::No);
-        Self { name, text, model, columns, sight: &[], attribute, refine, level: None, shape }
+        Self {
+            name,
+            text,
+            model,
+            columns,
+            sight: &[],
+            attribute,
+            refine,
+            level: None,
+            shape,
+            variants: Vec::new(),
+            variant_of: Vec::new(),
+        }
     }
 
     /// The product by its name.
     pub fn named(name: &str) -> Self {
-        match name {
+        let product = match name {
             "retarus" => retarus(),
             "iovox" => iovox(),
             "ifax" => ifax(),
             "amplify" => amplify(),
             "nuacom" => nuacom(),
             other => panic!("no product `{other}`"),
-        }
+        };
+        product.prepared()
     }
 
     /// The same product with another model text.
     pub fn with_text(mut self, text: String) -> Self {
         self.model = parse(&text, built_in_vocabulary()).unwrap();
         self.text = text;
-        self
+        self.prepared()
     }
 
     pub fn column(&self, key: &str) -> &Column {
@@ -92,10 +108,24 @@ impl Product {
         self.model.permission(key).unwrap().1
     }
 
+    /// Finds the variants once and for all: every question asks for them.
+    fn prepared(mut self) -> Self {
+        self.variants = vec![Variant::default()];
+        self.variant_of = Vec::new();
+        for row in &self.model.permissions {
+            let variant = self.variant(row);
+            let known = self.variants.iter().position(|one| *one == variant);
+            self.variant_of.push(known.unwrap_or(self.variants.len()));
+            if known.is_none() {
+                self.variants.push(variant);
+            }
+        }
+        self
+    }
+
     /// The overrides that let a row be seen by itself.
-    pub fn variant(&self, row: &Permission, column: &Column) -> Variant {
+    fn variant(&self, row: &Permission) -> Variant {
         let actions = actions_of(row);
-        let Some(_) = column.role else { return Variant::default() };
         if !self.attribute {
             return Variant::default();
         }
@@ -119,23 +149,16 @@ impl Product {
         Variant { off, on }
     }
 
-    /// Who answers for a row: the variants of the product, each once.
-    fn variants(&self, column: &Column) -> Vec<Variant> {
-        let mut variants = vec![Variant::default()];
-        for row in &self.model.permissions {
-            let variant = self.variant(row, column);
-            if !variants.contains(&variant) {
-                variants.push(variant);
-            }
-        }
-        variants
+    /// The variants that a column has people for. What ownership gives is seen as it is.
+    fn variants_in(&self, column: &Column) -> &[Variant] {
+        if column.role.is_some() { &self.variants } else { &self.variants[..1] }
     }
 
     /// The person who answers for a row.
     pub fn person(&self, row: &Permission, column: &Column, kit: Kit) -> String {
-        let variant = self.variant(row, column);
-        let position = self.variants(column).iter().position(|one| *one == variant).unwrap();
-        person(column, kit, position)
+        let (at, _) = self.model.permission(row.key.as_str()).unwrap();
+        let variant = if column.role.is_some() { self.variant_of[at] } else { 0 };
+        person(column, kit, variant)
     }
 
     /// All people who answer for a row in a column.
@@ -162,7 +185,7 @@ impl Product {
             }
         }
         for column in &self.columns {
-            for (position, variant) in self.variants(column).iter().enumerate() {
+            for (position, variant) in self.variants_in(column).iter().enumerate() {
                 for kit in column.kits {
                     let id = person(column, *kit, position);
                     let joining =
