@@ -16,6 +16,7 @@ mod command_line;
 mod fax_service;
 mod harness;
 mod import_export;
+mod matrix;
 mod process;
 mod rulings;
 mod scenarios;
