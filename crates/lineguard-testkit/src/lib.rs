@@ -1,10 +1,12 @@
-//! Worlds, the reference store and the conformance suite; for tests only.
+//! Worlds, the reference store, the second evaluator and the conformance suite; for tests only.
 #![expect(clippy::expect_used, clippy::panic, reason = "a test that cannot be set up must fail")]
 
 pub mod conformance;
+pub mod generate;
 pub mod ids;
 pub mod memory;
 pub mod model;
+pub mod naive;
 pub mod world;
 
 use std::pin::pin;

@@ -1,0 +1,275 @@
+//! Random questions about a tenant.
+
+use lineguard_core::assemble::Dump;
+use lineguard_core::change::AttachmentSource;
+use lineguard_core::facts::{Fact, ResourceFacts};
+use lineguard_core::id::{Key, Num};
+use lineguard_core::model::reach::{Direction, FaxState};
+use lineguard_core::model::{Channel, Model};
+use lineguard_core::request::{CallerIdQuestion, Conferred, Context, Presentation, Question};
+use lineguard_core::row::{Object, ObjectKind};
+use lineguard_core::vocabulary::{
+    Action, ActionDef, Confers, FactName, ResourceDef, SendChannel, StoredType, Vocabulary,
+};
+
+use super::Rng;
+use crate::naive::{World, fax_facts};
+
+/// A question with those who ask it.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// The qualified subject.
+    pub subject: String,
+    /// The acting account.
+    pub account: String,
+    /// The question.
+    pub question: Question,
+}
+
+/// A random question, more often than not about an action of the focus.
+pub fn question(
+    rng: &mut Rng,
+    dump: &Dump,
+    model: &Model,
+    vocabulary: &Vocabulary,
+    focus: &[Action],
+) -> Asked {
+    let mut asking = Asking { rng, dump, model, vocabulary, subject: Num(0), acting: Num(0) };
+    let (subject, account) = asking.who();
+    let all: Vec<_> = vocabulary.actions().map(|(action, _)| action).collect();
+    let from = if asking.rng.chance(70) && !focus.is_empty() { focus } else { &all };
+    let action = *asking.rng.pick(from).expect("a vocabulary has actions");
+    let def = vocabulary.def(action).expect("the action is of this vocabulary");
+    let question = asking.question(action, def);
+    Asked { subject, account, question }
+}
+
+/// A random question about a caller ID: the subject, the acting account and what is asked.
+pub fn caller_id_question(
+    rng: &mut Rng,
+    dump: &Dump,
+    model: &Model,
+    vocabulary: &Vocabulary,
+) -> (String, String, CallerIdQuestion) {
+    let mut asking = Asking { rng, dump, model, vocabulary, subject: Num(0), acting: Num(0) };
+    let (subject, account) = asking.who();
+    let requested = match asking.rng.below(100) {
+        0..40 => Presentation::Unspecified,
+        40..80 => Presentation::Number(asking.value(ObjectKind::Number)),
+        _ => Presentation::Anonymous,
+    };
+    let channels = [SendChannel::Call, SendChannel::Fax, SendChannel::Message];
+    let channel = asking.rng.pick(&channels).copied().unwrap_or(SendChannel::Call);
+    let context = asking.context();
+    (subject, account, CallerIdQuestion { channel, requested, context })
+}
+
+struct Asking<'a> {
+    rng: &'a mut Rng,
+    dump: &'a Dump,
+    model: &'a Model,
+    vocabulary: &'a Vocabulary,
+    subject: Num,
+    acting: Num,
+}
+
+impl<'a> Asking<'a> {
+    fn objects(&self, kind: ObjectKind) -> Vec<&'a Object> {
+        self.dump.objects.iter().filter(|object| object.kind == kind).collect()
+    }
+
+    /// Mostly a member, sometimes anybody or nobody.
+    fn who(&mut self) -> (String, String) {
+        let (members, dump) = (self.objects(ObjectKind::Member), self.dump);
+        let accounts = self.objects(ObjectKind::Account);
+        let subjects = self.objects(ObjectKind::Subject);
+        let member = self.rng.pick(&members).copied().filter(|_| self.rng.chance(94));
+        let account = match member {
+            Some(member) => dump.objects.iter().find(|one| Some(one.num) == member.account),
+            None => self.rng.pick(&accounts).copied(),
+        };
+        let subject = match member {
+            Some(member) => subjects.iter().find(|one| one.id == member.id).copied(),
+            None => self.rng.pick(&subjects).copied(),
+        };
+        self.acting = account.map_or(Num::UNKNOWN, |one| one.num);
+        self.subject = subject.map_or(Num::UNKNOWN, |one| one.num);
+        let name = |object: Option<&Object>, unknown: &str, broken: bool| {
+            object.filter(|_| !broken).map_or_else(|| unknown.to_owned(), |one| one.id.clone())
+        };
+        let stranger = self.rng.chance(1);
+        let nowhere = self.rng.chance(1);
+        (name(subject, "user:stranger", stranger), name(account, "nowhere", nowhere))
+    }
+
+    fn question(&mut self, action: Action, def: &ActionDef) -> Question {
+        let kind = self.vocabulary.resource(def.resource).expect("a type of this vocabulary");
+        let named = kind.stored.is_some() && self.rng.chance(60);
+        let resource = match kind.stored {
+            Some(stored) if named => self.stored(stored),
+            _ => self.facts(kind),
+        };
+        let target = def.target.and_then(|kind| self.vocabulary.resource(kind));
+        let target = target.map(|kind| self.facts(kind)).filter(|_| self.rng.chance(90));
+        Question {
+            action,
+            names_stored_resource: named,
+            resource,
+            target,
+            conferred: def.confers.and_then(|confers| self.conferred(confers)),
+            context: self.context(),
+        }
+    }
+
+    /// The facts of something that is stored, now and then of something that is not there.
+    fn stored(&mut self, stored: StoredType) -> ResourceFacts {
+        let kind = match stored {
+            StoredType::Account => ObjectKind::Account,
+            StoredType::Member => ObjectKind::Member,
+            StoredType::Group => ObjectKind::Group,
+            StoredType::Number => ObjectKind::Number,
+            StoredType::Extension => ObjectKind::Extension,
+            StoredType::Queue => ObjectKind::Queue,
+            StoredType::Faxbox => ObjectKind::Faxbox,
+            StoredType::Fax => {
+                let fax = self.rng.pick(&self.dump.faxes).filter(|_| self.rng.chance(95));
+                return fax.map_or_else(ResourceFacts::nowhere, fax_facts);
+            }
+        };
+        let mut objects = self.objects(kind);
+        if self.rng.chance(50) {
+            let acting = self.acting;
+            objects.retain(|one| one.account == Some(acting) || one.num == acting);
+        }
+        let object = self.rng.pick(&objects).copied().filter(|_| self.rng.chance(95));
+        let world = World::read(self.dump, self.model, self.vocabulary);
+        match (object, world) {
+            (Some(object), Ok(world)) => world.object_facts(object),
+            _ => ResourceFacts::nowhere(),
+        }
+    }
+
+    /// Facts as a service might supply them: known, absent or missing.
+    fn facts(&mut self, kind: &ResourceDef) -> ResourceFacts {
+        let mut facts = ResourceFacts::nowhere();
+        for fact in &kind.facts {
+            self.supply(*fact, &mut facts);
+        }
+        facts
+    }
+
+    fn supply(&mut self, name: FactName, facts: &mut ResourceFacts) {
+        match name {
+            FactName::Account => facts.account = self.account(),
+            FactName::Creator => facts.creator = self.person(ObjectKind::Subject),
+            FactName::Participant => facts.participants = self.several(ObjectKind::Subject),
+            FactName::Assignee => {
+                let group = self.rng.chance(30);
+                let of = if group { ObjectKind::Group } else { ObjectKind::Subject };
+                facts.assignee = self.person(of);
+            }
+            FactName::Faxbox => facts.faxbox = self.one(ObjectKind::Faxbox),
+            FactName::Number => facts.number = self.one(ObjectKind::Number),
+            FactName::Extension => facts.extension = self.one(ObjectKind::Extension),
+            FactName::Queue => facts.queue = self.one(ObjectKind::Queue),
+            FactName::Label => facts.labels = self.several(ObjectKind::Label),
+            FactName::Group => facts.group = self.one(ObjectKind::Group),
+            FactName::Direction => {
+                let inbound = self.rng.chance(50);
+                let way = if inbound { Direction::Inbound } else { Direction::Outbound };
+                facts.direction = self.wrap(way);
+            }
+            FactName::State => {
+                let (state, _) = self.rng.pick(&FaxState::ALL).expect("there are states");
+                facts.state = self.wrap(*state);
+            }
+            FactName::FormType => facts.form_type = self.one(ObjectKind::FormType),
+            FactName::DocumentType => facts.document_type = self.one(ObjectKind::DocumentType),
+            FactName::Template => facts.template = self.one(ObjectKind::Template),
+            FactName::Source => {
+                let all = AttachmentSource::ALL.map(|(source, _)| source.num());
+                let sources = self.rng.some(&all, 2);
+                facts.sources = self.wrap(sources.into());
+            }
+        }
+    }
+
+    fn wrap<T>(&mut self, value: T) -> Fact<T> {
+        match self.rng.below(100) {
+            0..9 => Fact::Missing,
+            9..18 => Fact::Absent,
+            _ => Fact::Known(value),
+        }
+    }
+
+    fn account(&mut self) -> Fact<Num> {
+        let accounts: Vec<_> = self.objects(ObjectKind::Account).iter().map(|a| a.num).collect();
+        match self.rng.below(100) {
+            0..2 => Fact::Missing,
+            2..4 => Fact::Absent,
+            4..6 => Fact::Known(Num::UNKNOWN),
+            6..30 => self.rng.pick(&accounts).map_or(Fact::Absent, |one| Fact::Known(*one)),
+            _ => Fact::Known(self.acting),
+        }
+    }
+
+    fn person(&mut self, of: ObjectKind) -> Fact<Num> {
+        if self.rng.chance(40) { self.wrap(self.subject) } else { self.one(of) }
+    }
+
+    fn value(&mut self, kind: ObjectKind) -> Num {
+        let all: Vec<_> = self.objects(kind).iter().map(|object| object.num).collect();
+        if self.rng.chance(4) {
+            return Num::UNKNOWN;
+        }
+        self.rng.pick(&all).copied().unwrap_or(Num::UNKNOWN)
+    }
+
+    fn one(&mut self, kind: ObjectKind) -> Fact<Num> {
+        let value = self.value(kind);
+        self.wrap(value)
+    }
+
+    fn several(&mut self, kind: ObjectKind) -> Fact<Box<[Num]>> {
+        let mut values: Vec<_> = (0..self.rng.below(3)).map(|_| self.value(kind)).collect();
+        if kind == ObjectKind::Subject && self.rng.chance(35) {
+            values.push(self.subject);
+        }
+        values.sort_unstable();
+        values.dedup();
+        self.wrap(values.into())
+    }
+
+    fn conferred(&mut self, confers: Confers) -> Option<Conferred> {
+        if self.rng.chance(12) {
+            return None;
+        }
+        let model = self.model;
+        let unknown = || Key::parse("unheard-of").expect("a well-formed key");
+        Some(match confers {
+            Confers::Role => {
+                let own = self.objects(ObjectKind::Role);
+                let own = self.rng.pick(&own).and_then(|role| Key::parse(&role.id).ok());
+                let built_in = self.rng.pick(&model.roles).map(|role| role.key.clone());
+                let key = if self.rng.chance(40) { own.or(built_in) } else { built_in };
+                Conferred::Role(key.filter(|_| self.rng.chance(96)).unwrap_or_else(unknown))
+            }
+            Confers::Permission => {
+                let key = self.rng.pick(&model.permissions).map(|one| one.key.clone());
+                Conferred::Permission(key.filter(|_| self.rng.chance(96)).unwrap_or_else(unknown))
+            }
+        })
+    }
+
+    fn context(&mut self) -> Context {
+        let channel = self.rng.pick(&Channel::ALL).map(|(channel, _)| *channel);
+        let verified = self.rng.chance(60);
+        let somebody = self.value(ObjectKind::Subject);
+        let holder = if self.rng.chance(50) { self.subject } else { somebody };
+        Context {
+            channel: channel.filter(|_| self.rng.chance(35)),
+            recipient_verified: Some(verified).filter(|_| self.rng.chance(75)),
+            locked_by: Some(holder).filter(|_| self.rng.chance(40)),
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! Comparing the facts of one resource with what a term asks for.
+
+use lineguard_core::decision::FactOwner;
+use lineguard_core::facts::{Fact, ResourceFacts};
+use lineguard_core::id::Num;
+use lineguard_core::model::reach::{Comparison, Direction, Except, FaxState, Qualifiers};
+use lineguard_core::model::{FactSet, ScopeKind, SettingRule};
+use lineguard_core::vocabulary::{ActionKind, FactName};
+
+use super::person::{Person, Set};
+use super::truth::Truth;
+
+/// The values of a fact; none if it is absent, an error of its name if it is missing.
+fn values(facts: &ResourceFacts, name: FactName) -> Fact<Vec<Num>> {
+    fn one(fact: &Fact<Num>) -> Fact<Vec<Num>> {
+        match fact {
+            Fact::Known(value) => Fact::Known(vec![*value]),
+            Fact::Absent => Fact::Absent,
+            Fact::Missing => Fact::Missing,
+        }
+    }
+    fn many(fact: &Fact<Box<[Num]>>) -> Fact<Vec<Num>> {
+        match fact {
+            Fact::Known(values) => Fact::Known(values.to_vec()),
+            Fact::Absent => Fact::Absent,
+            Fact::Missing => Fact::Missing,
+        }
+    }
+    match name {
+        FactName::Account => one(&facts.account),
+        FactName::Creator => one(&facts.creator),
+        FactName::Participant => many(&facts.participants),
+        FactName::Assignee => one(&facts.assignee),
+        FactName::Faxbox => one(&facts.faxbox),
+        FactName::Number => one(&facts.number),
+        FactName::Extension => one(&facts.extension),
+        FactName::Queue => one(&facts.queue),
+        FactName::Label => many(&facts.labels),
+        FactName::Group => one(&facts.group),
+        FactName::FormType => one(&facts.form_type),
+        FactName::DocumentType => one(&facts.document_type),
+        FactName::Template => one(&facts.template),
+        FactName::Source => many(&facts.sources),
+        FactName::Direction | FactName::State => Fact::Absent,
+    }
+}
+
+/// Whether a value of the fact is in the set. A missing fact is not known to be in any set, nor not
+/// to be, also not in an empty one.
+pub(super) fn any_in(facts: &ResourceFacts, of: FactOwner, name: FactName, set: &Set) -> Truth {
+    match values(facts, name) {
+        Fact::Known(values) => values.into_iter().any(|value| set.has(value)).into(),
+        Fact::Absent => Truth::False,
+        Fact::Missing => Truth::missing(of, Some(name)),
+    }
+}
+
+/// Whether all values of the fact are in the set; true if there are none.
+pub(super) fn all_in(facts: &ResourceFacts, of: FactOwner, name: FactName, set: &Set) -> Truth {
+    match values(facts, name) {
+        Fact::Known(values) => values.into_iter().all(|value| set.has(value)).into(),
+        Fact::Absent => Truth::True,
+        Fact::Missing => Truth::missing(of, Some(name)),
+    }
+}
+
+fn is<T: PartialEq>(fact: &Fact<T>, name: FactName, wanted: &[T]) -> Truth {
+    match fact {
+        Fact::Known(value) => wanted.contains(value).into(),
+        Fact::Absent => Truth::False,
+        Fact::Missing => Truth::missing(FactOwner::Resource, Some(name)),
+    }
+}
+
+fn conditions(facts: &ResourceFacts, direction: Option<Direction>, states: &[FaxState]) -> Truth {
+    let right_way = direction
+        .map_or(Truth::True, |direction| is(&facts.direction, FactName::Direction, &[direction]));
+    let right_state =
+        if states.is_empty() { Truth::True } else { is(&facts.state, FactName::State, states) };
+    right_way.and(right_state)
+}
+
+impl Person<'_> {
+    /// Whether a comparison holds.
+    pub(super) fn matches(&self, comparison: &Comparison, facts: &ResourceFacts) -> Truth {
+        let alternatives = comparison.alternatives();
+        if alternatives.is_empty() {
+            return Truth::True;
+        }
+        let in_set = |(name, set): (FactName, FactSet)| {
+            any_in(facts, FactOwner::Resource, name, &self.set(set))
+        };
+        Truth::any(alternatives.into_iter().map(in_set))
+    }
+
+    /// Whether direction and states fit and no exception holds.
+    pub(super) fn qualifies(&self, qualifiers: &Qualifiers, facts: &ResourceFacts) -> Truth {
+        let Qualifiers { direction, states, except } = qualifiers;
+        let excepted = except.iter().map(|except| self.is_excepted(except, facts));
+        conditions(facts, *direction, states).and(Truth::any(excepted).not())
+    }
+
+    fn is_excepted(&self, except: &Except, facts: &ResourceFacts) -> Truth {
+        if except.unless_self_approval && self.rule(SettingRule::SelfApproval) {
+            return Truth::False;
+        }
+        let conditions = conditions(facts, except.direction, &except.states);
+        self.matches(&except.comparison, facts).and(conditions)
+    }
+
+    /// Whether the facts lie in the limits of a scoped override.
+    pub(super) fn in_scopes(
+        &self,
+        scopes: &[(ScopeKind, Vec<Num>)],
+        facts: &ResourceFacts,
+    ) -> Truth {
+        Truth::all(scopes.iter().map(|(scope, values)| {
+            let set = Set::These(values.clone());
+            let name = match scope {
+                ScopeKind::Number => FactName::Number,
+                ScopeKind::FormType => FactName::FormType,
+                ScopeKind::DocumentType => FactName::DocumentType,
+                ScopeKind::Template => FactName::Template,
+                // Nothing matches an absent fact.
+                ScopeKind::Source if facts.sources == Fact::Absent => return Truth::False,
+                ScopeKind::Source => {
+                    return all_in(facts, FactOwner::Resource, FactName::Source, &set);
+                }
+            };
+            any_in(facts, FactOwner::Resource, name, &set)
+        }))
+    }
+
+    /// Whether the resource lies in the acting account or, if that counts, below it.
+    pub(super) fn in_account(
+        &self,
+        facts: &ResourceFacts,
+        inherited: bool,
+        kind: ActionKind,
+    ) -> Truth {
+        match facts.account {
+            Fact::Known(account) if account == self.acting() => Truth::True,
+            Fact::Known(account) => (inherited && self.is_reachable_below(account, kind)).into(),
+            Fact::Absent => Truth::False,
+            Fact::Missing => Truth::missing(FactOwner::Resource, Some(FactName::Account)),
+        }
+    }
+
+    fn is_reachable_below(&self, account: Num, kind: ActionKind) -> bool {
+        let path = self.world.path(account);
+        let Some(up) = path.iter().position(|one| one.num == self.acting()) else { return false };
+        let sealed = path.iter().take(up).any(|one| one.body.sealed);
+        kind == ActionKind::Manage || !sealed
+    }
+}

@@ -1,0 +1,215 @@
+//! A second opinion: `docs/semantics.md` as straight loops over the rows of a tenant, for every
+//! question anew. It shares no code with the engine, compiles nothing and remembers nothing, so it
+//! is slow, and where the two differ one of them is wrong.
+
+mod caller_id;
+mod held;
+mod matching;
+mod person;
+mod rows;
+mod terms;
+mod truth;
+
+use lineguard_core::decision::{FactOwner, MissingFact};
+use lineguard_core::id::Num;
+use lineguard_core::model::{
+    Obligation, PermissionIx, PermissionKind, RestrictionList, SettingRule,
+};
+use lineguard_core::request::{Conferred, Context, Question};
+use lineguard_core::row::LinkKind;
+use lineguard_core::vocabulary::{ActionDef, Confers, FactName, Outgoing, SendChannel};
+
+pub use caller_id::{CallerIdAnswer, caller_id};
+pub use rows::{World, fax_facts};
+
+use matching::{all_in, any_in};
+use person::{Person, Set};
+use terms::{permissions, target_of};
+use truth::Truth;
+
+/// An answer of the second evaluator.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// Allowed, with these obligations.
+    Allow(Vec<Obligation>),
+    /// Denied.
+    Deny,
+    /// It depends on facts that the question does not carry: all of those that it may depend on.
+    Missing(Vec<MissingFact>),
+}
+
+/// May this subject (`user:alice`), acting as this account, do what the question says?
+pub fn check(world: &World<'_>, subject: &str, account: &str, question: &Question) -> Answer {
+    let Some(person) = Person::find(world, subject, account) else { return Answer::Deny };
+    let Some(def) = world.vocabulary.def(question.action) else { return Answer::Deny };
+    match person.decides(def, question) {
+        Truth::False => Answer::Deny,
+        // To name the missing fact would tell that there is such a resource.
+        Truth::Unknown(_) if !person.may_know_of(def, question) => Answer::Deny,
+        Truth::Unknown(facts) => Answer::Missing(facts),
+        Truth::True => Answer::Allow(person.obligations(def, question)),
+    }
+}
+
+/// The registered faxes that this subject sees from this account, in the order of their rows.
+pub fn visible_faxes(
+    world: &World<'_>,
+    subject: &str,
+    account: &str,
+    context: Context,
+) -> Vec<Num> {
+    let Some(action) = world.vocabulary.action("fax.view") else { return Vec::new() };
+    let seen = world.faxes.iter().filter(|fax| {
+        let question = Question {
+            action,
+            names_stored_resource: true,
+            resource: fax_facts(fax),
+            target: None,
+            conferred: None,
+            context,
+        };
+        matches!(check(world, subject, account, &question), Answer::Allow(_))
+    });
+    seen.map(|fax| fax.num).collect()
+}
+
+impl Person<'_> {
+    /// Whether a refusal may say more than that there is no such resource: where the question
+    /// names a stored one, only to those who see it.
+    fn may_know_of(&self, def: &ActionDef, question: &Question) -> bool {
+        let view = self.world.vocabulary.resource(def.resource).and_then(|kind| kind.view);
+        match view {
+            Some(view) if question.names_stored_resource => {
+                self.any_term(view, question) != Truth::False
+            }
+            _ => true,
+        }
+    }
+
+    fn decides(&self, def: &ActionDef, question: &Question) -> Truth {
+        let seeing = def.sees.map_or(Truth::True, |action| self.any_term(action, question));
+        let locked = question.context.locked_by.is_some_and(|holder| holder != self.subject);
+        Truth::from(self.channel_allowed(question))
+            .and(self.any_term(question.action, question))
+            .and(seeing)
+            .and(self.may_confer(def, question))
+            .and(Truth::from(!(def.exclusive && locked)))
+            .and(self.number_unrestricted(def, question))
+            .and(self.sources_unrestricted(def, question))
+            .and(self.recipient_fits(def, question))
+    }
+
+    fn channel_allowed(&self, question: &Question) -> bool {
+        let Some(channel) = question.context.channel else { return true };
+        permissions(self.world.model).all(|(ix, permission)| match &permission.kind {
+            PermissionKind::Channel(channels) if channels.contains(&channel) => self.holds(ix),
+            _ => true,
+        })
+    }
+
+    fn may_confer(&self, def: &ActionDef, question: &Question) -> Truth {
+        let Some(confers) = def.confers else { return Truth::True };
+        let terms = self.terms(question.action);
+        let declaring = terms.iter().filter(|term| term.declares(confers));
+        let declared = Truth::any(declaring.map(|term| self.holds_for(term, question)));
+        declared.or(self.holds_conferred(confers, question))
+    }
+
+    fn holds_conferred(&self, confers: Confers, question: &Question) -> Truth {
+        let held = |ix: PermissionIx| {
+            let permission = self.world.model.permission_at(ix);
+            self.holds(ix) && permission.is_some_and(|one| self.is_open(one))
+        };
+        match (confers, &question.conferred) {
+            (_, None) => Truth::missing(FactOwner::Target, None),
+            (Confers::Permission, Some(Conferred::Permission(key))) => {
+                let mut all = permissions(self.world.model);
+                all.any(|(ix, permission)| permission.key == *key && held(ix)).into()
+            }
+            (Confers::Role, Some(Conferred::Role(key))) => {
+                let role = self.role_at(0, key.as_str());
+                role.is_some_and(|role| role.holds.iter().all(|(ix, _)| held(*ix))).into()
+            }
+            _ => Truth::False,
+        }
+    }
+
+    /// The list that narrows, if one is in force.
+    fn in_force(&self, list: RestrictionList, link: LinkKind) -> Option<Set> {
+        match self.list(link) {
+            Some(Set::All) => None,
+            Some(these) => Some(these),
+            None => {
+                let mut all = permissions(self.world.model);
+                let lacking = all.any(|(ix, permission)| {
+                    permission.kind == PermissionKind::Restriction(list) && !self.holds(ix)
+                });
+                lacking.then(|| Set::These(Vec::new()))
+            }
+        }
+    }
+
+    /// The numbers that a channel is narrowed to, if it is.
+    fn send_from(&self, channel: SendChannel) -> Option<Set> {
+        let link = match channel {
+            SendChannel::Fax => LinkKind::SendFromFax,
+            SendChannel::Message => LinkKind::SendFromMessage,
+            SendChannel::Call => LinkKind::SendFromCall,
+        };
+        self.in_force(RestrictionList::SendFrom(channel), link)
+    }
+
+    fn number_unrestricted(&self, def: &ActionDef, question: &Question) -> Truth {
+        let Some(list) = def.sends.and_then(|channel| self.send_from(channel)) else {
+            return Truth::True;
+        };
+        match def.outgoing {
+            Outgoing::Resource => {
+                any_in(&question.resource, FactOwner::Resource, FactName::Number, &list)
+            }
+            Outgoing::Target => {
+                any_in(&target_of(question), FactOwner::Target, FactName::Number, &list)
+            }
+        }
+    }
+
+    fn sources_unrestricted(&self, def: &ActionDef, question: &Question) -> Truth {
+        let list = self.in_force(RestrictionList::AttachmentSources, LinkKind::AttachmentSource);
+        let Some(list) = list.filter(|_| def.attaches) else { return Truth::True };
+        match def.outgoing {
+            Outgoing::Resource => {
+                all_in(&question.resource, FactOwner::Resource, FactName::Source, &list)
+            }
+            Outgoing::Target => {
+                all_in(&target_of(question), FactOwner::Target, FactName::Source, &list)
+            }
+        }
+    }
+
+    fn recipient_fits(&self, def: &ActionDef, question: &Question) -> Truth {
+        if !def.recipient || !self.rule(SettingRule::RecipientRestriction) {
+            return Truth::True;
+        }
+        let verified = question.context.recipient_verified;
+        verified.map_or_else(|| Truth::missing(FactOwner::Context, None), Truth::from)
+    }
+
+    fn obligations(&self, def: &ActionDef, question: &Question) -> Vec<Obligation> {
+        let mut all = Vec::new();
+        for (ix, permission) in permissions(self.world.model) {
+            if let PermissionKind::Obligation { actions, obligation } = &permission.kind
+                && actions.contains(&question.action)
+                && self.is_open(permission)
+                && self.holds(ix)
+            {
+                all.push(*obligation);
+            }
+        }
+        if def.sends == Some(SendChannel::Fax) && self.rule(SettingRule::Approval) {
+            all.push(Obligation::Approval);
+        }
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+}

@@ -1,0 +1,178 @@
+//! The terms that give a person an action, and whether one of them holds.
+
+use lineguard_core::decision::FactOwner;
+use lineguard_core::facts::{Fact, ResourceFacts};
+use lineguard_core::model::reach::{Clause, Qualifiers, Word};
+use lineguard_core::model::{Grant, Model, Permission, PermissionIx, PermissionKind, Requirement};
+use lineguard_core::request::Question;
+use lineguard_core::vocabulary::{Action, ActionKind, Confers, FactName};
+
+use super::held::Contribution;
+use super::matching::any_in;
+use super::person::Person;
+use super::truth::Truth;
+use lineguard_core::model::FactSet;
+
+/// One way to have an action.
+pub(super) struct Term<'w> {
+    permission: Option<&'w Permission>,
+    contribution: Contribution,
+    clause: Clause,
+    grant: Qualifiers,
+    kind: ActionKind,
+}
+
+impl Term<'_> {
+    /// Whether it may confer what the person does not hold.
+    pub(super) fn declares(&self, confers: Confers) -> bool {
+        let declared = self.permission.is_some_and(|one| one.confers.contains(&confers));
+        declared || self.contribution.everything
+    }
+}
+
+/// All permissions of a model with their indexes.
+pub(super) fn permissions(model: &Model) -> impl Iterator<Item = (PermissionIx, &Permission)> {
+    (0..).map(PermissionIx).zip(&model.permissions)
+}
+
+fn grants_of(permission: &Permission, action: Action) -> Vec<&Grant> {
+    match &permission.kind {
+        PermissionKind::Grant(grants) => {
+            grants.iter().filter(|grant| grant.actions.contains(&action)).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+impl<'w> Person<'w> {
+    /// Every term that gives the action.
+    pub(super) fn terms(&self, action: Action) -> Vec<Term<'w>> {
+        let Some(def) = self.world.vocabulary.def(action) else { return Vec::new() };
+        let kind = def.kind;
+        let mut terms = Vec::new();
+        let mut granted = false;
+        for (ix, permission) in permissions(self.world.model) {
+            let grants = grants_of(permission, action);
+            granted |= !grants.is_empty();
+            if grants.is_empty() || !self.is_open(permission) {
+                continue;
+            }
+            for contribution in self.contributions(ix) {
+                for grant in &grants {
+                    self.add_terms(permission, &contribution, grant, kind, &mut terms);
+                }
+            }
+        }
+        if !granted && self.owners_get_everything() {
+            self.add_terms_of_owners(kind, &mut terms);
+        }
+        terms.retain(|term| self.counts(term.contribution.level, kind));
+        terms
+    }
+
+    fn add_terms(
+        &self,
+        permission: &'w Permission,
+        contribution: &Contribution,
+        grant: &Grant,
+        kind: ActionKind,
+        terms: &mut Vec<Term<'w>>,
+    ) {
+        for clause in contribution.reach.as_ref().unwrap_or(&grant.reach) {
+            let clauses = match clause {
+                Clause::Visibility => self.visibility(),
+                clause => vec![clause.clone()],
+            };
+            terms.extend(clauses.into_iter().map(|clause| Term {
+                permission: Some(permission),
+                contribution: contribution.clone(),
+                clause,
+                grant: grant.qualifiers.clone(),
+                kind,
+            }));
+        }
+    }
+
+    /// Actions that no permission grants belong to owners who get everything.
+    fn add_terms_of_owners(&self, kind: ActionKind, terms: &mut Vec<Term<'w>>) {
+        for level in (0..self.path.len()).filter(|level| self.owns_level(*level)) {
+            terms.push(Term {
+                permission: None,
+                contribution: Contribution {
+                    everything: true,
+                    stays: true,
+                    ..Contribution::at(level, None)
+                },
+                clause: Clause::word(Word::Account),
+                grant: Qualifiers::default(),
+                kind,
+            });
+        }
+    }
+
+    /// The clauses of the member's own level, else of the default levels of all roles held here.
+    fn visibility(&self) -> Vec<Clause> {
+        let keys = match &self.member.body.visibility {
+            Some(own) => vec![own.clone()],
+            None => self.roles_at(0).into_iter().filter_map(|role| role.visibility).collect(),
+        };
+        let levels = keys.iter().filter_map(|key| self.world.model.level(key));
+        levels.flat_map(|(_, level)| level.reach.clone()).collect()
+    }
+
+    /// Whether a term holds for the resource of the question.
+    pub(super) fn holds_for(&self, term: &Term<'_>, question: &Question) -> Truth {
+        let facts = &question.resource;
+        let inherited = term.permission.is_none_or(|permission| permission.inherited);
+        let requires = term.permission.map_or(&[][..], |permission| &permission.requires);
+        let required = requires.iter().map(|one| self.requirement(*one, question));
+        let mut truth = Truth::all(required)
+            .and(self.in_account(facts, inherited, term.kind))
+            .and(self.qualifies(&term.grant, facts))
+            .and(self.in_scopes(&term.contribution.scopes, facts));
+        if let Clause::Match { comparison, qualifiers } = &term.clause {
+            truth =
+                truth.and(self.matches(comparison, facts)).and(self.qualifies(qualifiers, facts));
+        }
+        truth
+    }
+
+    /// Whether any term of an action holds.
+    pub(super) fn any_term(&self, action: Action, question: &Question) -> Truth {
+        let terms = self.terms(action);
+        Truth::any(terms.iter().map(|term| self.holds_for(term, question)))
+    }
+
+    fn requirement(&self, requirement: Requirement, question: &Question) -> Truth {
+        let faxboxes = self.set(FactSet::Faxboxes);
+        let resource = &question.resource;
+        match requirement {
+            Requirement::FaxboxMember => {
+                any_in(resource, FactOwner::Resource, FactName::Faxbox, &faxboxes)
+            }
+            Requirement::TargetFaxboxMember => {
+                let target = target_of(question);
+                any_in(&target, FactOwner::Target, FactName::Faxbox, &faxboxes)
+            }
+            Requirement::Extension => (!self.set(FactSet::HeldExtensions).is_empty()).into(),
+            Requirement::CoverPageOfFaxbox => cover_page_fits(resource, &target_of(question)),
+        }
+    }
+}
+
+/// The facts of the target; all missing where the question has none.
+pub(super) fn target_of(question: &Question) -> ResourceFacts {
+    question.target.clone().unwrap_or_default()
+}
+
+fn cover_page_fits(page: &ResourceFacts, target: &ResourceFacts) -> Truth {
+    match (&page.faxbox, &target.faxbox) {
+        (Fact::Absent, _) => Truth::True,
+        (Fact::Missing, _) => Truth::missing(FactOwner::Resource, Some(FactName::Faxbox)),
+        (Fact::Known(_), Fact::Absent) => Truth::False,
+        (Fact::Known(_), Fact::Missing) => {
+            Truth::missing(FactOwner::Target, Some(FactName::Faxbox))
+        }
+        (Fact::Known(of_page), Fact::Known(of_target)) => (of_page == of_target).into(),
+    }
+}

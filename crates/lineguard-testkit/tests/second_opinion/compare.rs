@@ -1,0 +1,315 @@
+//! Asks both, and reduces what they disagree about.
+
+use std::collections::{BTreeMap, HashMap};
+
+use lineguard_core::assemble::{Dump, fax_facts, object_facts};
+use lineguard_core::decision::{Decision, Effect, MissingFact};
+use lineguard_core::facts::ResourceFacts;
+use lineguard_core::model::{BUILT_IN, Model, built_in_vocabulary, parse};
+use lineguard_core::request::Question;
+use lineguard_core::row::{LinkKind, MemberBody, Object, ObjectKind};
+use lineguard_core::vocabulary::{Action, Vocabulary};
+use lineguard_testkit::generate::{Asked, Rng, caller_id_question, focus, model, question, world};
+use lineguard_testkit::naive::{self, Answer, CallerIdAnswer, World};
+
+use crate::engine::{Bug, Engine};
+
+const QUESTIONS_PER_WORLD: usize = 150;
+const CALLER_IDS_PER_WORLD: usize = 30;
+
+/// How often which answer was given.
+pub type Tally = BTreeMap<&'static str, usize>;
+
+pub fn built_in_models() -> Vec<Model> {
+    let read = |(name, text): &(&str, &str)| {
+        parse(text, built_in_vocabulary()).unwrap_or_else(|errors| panic!("{name}: {errors:?}"))
+    };
+    BUILT_IN.iter().map(read).collect()
+}
+
+/// Asks so many questions of worlds made from the seed on; the first difference, told.
+pub fn differ(seed: u64, questions: usize, bug: Bug, tally: &mut Tally) -> Result<(), String> {
+    let models = built_in_models();
+    for at in 0..questions.div_ceil(QUESTIONS_PER_WORLD) {
+        Round::new(seed.wrapping_add(at as u64), &models, bug).run(tally)?;
+    }
+    Ok(())
+}
+
+/// Looks, in as many questions, for a refusal that tells of a resource which the person may not
+/// see.
+pub fn discloses(seed: u64, questions: usize) -> Result<(), String> {
+    let models = built_in_models();
+    for at in 0..questions.div_ceil(QUESTIONS_PER_WORLD) {
+        Round::new(seed.wrapping_add(at as u64), &models, Bug::None).keeps_silent()?;
+    }
+    Ok(())
+}
+
+/// One world and the questions about it. Everything follows from the seed.
+struct Round<'a> {
+    seed: u64,
+    rng: Rng,
+    vocabulary: &'a Vocabulary,
+    focus: Vec<Action>,
+    model: Model,
+    engine: Engine<'a>,
+    dump: Dump,
+}
+
+impl Round<'_> {
+    fn new(seed: u64, models: &[Model], bug: Bug) -> Self {
+        let vocabulary = built_in_vocabulary();
+        let mut rng = Rng::new(seed);
+        let built_in = rng.pick(models).filter(|_| rng.chance(70));
+        let focus = focus(&mut rng, vocabulary, built_in);
+        let model = match built_in {
+            Some(model) => model.clone(),
+            None => model(&mut rng, vocabulary, &focus),
+        };
+        let dump = world(&mut rng, &model, &focus);
+        let engine = Engine::new(vocabulary, &model, bug);
+        Self { seed, rng, vocabulary, focus, model, engine, dump }
+    }
+
+    fn question(&mut self) -> Asked {
+        question(&mut self.rng, &self.dump, &self.model, self.vocabulary, &self.focus)
+    }
+
+    fn run(&mut self, tally: &mut Tally) -> Result<(), String> {
+        let all: Vec<_> = (0..QUESTIONS_PER_WORLD).map(|_| self.question()).collect();
+        let world = World::read(&self.dump, &self.model, self.vocabulary)?;
+        same_facts(&world, &self.dump);
+        let mut known = HashMap::new();
+        for asked in all {
+            let (subject, account) = (&asked.subject, &asked.account);
+            let authority = known
+                .entry((subject.clone(), account.clone()))
+                .or_insert_with(|| self.engine.authority(&self.dump, subject, account));
+            let theirs = self.engine.ask(authority.as_ref(), &asked);
+            let ours = naive::check(&world, subject, account, &asked.question);
+            *tally.entry(word(&theirs)).or_default() += 1;
+            if !same(&ours, &theirs) && self.is_sound(&ours, &asked) {
+                return Err(self.tell(&asked));
+            }
+        }
+        self.caller_ids()
+    }
+
+    /// Whether a difference is due to the bug that was put in: the engine without it agrees.
+    fn is_sound(&self, ours: &Answer, asked: &Asked) -> bool {
+        let whole = Engine::new(self.vocabulary, &self.model, Bug::None);
+        let authority = whole.authority(&self.dump, &asked.subject, &asked.account);
+        self.engine.bug == Bug::None || same(ours, &whole.ask(authority.as_ref(), asked))
+    }
+
+    fn caller_ids(&mut self) -> Result<(), String> {
+        if self.model.caller_id.is_none() || self.engine.bug != Bug::None {
+            return Ok(());
+        }
+        let (dump, model) = (&self.dump, &self.model);
+        let world = World::read(dump, model, self.vocabulary)?;
+        for _ in 0..CALLER_IDS_PER_WORLD {
+            let (subject, account, question) =
+                caller_id_question(&mut self.rng, dump, model, self.vocabulary);
+            let ours = naive::caller_id(&world, &subject, &account, &question);
+            let theirs = self.engine.caller_id(dump, &subject, &account, &question);
+            if !same_caller_id(&ours, &theirs) {
+                return Err(format!(
+                    "LINEGUARD_SEED={} finds on model {} that the two differ about a caller ID\n\
+                     {subject} as {account} asks {question:?}\nsecond opinion: {ours:?}\n\
+                     engine: {theirs:?}\n{}\nlinks: {:?}",
+                    self.seed,
+                    model.name,
+                    dump.objects.iter().map(line).collect::<Vec<_>>().join("\n"),
+                    dump.links,
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn keeps_silent(&mut self) -> Result<(), String> {
+        let mut known = HashMap::new();
+        for _ in 0..QUESTIONS_PER_WORLD {
+            let asked = self.question();
+            if !asked.question.names_stored_resource || self.sees(&asked) {
+                continue;
+            }
+            let mut nothing = asked.clone();
+            nothing.question.resource = ResourceFacts::nowhere();
+            let authority =
+                known.entry((asked.subject.clone(), asked.account.clone())).or_insert_with(|| {
+                    self.engine.authority(&self.dump, &asked.subject, &asked.account)
+                });
+            let told = self.engine.ask(authority.as_ref(), &asked);
+            let of_nothing = self.engine.ask(authority.as_ref(), &nothing);
+            let allowed = told.is_ok_and(|decision| decision.effect == Effect::Allow);
+            if !allowed && told != of_nothing {
+                return Err(format!(
+                    "{}\nfor a resource that does not exist: {of_nothing:?}",
+                    self.tell(&asked)
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn sees(&self, asked: &Asked) -> bool {
+        let action = self.vocabulary.def(asked.question.action);
+        let Some(view) = action.and_then(|def| self.vocabulary.resource(def.resource)?.view) else {
+            return true;
+        };
+        let question = Question { action: view, ..asked.question.clone() };
+        let world = World::read(&self.dump, &self.model, self.vocabulary).expect("rows parse");
+        naive::check(&world, &asked.subject, &asked.account, &question) != Answer::Deny
+    }
+
+    /// Both answers about a smaller tenant.
+    fn both(&self, dump: &Dump, asked: &Asked) -> (Answer, Result<Decision, MissingFact>) {
+        let world = World::read(dump, &self.model, self.vocabulary).expect("rows parse");
+        let authority = self.engine.authority(dump, &asked.subject, &asked.account);
+        let ours = naive::check(&world, &asked.subject, &asked.account, &asked.question);
+        (ours, self.engine.ask(authority.as_ref(), asked))
+    }
+
+    fn differs(&self, dump: &Dump, asked: &Asked) -> bool {
+        let (ours, theirs) = self.both(dump, asked);
+        !same(&ours, &theirs)
+    }
+
+    fn tell(&self, asked: &Asked) -> String {
+        let dump = self.reduce(asked);
+        let (ours, theirs) = self.both(&dump, asked);
+        let action = self.vocabulary.def(asked.question.action);
+        let objects: Vec<_> = dump.objects.iter().map(line).collect();
+        let view = action.and_then(|def| self.vocabulary.resource(def.resource)?.view);
+        let actions = [Some(asked.question.action), action.and_then(|def| def.sees), view];
+        let concerned =
+            actions.into_iter().flatten().flat_map(|action| self.model.permissions_for(action));
+        let concerned = concerned.filter_map(|ix| self.model.permission_at(*ix));
+        let concerned: Vec<_> = concerned.map(|one| format!("{one:?}")).collect();
+        format!(
+            "LINEGUARD_SEED={} finds on model {} that the two differ\n{} as {} asks {action:?}\n\
+             {:?}\nsecond opinion: {ours:?}\nengine: {theirs:?}\n{}\nlinks: {:?}\n\
+             permissions:\n{}",
+            self.seed,
+            self.model.name,
+            asked.subject,
+            asked.account,
+            asked.question,
+            objects.join("\n"),
+            dump.links,
+            concerned.join("\n"),
+        )
+    }
+
+    /// Takes away what the difference does not need.
+    fn reduce(&self, asked: &Asked) -> Dump {
+        let mut dump = self.dump.clone();
+        dump.faxes.clear();
+        for at in (0..dump.links.len()).rev() {
+            let mut less = dump.clone();
+            less.links.remove(at);
+            self.keep(&mut dump, less, asked);
+        }
+        for at in (0..dump.objects.len()).rev() {
+            let mut less = dump.clone();
+            let gone = less.objects.remove(at);
+            let used = less.links.iter().any(|link| link.a == gone.num || link.b == gone.num);
+            let keeps = matches!(gone.kind, ObjectKind::Account | ObjectKind::Subject);
+            if !used && !keeps && gone.kind != ObjectKind::Role {
+                self.keep(&mut dump, less, asked);
+            }
+        }
+        for at in 0..dump.objects.len() {
+            for part in 0..PARTS_OF_A_MEMBER {
+                let mut less = dump.clone();
+                if without(&mut less.objects[at], part) {
+                    self.keep(&mut dump, less, asked);
+                }
+            }
+        }
+        dump
+    }
+
+    fn keep(&self, dump: &mut Dump, less: Dump, asked: &Asked) {
+        if self.differs(&less, asked) {
+            *dump = less;
+        }
+    }
+}
+
+const PARTS_OF_A_MEMBER: usize = 4;
+
+/// Clears one part of a member; false for other objects.
+fn without(object: &mut Object, part: usize) -> bool {
+    if object.kind != ObjectKind::Member {
+        return false;
+    }
+    let mut body: MemberBody = serde_json::from_str(&object.body).expect("a member's body");
+    match part {
+        0 => body.switches.clear(),
+        1 => body.visibility = None,
+        2 => body.roles.clear(),
+        _ => body.overrides.clear(),
+    }
+    object.body = serde_json::to_string(&body).expect("a body is JSON");
+    true
+}
+
+fn line(object: &Object) -> String {
+    let Object { num, kind, id, account, body, .. } = object;
+    format!("{} {} {id} in {:?}: {body}", num.0, kind.as_str(), account.map(|one| one.0))
+}
+
+fn same(ours: &Answer, theirs: &Result<Decision, MissingFact>) -> bool {
+    match (ours, theirs) {
+        (Answer::Missing(facts), Err(missing)) => facts.contains(missing),
+        (Answer::Deny, Ok(decision)) => decision.effect == Effect::Deny,
+        (Answer::Allow(obligations), Ok(decision)) => {
+            decision.effect == Effect::Allow
+                && decision.obligations.iter().eq(obligations.iter().copied())
+        }
+        _ => false,
+    }
+}
+
+fn same_caller_id(ours: &CallerIdAnswer, theirs: &CallerIdAnswer) -> bool {
+    match (ours, theirs) {
+        (CallerIdAnswer::Missing(ours), CallerIdAnswer::Missing(theirs)) => {
+            theirs.iter().all(|fact| ours.contains(fact))
+        }
+        _ => ours == theirs,
+    }
+}
+
+fn word(answer: &Result<Decision, MissingFact>) -> &'static str {
+    match answer {
+        Err(_) => "(missing fact)",
+        Ok(decision) => match decision.reason.as_str() {
+            "GRANTED" if decision.obligations.iter().next().is_some() => "GRANTED, obligation",
+            other => Box::leak(other.to_owned().into_boxed_str()),
+        },
+    }
+}
+
+/// The facts of what is stored are the same in both.
+fn same_facts(world: &World<'_>, dump: &Dump) {
+    for fax in &dump.faxes {
+        assert_eq!(naive::fax_facts(fax), fax_facts(fax));
+    }
+    for object in &dump.objects {
+        let mut boxes = dump
+            .links
+            .iter()
+            .filter(|link| link.kind == LinkKind::NumberFaxbox && link.a == object.num);
+        let subject =
+            dump.objects.iter().find(|one| one.kind == ObjectKind::Subject && one.id == object.id);
+        let faxbox = boxes.next().map(|link| link.b);
+        let theirs = object_facts(object, faxbox, subject.map(|one| one.num));
+        if object.account.is_some() || object.kind == ObjectKind::Account {
+            assert_eq!(world.object_facts(object), theirs, "{}", line(object));
+        }
+    }
+}
