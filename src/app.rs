@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use lineguard_core::id::{AccountId, ModelDigest, Subject, TenantId};
+use lineguard_core::id::{AccountId, Subject, TenantId};
 use lineguard_core::model::{self, BUILT_IN, TextError};
 use lineguard_core::port::{Store, StoreError, TenantReader};
 use lineguard_core::vocabulary::Vocabulary;
@@ -16,9 +16,11 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, MigrateOnStart};
 use crate::gather::{self, Member};
 use crate::models::Models;
-use crate::rpc::Authorization;
+use crate::rpc::{Admin, Authorization, Faxes};
 use crate::token::{self, KEY_BYTES, Tokens};
+use crate::wire::pb::admin_service_server::AdminServiceServer;
 use crate::wire::pb::authorization_service_server::AuthorizationServiceServer;
+use crate::wire::pb::fax_service_server::FaxServiceServer;
 
 /// The service without its listeners.
 #[derive(Clone)]
@@ -33,6 +35,8 @@ pub struct App {
     pub tokens: Tokens,
     /// Read once per request, on arrival.
     pub clock: Arc<dyn Clock>,
+    /// The largest message that is read, in bytes.
+    pub message_size: usize,
 }
 
 /// Why the service cannot start on its store.
@@ -101,7 +105,8 @@ pub async fn open(config: &Config) -> Result<App, OpenError> {
         Some(key) => *key.bytes(),
         None => kept_key(&store).await?,
     };
-    Ok(App::new(Arc::new(store), Tokens::new(&key), Arc::new(SystemClock)))
+    let app = App::new(Arc::new(store), Tokens::new(&key), Arc::new(SystemClock));
+    Ok(App { message_size: config.limits.message_size, ..app })
 }
 
 /// Brings the schema up to date and says what was done.
@@ -147,18 +152,19 @@ impl App {
     pub fn new(store: Arc<dyn Store>, tokens: Tokens, clock: Arc<dyn Clock>) -> Self {
         let vocabulary = model::built_in_vocabulary();
         let models = Models::new(Arc::clone(&store), vocabulary);
-        Self { store, models, vocabulary, tokens, clock }
+        let message_size = Config::default().limits.message_size;
+        Self { store, models, vocabulary, tokens, clock, message_size }
     }
 
     /// The gRPC services.
     pub fn routes(&self) -> Routes {
-        Routes::new(AuthorizationServiceServer::new(Authorization(self.clone())))
-    }
-
-    /// The digest of the built-in model of this name.
-    pub fn built_in_model(name: &str) -> Option<ModelDigest> {
-        let found = BUILT_IN.iter().find(|(known, _)| *known == name);
-        found.map(|(_, text)| ModelDigest::of(text))
+        let limit = self.message_size;
+        let authorization = AuthorizationServiceServer::new(Authorization(self.clone()));
+        let faxes = FaxServiceServer::new(Faxes(self.clone()));
+        let admin = AdminServiceServer::new(Admin::new(self.clone()));
+        Routes::new(authorization.max_decoding_message_size(limit))
+            .add_service(faxes.max_decoding_message_size(limit))
+            .add_service(admin.max_decoding_message_size(limit))
     }
 
     /// A snapshot of a tenant, with what it says about a subject at an acting account; none if the

@@ -142,7 +142,11 @@ pub fn named_fax(fax: &FaxRow, names: &Names) -> Result<NamedFax, StoreError> {
         fax: id.clone(),
         account: names.account(*account)?,
         direction: *direction,
-        number: number.map(|num| names.number(num)).transpose()?,
+        // A number may be removed while faxes are left that arrived on it; then none is known.
+        number: number
+            .filter(|num| names.object(*num).is_some())
+            .map(|num| names.number(num))
+            .transpose()?,
         faxbox: faxbox.map(|num| names.faxbox(num)).transpose()?,
         creator: creator.map(|num| names.subject(num)).transpose()?,
         assignee: assignee.map(|num| names.user_or_group(num)).transpose()?,

@@ -3,11 +3,22 @@
 //! One module for each command, with its arguments and what it does. Results go to standard
 //! output, everything else to standard error.
 
+mod auto_assign;
+mod caller_id;
+mod check;
+mod client;
 mod completions;
 mod config;
+mod export;
+mod facts;
 mod healthcheck;
+mod import;
+mod list_faxes;
 mod migrate;
+mod models;
 mod outcome;
+mod paint;
+mod permissions;
 mod serve;
 mod target;
 mod version;
@@ -16,6 +27,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::config::{Config, Sources};
 
+use outcome::note;
 pub use outcome::{Exit, Failure, print, report};
 pub use target::Target;
 
@@ -36,6 +48,23 @@ pub enum Command {
     Serve(serve::Serve),
     /// Bring the schema of the store up to date
     Migrate(migrate::Migrate),
+    /// Bring tenants into a server, or into a store that no server holds
+    Import(Box<import::Import>),
+    /// Write a tenant of a server as a world file
+    Export(export::Export),
+    /// Check, show and compare product models
+    #[command(subcommand)]
+    Models(models::ModelsCommand),
+    /// Ask whether someone may do something
+    Check(Box<check::Check>),
+    /// List the faxes that someone may see, newest first
+    ListFaxes(Box<list_faxes::ListFaxes>),
+    /// Ask which number someone may present
+    CallerId(caller_id::CallerId),
+    /// Ask who receives a fax that arrives on a number
+    AutoAssign(auto_assign::AutoAssign),
+    /// Show what a member holds, and where it comes from
+    Permissions(permissions::Permissions),
     /// Check the configuration, or show what holds
     #[command(subcommand)]
     Config(config::ConfigCommand),
@@ -53,9 +82,8 @@ impl Command {
         match self {
             Self::Serve(command) => Some(command.flags.sources()),
             Self::Migrate(command) => Some(command.flags.sources()),
-            Self::Config(_) | Self::Healthcheck(_) | Self::Version(_) | Self::Completions(_) => {
-                None
-            }
+            Self::Import(command) if command.offline => Some(command.flags.sources()),
+            _ => None,
         }
     }
 
@@ -68,6 +96,14 @@ impl Command {
         match self {
             Self::Serve(command) => command.run(config).await,
             Self::Migrate(command) => command.run(config).await,
+            Self::Import(command) => command.run(config).await,
+            Self::Export(command) => command.run().await,
+            Self::Models(command) => command.run(),
+            Self::Check(command) => command.run().await,
+            Self::ListFaxes(command) => command.run().await,
+            Self::CallerId(command) => command.run().await,
+            Self::AutoAssign(command) => command.run().await,
+            Self::Permissions(command) => command.run().await,
             Self::Config(command) => command.run(),
             Self::Healthcheck(command) => command.run().await,
             Self::Version(command) => command.run(),

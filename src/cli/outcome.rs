@@ -96,6 +96,12 @@ pub fn report(outcome: Result<Exit, Failure>) -> ExitCode {
     ExitCode::from(exit as u8)
 }
 
+/// Says something that is not the result.
+pub(super) fn note(text: impl fmt::Display) {
+    // If standard error is gone there is nobody to tell.
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
 /// Prints a result. A reader that has seen enough and went away is not an error.
 ///
 /// # Errors

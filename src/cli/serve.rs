@@ -5,6 +5,7 @@ use clap::Args;
 use super::{Exit, Failure};
 use crate::app;
 use crate::config::{Config, ServerFlags};
+use crate::demo;
 use crate::server::{self, listen, signal};
 
 /// Answer questions over gRPC.
@@ -28,6 +29,15 @@ impl Serve {
         // Before anything that takes long, so that an early signal is not lost.
         let shutdown = signal::shutdown()?;
         let app = app::open(config).await?;
+        if self.demo {
+            let loaded = demo::load(app.store.as_ref(), app.clock.now())
+                .await
+                .map_err(|error| Failure::with(Exit::Store, error))?;
+            match loaded {
+                0 => tracing::warn!("the store has tenants already; the demo world is not loaded"),
+                customers => tracing::info!(customers, "the demo world is loaded"),
+            }
+        }
         let listeners = listen::bind(config).await?;
         server::serve(listeners, app.routes(), config, shutdown).await?;
         Ok(Exit::Ok)

@@ -2,13 +2,17 @@
 //! may do what stands here.
 
 mod accounts;
+mod admin;
 mod authorization;
 mod auto_assign;
 mod caller_id;
 mod check;
+mod faxes;
 mod permissions;
 mod visibility;
 mod visible_faxes;
 mod words;
 
+pub use admin::Admin;
 pub use authorization::Authorization;
+pub use faxes::Faxes;

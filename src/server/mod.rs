@@ -99,6 +99,9 @@ pub async fn serve(
     drain(&phase, servers, config.drain).await
 }
 
+/// However short the delay, those who watch get to hear of the end before it comes.
+const NOTICE: Duration = Duration::from_millis(20);
+
 /// Tells everybody, then waits.
 async fn drain(
     phase: &watch::Sender<Phase>,
@@ -107,7 +110,7 @@ async fn drain(
 ) -> Result<(), ServeError> {
     tracing::info!(delay = ?drain.delay, grace = ?drain.grace, "draining");
     phase.send_replace(Phase::Draining);
-    tokio::time::sleep(drain.delay).await;
+    tokio::time::sleep(drain.delay.max(NOTICE)).await;
     phase.send_replace(Phase::Stopped);
 
     let all = async {

@@ -1,33 +1,26 @@
-//! The errors that the server itself answers with, before or instead of a handler.
+//! The errors that the server itself answers with, before or instead of a handler. Failures of
+//! handlers are mapped in [`crate::wire::status`].
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
-/// The domain of every reason; one reason of one domain means the same for ever.
-const DOMAIN: &str = "lineguard.v1";
+use crate::wire::status::{DOMAIN, Failure};
 
 /// The deadline passed before there was an answer.
 pub(super) fn deadline() -> Status {
-    status(
-        Code::DeadlineExceeded,
-        "the deadline passed before there was an answer",
-        reason("DEADLINE_EXCEEDED"),
-    )
+    Failure::DeadlineExceeded.into()
 }
 
 /// Too many calls at once.
 pub(super) fn overloaded() -> Status {
-    let mut details = reason("OVERLOADED");
-    details.set_retry_info(Some(Duration::from_millis(100)));
-    status(Code::ResourceExhausted, "too many calls at once", details)
+    Failure::Overloaded.into()
 }
 
-/// A handler panicked. What it said stays in the log.
+/// A handler panicked. What it said is in the log as far as it may be.
 pub(super) fn panicked() -> Status {
-    status(Code::Internal, "internal error", reason("INTERNAL"))
+    Failure::Internal("a handler panicked".to_owned()).into()
 }
 
 /// Gives a reason to an error that the transport made without one.

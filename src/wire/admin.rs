@@ -1,6 +1,6 @@
 //! The messages of `AdminService`.
 
-use lineguard_core::change::{Applied, Batch, Change, NewFax, Warning};
+use lineguard_core::change::{Applied, Batch, Change, Imported, NewFax, Warning};
 use lineguard_core::id::{
     AccountId, ExtensionId, FaxboxId, GroupId, InvitationId, Key, PhoneNumber, QueueId, RequestId,
     Subject, TenantId,
@@ -113,15 +113,6 @@ pub fn import_part(
     Ok((tenant, part))
 }
 
-/// What the import of one tenant did: the batch, and how many faxes were new.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Imported {
-    /// What its changes did.
-    pub applied: Applied,
-    /// How many of its faxes were new.
-    pub registered_faxes: usize,
-}
-
 /// The answer to `Import`, in the order of the tenants' first parts.
 pub fn import_response(
     results: impl IntoIterator<Item = (TenantId, Result<Imported, Failure>)>,
@@ -129,9 +120,9 @@ pub fn import_response(
     use pb::import_result::Result as Wire;
 
     let result = |result| match result {
-        Ok(Imported { applied, registered_faxes }) => {
+        Ok(Imported { applied, registered }) => {
             let pb::ApplyResponse { revision, changed, warnings } = apply_response(applied);
-            let registered_faxes = count(registered_faxes);
+            let registered_faxes = count(registered);
             Wire::Imported(pb::ImportedTenant { revision, changed, warnings, registered_faxes })
         }
         Err(failure) => Wire::Error(Failure::into_item_error(failure)),

@@ -75,7 +75,7 @@ impl Ask {
     /// Asks.
     pub async fn send(self, harness: &Harness) -> Answer {
         match harness.client().check(self.0).await {
-            Ok(response) => Answer::Decision(response.into_inner().decision.unwrap()),
+            Ok(response) => Answer::Decision(Box::new(response.into_inner().decision.unwrap())),
             Err(status) => Answer::Error(status),
         }
     }
@@ -89,7 +89,7 @@ impl Ask {
 #[derive(Debug)]
 pub enum Answer {
     /// A decision.
-    Decision(pb::Decision),
+    Decision(Box<pb::Decision>),
     /// No answer.
     Error(tonic::Status),
 }
@@ -123,6 +123,15 @@ impl Answer {
             }
             other => panic!("expected a deny ({reason:?}), came {other:?}"),
         }
+    }
+
+    /// Fails unless it is a deny for this reason that names this permission.
+    #[track_caller]
+    pub fn denies_by(&self, reason: pb::Reason, permission: &str) -> &pb::Decision {
+        let decision = self.denies(reason);
+        let by = decision.permission.as_ref().map_or("", |permission| &permission.key);
+        assert_eq!(by, permission, "denied, but: {}", decision.explanation);
+        decision
     }
 
     /// Fails unless it is an error that names this field.

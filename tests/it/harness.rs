@@ -51,8 +51,8 @@ impl Harness {
         }
         let app = App::new(Arc::new(store), Tokens::new(&[7; 32]), Arc::new(Standing));
 
-        let mut config = Config::default();
-        config.listen = vec!["127.0.0.1:0".parse().unwrap()];
+        let listen = vec!["127.0.0.1:0".parse().unwrap()];
+        let mut config = Config { listen, ..Config::default() };
         config.drain.delay = std::time::Duration::ZERO;
         let listeners = listen::bind(&config).await.unwrap();
         let address = listeners[0].address().to_string();

@@ -2,7 +2,6 @@
 
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
     clippy::print_stdout,
@@ -11,5 +10,11 @@
 
 mod agreement;
 mod ask;
+mod bad_input;
+mod caller_id;
+mod changes;
 mod harness;
+mod process;
+mod rulings;
+mod scenarios;
 mod smoke;

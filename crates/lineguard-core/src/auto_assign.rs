@@ -108,6 +108,23 @@ impl Resolver<'_> {
 
     /// Resolves a number that has been looked up.
     pub async fn of_number(&mut self, number: &Object) -> Result<AutoAssign, StoreError> {
+        let answer = self.chosen(number).await?;
+        let sight = match answer.target {
+            Some(target) => {
+                Some(self.sight(target, number.num, answer.account, &answer.model).await?)
+            }
+            None => None,
+        };
+        Ok(AutoAssign { sight, ..answer })
+    }
+
+    /// Who receives the faxes of a number, whether or not they can open them.
+    pub async fn target_of(&mut self, number: &Object) -> Result<Option<Target>, StoreError> {
+        Ok(self.chosen(number).await?.target)
+    }
+
+    /// The answer without sight.
+    async fn chosen(&mut self, number: &Object) -> Result<AutoAssign, StoreError> {
         let tenant = self.reader.tenant().await?;
         let model = self.models.model(&tenant.model).ok_or_else(|| {
             StoreError::UnreadableModel { digest: tenant.model, detail: "not loaded".into() }
@@ -126,17 +143,12 @@ impl Resolver<'_> {
             None => self.fallback(number.num, &model).await?,
             Some(_) => None,
         };
-        let receives = target.or(fallback);
-        let sight = match receives {
-            Some(receives) => Some(self.sight(receives, number.num, account, &model).await?),
-            None => None,
-        };
         Ok(AutoAssign {
             revision: tenant.revision,
             account,
-            target: receives,
+            target: target.or(fallback),
             fallback: fallback.is_some(),
-            sight,
+            sight: None,
             skipped,
             model,
         })

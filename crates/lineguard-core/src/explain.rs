@@ -51,16 +51,7 @@ fn sentence(
     let from = origin.map(of_origin).unwrap_or_default();
     let covers = decision.clause.map_or("nothing", |clause| covers(&clause));
     match decision.reason {
-        Reason::Granted => {
-            let obliged = match decision.obligations.iter().next() {
-                Some(_) => " It goes out after somebody has approved it.",
-                None => "",
-            };
-            match permission {
-                Some(_) => format!("Allowed by “{title}”{from}, which covers {covers}.{obliged}"),
-                None => format!("Allowed{from}, which covers {covers}.{obliged}"),
-            }
-        }
+        Reason::Granted => granted(decision, permission, &from, covers),
         Reason::NotAMemberOfActingAccount => "The person is not a member of this account.".into(),
         Reason::MemberInvited => "The invitation to this account has not been accepted yet.".into(),
         Reason::MemberUnverified => "The person's e-mail address has not been verified yet.".into(),
@@ -98,6 +89,29 @@ fn sentence(
         }
         Reason::LockedByAnother => "Somebody else is editing it.".into(),
     }
+}
+
+fn granted(
+    decision: &Decision,
+    permission: Option<&Permission>,
+    from: &str,
+    covers: &str,
+) -> String {
+    let Some(permission) = permission else {
+        return format!("Allowed{from}, which covers {covers}.");
+    };
+    let title = &permission.title;
+    let mut text = format!("Allowed by “{title}”{from}, which covers {covers}");
+    let needs: Vec<_> = permission.requires.iter().map(|one| requirement_words(*one)).collect();
+    if !needs.is_empty() {
+        text.push_str(", given ");
+        text.push_str(&needs.join(" and "));
+    }
+    text.push('.');
+    if decision.obligations.iter().next().is_some() {
+        text.push_str(" It goes out after somebody has approved it.");
+    }
+    text
 }
 
 fn of_origin(origin: &Origin) -> String {

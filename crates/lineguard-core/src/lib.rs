@@ -18,7 +18,7 @@ pub mod port;
 pub mod request;
 pub mod row;
 pub mod suggest;
-mod text;
+pub mod text;
 pub mod vocabulary;
 
 /// The action that makes a fax visible; the one action that code names, because the list of faxes

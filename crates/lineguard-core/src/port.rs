@@ -5,7 +5,7 @@ use std::fmt;
 
 use async_trait::async_trait;
 
-use crate::change::{Applied, Batch, NewFax};
+use crate::change::{Applied, Batch, Import, Imported, NewFax};
 use crate::id::{
     AccountId, ExternalId, FaxId, ModelDigest, Num, Revision, Subject, TenantId, Timestamp,
 };
@@ -74,6 +74,21 @@ pub enum ApplyError {
 impl From<StoreError> for ApplyError {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
+    }
+}
+
+impl ApplyError {
+    /// The same error of a change or fax that stands `offset` places further on.
+    #[must_use]
+    pub fn further_on(self, offset: usize) -> Self {
+        let moved = |fault: Fault| Fault { change: fault.change + offset, ..fault };
+        match self {
+            Self::Invalid(faults) => Self::Invalid(faults.into_iter().map(moved).collect()),
+            Self::NotFound(fault) => Self::NotFound(moved(fault)),
+            Self::AlreadyExists(fault) => Self::AlreadyExists(moved(fault)),
+            Self::Refused(fault) => Self::Refused(moved(fault)),
+            Self::Store(_) | Self::RequestIdReused => self,
+        }
     }
 }
 
@@ -187,6 +202,12 @@ pub trait TenantReader: Send {
 
     /// Near ends of the links of a kind to `b`, ascending.
     async fn links_to(&mut self, kind: LinkKind, b: Num) -> Result<Vec<Num>, StoreError>;
+
+    /// All links that lead away from these objects, in any order; one statement for up to 500.
+    async fn links_of(&mut self, nums: &[Num]) -> Result<Vec<Link>, StoreError>;
+
+    /// Registered faxes in order of their number, after `after`.
+    async fn faxes(&mut self, after: Num, limit: usize) -> Result<Vec<FaxRow>, StoreError>;
 
     /// A registered fax; none if it does not exist or was deleted.
     async fn fax(&mut self, fax: &FaxId) -> Result<Option<FaxRow>, StoreError>;
@@ -336,6 +357,10 @@ pub trait Store: Send + Sync {
         tenant: &TenantId,
         faxes: &[NewFax],
     ) -> Result<Vec<Result<Registered, ApplyError>>, ApplyError>;
+
+    /// Imports a tenant in one transaction: the changes and the faxes of each part in turn, or
+    /// nothing at all. Raises the revision once, and only if something changed.
+    async fn import(&self, import: &Import, now: Timestamp) -> Result<Imported, ApplyError>;
 
     /// The newest faxes of a tenant.
     async fn newest_faxes(

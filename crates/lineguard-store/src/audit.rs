@@ -1,7 +1,6 @@
 //! The audit trail: one row a revision, each with a hash over the one before and all it says.
 
-use lineguard_core::change::Batch;
-use lineguard_core::id::{Num, Revision, Timestamp};
+use lineguard_core::id::{Num, RequestId, Revision, Subject, Timestamp};
 use lineguard_core::port::StoreError;
 use sea_orm::{ConnectionTrait, QueryResult};
 use sha2::{Digest, Sha256};
@@ -66,7 +65,8 @@ impl Record<'_> {
 /// Writes the row of the session's revision.
 pub(crate) async fn append(
     session: &Session,
-    batch: &Batch,
+    actor: &Subject,
+    request_id: &RequestId,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let last =
@@ -75,14 +75,14 @@ pub(crate) async fn append(
     let previous = last.map_or(Ok(START), |row| {
         Row::new("change_log", &row, 0).of(session.state.row.num).hash(0, "hash")
     })?;
-    let actor = batch.actor.qualified();
+    let actor = actor.qualified();
     let edits = edit::to_text(&session.edits);
     let record = Record {
         tenant: session.state.row.num,
         revision: session.state.row.revision,
         at: now,
         actor: &actor,
-        request_id: batch.request_id.as_str(),
+        request_id: request_id.as_str(),
         edits: &edits,
     };
     let hash = record.hash(previous);
@@ -95,7 +95,7 @@ pub(crate) async fn append(
     .bind(stored(Num(record.revision.0))?)
     .bind(now.0)
     .bind(actor.as_bytes().to_vec())
-    .bind(batch.request_id.as_str().as_bytes().to_vec())
+    .bind(request_id.as_str().as_bytes().to_vec())
     .bind(edits.as_str())
     .bind(previous.to_vec())
     .bind(hash.to_vec());

@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 
 use lineguard_core::change::{
-    AccountKind, AttachmentSource, Batch, Change, IfExists, ListValue, MemberList, NumberList,
-    NumberTarget, OverrideValue, UserOrGroup,
+    AccountKind, AttachmentSource, Batch, Change, IfExists, Import, ListValue, MemberList,
+    NumberList, NumberTarget, OverrideValue, Part, UserOrGroup, register,
 };
 use lineguard_core::facts::{Capabilities, MemberStatus};
 use lineguard_core::id::{
@@ -33,6 +33,23 @@ pub(crate) fn of(batch: &Batch) -> [u8; 32] {
     }
     .feed(out);
     changes.feed(out);
+    hasher.finalize().into()
+}
+
+/// SHA-256 of all that an import asks for. Faxes go in by what tells a repeat of them.
+pub(crate) fn of_import(import: &Import) -> [u8; 32] {
+    let Import { tenant, actor, request_id: _, parts } = import;
+    let mut hasher = Sha256::new();
+    let out = &mut hasher;
+    "lineguard import 1".feed(out);
+    tenant.as_str().feed(out);
+    actor.feed(out);
+    count(parts.len(), out);
+    for Part { changes, faxes } in parts {
+        changes.feed(out);
+        count(faxes.len(), out);
+        faxes.iter().for_each(|fax| out.update(register::fingerprint(fax)));
+    }
     hasher.finalize().into()
 }
 

@@ -11,7 +11,8 @@
 //! | `session` | one transaction of one tenant: reads, and writes with their record |
 //! | `member` | the one statement behind an authority |
 //! | `lists` | the fax index: newest first, by seeks |
-//! | `apply`, `register` | batches of changes; faxes |
+//! | `apply`, `register`, `import` | batches of changes; faxes; both at once |
+//! | `request` | first results, for repeats |
 //! | `audit` | the audit trail and its hash chain |
 //! | `models` | model texts, parsed once |
 
@@ -22,11 +23,13 @@ mod connect;
 mod dialect;
 mod edit;
 mod error;
+mod import;
 mod lists;
 mod member;
 mod migration;
 mod models;
 mod register;
+mod request;
 mod rows;
 mod session;
 mod sql;

@@ -1,10 +1,10 @@
 //! Model texts, parsed once and kept by digest.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+use lineguard_core::change::Change;
 use lineguard_core::change::apply::ModelSource;
-use lineguard_core::change::{Batch, Change};
 use lineguard_core::id::ModelDigest;
 use lineguard_core::model::{self, Model};
 use lineguard_core::port::StoreError;
@@ -49,19 +49,20 @@ impl Models {
         Ok(parsed)
     }
 
-    /// The models that a batch may need: the tenant's own and those it names. One that cannot be
-    /// read is left out; what that means for the batch is not for the store to say.
-    pub(crate) async fn for_batch(
+    /// The models that changes may need: the tenant's own and those they name. One that cannot be
+    /// read is left out; what that means for the changes is not for the store to say.
+    pub(crate) async fn for_changes(
         &self,
         db: &impl ConnectionTrait,
         own: ModelDigest,
-        batch: &Batch,
+        changes: impl IntoIterator<Item = &Change>,
     ) -> Result<Preloaded, StoreError> {
-        let named = batch.changes.iter().filter_map(|change| match change {
+        let named = changes.into_iter().filter_map(|change| match change {
             Change::CreateTenant { model, .. } | Change::SetModel { model } => Some(*model),
             _ => None,
         });
-        self.preload(db, std::iter::once(own).chain(named)).await
+        let digests = BTreeSet::from_iter(std::iter::once(own).chain(named));
+        self.preload(db, digests.into_iter()).await
     }
 
     /// These models, without those that cannot be read.

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 use lineguard_core::change::NewFax;
 use lineguard_core::change::apply::ModelSource;
+use lineguard_core::change::register::{self, Stamps};
 use lineguard_core::id::{Num, TenantId};
 use lineguard_core::port::{
     ApplyError, Fault, FaxRow, Registered, StoreError, TenantReader, TenantTx,
@@ -31,6 +32,7 @@ pub(crate) trait FaxRules: Sync {
         &self,
         tx: &mut dyn TenantTx,
         models: &dyn ModelSource,
+        stamps: &mut Stamps,
         fax: &NewFax,
         position: usize,
     ) -> Result<FaxRow, ApplyError>;
@@ -45,14 +47,15 @@ impl FaxRules for crate::apply::CoreRules {
         &self,
         tx: &mut dyn TenantTx,
         models: &dyn ModelSource,
+        stamps: &mut Stamps,
         fax: &NewFax,
         position: usize,
     ) -> Result<FaxRow, ApplyError> {
-        lineguard_core::change::register::row(tx, models, fax, position).await
+        register::row(tx, models, stamps, fax, position).await
     }
 
     fn fingerprint(&self, fax: &NewFax) -> [u8; 32] {
-        lineguard_core::change::register::fingerprint(fax)
+        register::fingerprint(fax)
     }
 }
 
@@ -95,7 +98,7 @@ pub(crate) async fn register(
     }
 }
 
-/// All but the commit. A fault of one fax is its own answer; one of the store ends all.
+/// All but the commit.
 async fn attempt(
     store: &SqlStore,
     session: &mut Session,
@@ -104,19 +107,56 @@ async fn attempt(
 ) -> Result<Answers, StoreError> {
     let own = std::iter::once(session.state.row.model);
     let models = store.models.preload(&store.readers, own).await?;
+    let answers = insert_new(session, &models, faxes, rules, Repeats::OfTheFirst).await?;
+    let any_new = answers.iter().flatten().any(|answer| answer.created);
+    if any_new || !session.edits.is_empty() {
+        session.save_tenant().await?;
+    }
+    Ok(answers)
+}
+
+/// What counts as a repeat of a registered fax.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Repeats {
+    /// What said the same as the first registration.
+    OfTheFirst,
+    /// Also what says how the fax is now.
+    OrOfTheLast,
+}
+
+/// Inserts the faxes that are new. A fault of one fax is its own answer; a store that cannot be
+/// reached ends all.
+pub(crate) async fn insert_new(
+    session: &mut Session,
+    models: &dyn ModelSource,
+    faxes: &[NewFax],
+    rules: &dyn FaxRules,
+    repeats: Repeats,
+) -> Result<Answers, StoreError> {
     session.remember();
     prefetch(session, faxes).await?;
     let mut known = known(session, faxes).await?;
     let mut answers = Vec::with_capacity(faxes.len());
     let mut new = Vec::new();
+    let mut stamps = Stamps::default();
     for (position, fax) in faxes.iter().enumerate() {
         let fingerprint = rules.fingerprint(fax);
         if let Some(known) = known.get(fax.fax.as_str()) {
-            answers.push(repeat(known, fingerprint, fax, position));
+            let answer = repeat(known, fingerprint, fax, position);
+            answers.push(match known {
+                Known::Registered { fax: stored, .. }
+                    if answer.is_err()
+                        && repeats == Repeats::OrOfTheLast
+                        && register::describes(session, fax, stored).await? =>
+                {
+                    Ok(Registered { fax: stored.clone(), created: false })
+                }
+                _ => answer,
+            });
             continue;
         }
-        match rules.row(session, &models, fax, position).await {
-            Err(ApplyError::Store(error)) => return Err(error),
+        match rules.row(session, models, &mut stamps, fax, position).await {
+            Err(ApplyError::Store(error @ StoreError::Unavailable { .. })) => return Err(error),
             Err(error) => answers.push(Err(error)),
             Ok(mut row) => {
                 row.num = Num(session.state.next_fax);
@@ -130,9 +170,6 @@ async fn attempt(
     }
     for chunk in new.chunks(MAX_ROWS) {
         insert(session, chunk).await?;
-    }
-    if !new.is_empty() || !session.edits.is_empty() {
-        session.save_tenant().await?;
     }
     Ok(answers)
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 use lineguard_core::id::{AccountId, FaxId, Num, Subject, TenantId};
 use lineguard_core::port::{FaxRow, MemberRows, StoreError, TenantReader, TenantRow};
-use lineguard_core::row::{LinkKind, Object, ObjectKind};
+use lineguard_core::row::{Link, LinkKind, Object, ObjectKind};
 
 use crate::edit::Edit;
 use crate::rows::{self, FAX, OBJECT, Row, TENANT, TenantState};
@@ -230,6 +230,36 @@ impl TenantReader for Session {
 
     async fn links_to(&mut self, kind: LinkKind, b: Num) -> Result<Vec<Num>, StoreError> {
         self.remembered_ends(kind, End::Near, b).await
+    }
+
+    async fn links_of(&mut self, nums: &[Num]) -> Result<Vec<Link>, StoreError> {
+        let kinds: Vec<i64> = LinkKind::ALL.into_iter().map(|kind| i64::from(kind as u8)).collect();
+        let nums: Vec<i64> = nums.iter().map(|num| seek(*num)).collect();
+        let mut links = Vec::new();
+        for chunk in nums.chunks(MAX_IN) {
+            // The kinds stand first in the key, so naming them all keeps this a seek.
+            let mut query = Sql::new("SELECT kind, a, b FROM link WHERE tenant = ? AND kind IN ")
+                .bind(self.tenant_num());
+            query.push_list(&kinds).push(" AND a IN ").push_list(chunk);
+            for row in self.tx.all(query).await? {
+                let row = Row::new("link", &row, 0).of(self.state.row.num);
+                let kind = u8::try_from(row.int(0, "kind")?).ok().and_then(LinkKind::from_code);
+                let kind = kind.ok_or_else(|| row.corrupt("kind"))?;
+                links.push(Link { kind, a: row.num(1, "a")?, b: row.num(2, "b")? });
+            }
+        }
+        Ok(links)
+    }
+
+    async fn faxes(&mut self, after: Num, count: usize) -> Result<Vec<FaxRow>, StoreError> {
+        let text =
+            format!("SELECT {FAX} FROM fax WHERE tenant = ? AND num > ? ORDER BY num LIMIT ?");
+        let query = Sql::new(text)
+            .bind(self.tenant_num())
+            .bind(i64::try_from(after.0).unwrap_or(i64::MAX))
+            .bind(limit(count));
+        let rows = self.tx.all(query).await?;
+        rows.iter().map(|row| rows::fax(row, 0, self.state.row.num)).collect()
     }
 
     async fn fax(&mut self, fax: &FaxId) -> Result<Option<FaxRow>, StoreError> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use lineguard_core::change::{Applied, Batch, NewFax};
+use lineguard_core::change::{Applied, Batch, Import, Imported, NewFax};
 use lineguard_core::id::{ModelDigest, Num, Subject, TenantId, Timestamp};
 use lineguard_core::model::Model;
 use lineguard_core::port::{
@@ -129,6 +129,10 @@ impl Store for SqlStore {
         faxes: &[NewFax],
     ) -> Result<Vec<Result<Registered, ApplyError>>, ApplyError> {
         crate::register::register(self, tenant, faxes, &CoreRules).await
+    }
+
+    async fn import(&self, import: &Import, now: Timestamp) -> Result<Imported, ApplyError> {
+        crate::import::import(self, import, now).await
     }
 
     async fn newest_faxes(

@@ -1,4 +1,5 @@
 //! Worlds, the reference store, the second evaluator and the conformance suite; for tests only.
+
 #![expect(clippy::expect_used, clippy::panic, reason = "a test that cannot be set up must fail")]
 
 pub mod conformance;

@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use lineguard_core::assemble::Dump;
 use lineguard_core::change::apply::{self, ModelSource};
-use lineguard_core::change::{Applied, Batch, Change, NewFax, register};
+use lineguard_core::change::register::{self, Stamps};
+use lineguard_core::change::{Applied, Batch, Change, IfExists, Import, Imported, NewFax, Warning};
 use lineguard_core::id::{
     AccountId, FaxId, ModelDigest, Num, RequestId, Revision, Subject, TenantId, Timestamp,
 };
@@ -61,7 +62,7 @@ struct Tenant {
     faxes: BTreeMap<Num, FaxRow>,
     /// Every fax id ever used, with what was said about it, and its number until it is deleted.
     fax_ids: BTreeMap<FaxId, ([u8; 32], Option<Num>)>,
-    requests: BTreeMap<RequestId, (Batch, Applied)>,
+    requests: BTreeMap<RequestId, (Asked, Imported)>,
     /// Whether a transaction has written anything.
     touched: bool,
 }
@@ -231,8 +232,18 @@ struct Wanted {
     links: BTreeSet<Link>,
 }
 
+/// What a request asked for.
+#[derive(Debug, Clone, PartialEq)]
+enum Asked {
+    Batch(Batch),
+    Import(Import),
+}
+
 /// A tenant as of one moment: shared for a snapshot, its own for a transaction.
 struct View<T>(T);
+
+/// What a transaction works on.
+type Working = View<Box<Tenant>>;
 
 #[async_trait]
 impl<T: Deref<Target = Tenant> + Send> TenantReader for View<T> {
@@ -279,6 +290,16 @@ impl<T: Deref<Target = Tenant> + Send> TenantReader for View<T> {
 
     async fn links_to(&mut self, kind: LinkKind, b: Num) -> Result<Vec<Num>, StoreError> {
         Ok(self.0.near(kind, b).collect())
+    }
+
+    async fn links_of(&mut self, nums: &[Num]) -> Result<Vec<Link>, StoreError> {
+        let nums = BTreeSet::from_iter(nums);
+        Ok(self.0.links.iter().filter(|link| nums.contains(&link.a)).copied().collect())
+    }
+
+    async fn faxes(&mut self, after: Num, limit: usize) -> Result<Vec<FaxRow>, StoreError> {
+        let later = self.0.faxes.values().filter(|fax| fax.num > after);
+        Ok(later.take(limit).cloned().collect())
     }
 
     async fn fax(&mut self, fax: &FaxId) -> Result<Option<FaxRow>, StoreError> {
@@ -425,16 +446,85 @@ impl MemoryStore {
         unchanged
     }
 
-    /// The tenant that a batch changes: a copy, or a new one if the batch begins with that.
-    fn working_copy(&self, before: Option<&Tenant>, batch: &Batch) -> Result<Tenant, ApplyError> {
-        match (before, batch.changes.first()) {
+    /// The tenant that changes concern: a copy, or a new one if the first of them makes it.
+    fn working_copy(
+        &self,
+        before: Option<&Tenant>,
+        id: &TenantId,
+        first: Option<&Change>,
+    ) -> Result<Tenant, ApplyError> {
+        match (before, first) {
             (Some(tenant), _) => Ok(tenant.clone()),
             (None, Some(Change::CreateTenant { title, model, .. })) => {
                 let last = locked(&self.state).tenants.keys().last().map_or(0, |num| num.0);
-                Ok(Tenant::new(Num(last + 1), &batch.tenant, title, *model))
+                Ok(Tenant::new(Num(last + 1), id, title, *model))
             }
             (None, _) => Err(no_such_tenant()),
         }
+    }
+}
+
+/// Changes and faxes, in turn.
+type Parts<'a> = [(&'a [Change], &'a [NewFax])];
+
+impl MemoryStore {
+    /// Applies parts as one, unless the request was made before.
+    async fn once(
+        &self,
+        id: &TenantId,
+        asked: Asked,
+        parts: &Parts<'_>,
+        if_exists: IfExists,
+        now: Timestamp,
+    ) -> Result<Imported, ApplyError> {
+        let request = match &asked {
+            Asked::Batch(batch) => batch.request_id.clone(),
+            Asked::Import(import) => import.request_id.clone(),
+        };
+        loop {
+            let before = self.tenant(id);
+            let earlier = before.as_ref().and_then(|tenant| tenant.requests.get(&request));
+            if let Some((first, imported)) = earlier {
+                let same = *first == asked;
+                return if same { Ok(imported.clone()) } else { Err(ApplyError::RequestIdReused) };
+            }
+            let first = parts.first().and_then(|(changes, _)| changes.first());
+            let mut tx = View(Box::new(self.working_copy(before.as_deref(), id, first)?));
+            let mut imported = self.run_parts(&mut tx, parts, if_exists, now).await?;
+            let mut after = tx.0;
+            after.row.revision.0 += u64::from(after.touched);
+            imported.applied.revision = after.row.revision;
+            after.requests.insert(request.clone(), (asked.clone(), imported.clone()));
+            if self.commit(before.as_ref(), after) {
+                return Ok(imported);
+            }
+        }
+    }
+
+    async fn run_parts(
+        &self,
+        tx: &mut Working,
+        parts: &Parts<'_>,
+        if_exists: IfExists,
+        now: Timestamp,
+    ) -> Result<Imported, ApplyError> {
+        let applied = Applied { revision: Revision(0), changed: 0, warnings: Vec::new() };
+        let mut imported = Imported { applied, registered: 0 };
+        let mut at = 0;
+        for (changes, faxes) in parts {
+            let outcome = apply::run_changes(tx, &self.models, changes, if_exists, now)
+                .await
+                .map_err(|error| error.further_on(at))?;
+            let moved = |warning: Warning| Warning { change: warning.change + at, ..warning };
+            imported.applied.changed += outcome.changed;
+            imported.applied.warnings.extend(outcome.warnings.into_iter().map(moved));
+            at += changes.len();
+            imported.registered += register_part(tx, &self.models, faxes)
+                .await
+                .map_err(|error| error.further_on(at))?;
+            at += faxes.len();
+        }
+        Ok(imported)
     }
 }
 
@@ -453,28 +543,20 @@ impl Store for MemoryStore {
     }
 
     async fn apply(&self, batch: &Batch, now: Timestamp) -> Result<Applied, ApplyError> {
-        loop {
-            let before = self.tenant(&batch.tenant);
-            if let Some((first, applied)) =
-                before.as_ref().and_then(|tenant| tenant.requests.get(&batch.request_id))
-            {
-                let same = first == batch;
-                return if same { Ok(applied.clone()) } else { Err(ApplyError::RequestIdReused) };
-            }
-            let mut tx = View(Box::new(self.working_copy(before.as_deref(), batch)?));
-            let outcome = apply::run(&mut tx, &self.models, batch, now).await?;
-            let mut after = tx.0;
-            after.row.revision.0 += u64::from(after.touched);
-            let applied = Applied {
-                revision: after.row.revision,
-                changed: outcome.changed,
-                warnings: outcome.warnings,
-            };
-            after.requests.insert(batch.request_id.clone(), (batch.clone(), applied.clone()));
-            if self.commit(before.as_ref(), after) {
-                return Ok(applied);
-            }
-        }
+        let parts = [(batch.changes.as_slice(), [].as_slice())];
+        let asked = Asked::Batch(batch.clone());
+        let imported = self.once(&batch.tenant, asked, &parts, batch.if_exists, now).await?;
+        Ok(imported.applied)
+    }
+
+    async fn import(&self, import: &Import, now: Timestamp) -> Result<Imported, ApplyError> {
+        let parts: Vec<_> = import
+            .parts
+            .iter()
+            .map(|part| (part.changes.as_slice(), part.faxes.as_slice()))
+            .collect();
+        let asked = Asked::Import(import.clone());
+        self.once(&import.tenant, asked, &parts, IfExists::Update, now).await
     }
 
     async fn register(
@@ -486,11 +568,13 @@ impl Store for MemoryStore {
             let before = self.tenant(tenant).ok_or_else(no_such_tenant)?;
             let mut tx = View(Box::new(Tenant::clone(&before)));
             let mut answers = Vec::new();
+            let mut stamps = Stamps::default();
             for (position, fax) in faxes.iter().enumerate() {
-                match register_one(&mut tx, &self.models, fax, position).await {
-                    Err(error @ ApplyError::Store(_)) => return Err(error),
-                    answer => answers.push(answer),
+                let answer = register_one(&mut tx, &self.models, &mut stamps, fax, position).await;
+                if let Err(ApplyError::Store(error @ StoreError::Unavailable { .. })) = answer {
+                    return Err(error.into());
                 }
+                answers.push(answer);
             }
             if self.commit(Some(&before), tx.0) {
                 return Ok(answers);
@@ -584,8 +668,9 @@ impl Store for MemoryStore {
 }
 
 async fn register_one(
-    tx: &mut View<Box<Tenant>>,
+    tx: &mut Working,
     models: &Models,
+    stamps: &mut Stamps,
     fax: &NewFax,
     position: usize,
 ) -> Result<Registered, ApplyError> {
@@ -601,9 +686,29 @@ async fn register_one(
             }
         };
     }
-    let mut row = register::row(tx, models, fax, position).await?;
+    let mut row = register::row(tx, models, stamps, fax, position).await?;
     row.num = tx.0.next();
     tx.0.faxes.insert(row.num, row.clone());
     tx.0.fax_ids.insert(fax.fax.clone(), (fingerprint, Some(row.num)));
     Ok(Registered { fax: row, created: true })
+}
+
+/// Registers the faxes of a part, or none; how many were new.
+async fn register_part(
+    tx: &mut Working,
+    models: &Models,
+    faxes: &[NewFax],
+) -> Result<usize, ApplyError> {
+    let mut stamps = Stamps::default();
+    let mut new = 0;
+    for (position, fax) in faxes.iter().enumerate() {
+        if let Some(stored) = tx.fax(&fax.fax).await?
+            && register::describes(tx, fax, &stored).await?
+        {
+            continue;
+        }
+        let registered = register_one(tx, models, &mut stamps, fax, position).await?;
+        new += usize::from(registered.created);
+    }
+    Ok(new)
 }

@@ -16,16 +16,16 @@ mod remap;
 mod role;
 mod routing;
 mod tenant;
+mod warn;
 
 use std::sync::Arc;
 
-use super::{Batch, Change, Warning};
+use super::{Batch, Change, IfExists, Warning};
 use crate::id::{ModelDigest, Timestamp};
 use crate::model::Model;
 use crate::port::{ApplyError, StoreError, TenantTx};
 pub(super) use door::plain;
 use door::{Done, Door};
-pub(super) use routing::receivers;
 
 /// Where parsed models come from. A store parses each text once and keeps it by digest.
 pub trait ModelSource: Sync {
@@ -53,26 +53,37 @@ pub async fn run(
     batch: &Batch,
     now: Timestamp,
 ) -> Result<Outcome, ApplyError> {
+    run_changes(tx, models, &batch.changes, batch.if_exists, now).await
+}
+
+/// Applies changes that are part of something bigger, as [`run`] does.
+pub async fn run_changes(
+    tx: &mut dyn TenantTx,
+    models: &dyn ModelSource,
+    changes: &[Change],
+    if_exists: IfExists,
+    now: Timestamp,
+) -> Result<Outcome, ApplyError> {
     let tenant = tx.tenant().await?;
-    let starts_anew = matches!(batch.changes.first(), Some(Change::CreateTenant { .. }));
+    let starts_anew = matches!(changes.first(), Some(Change::CreateTenant { .. }));
     let model = models.model(&tenant.model);
     if model.is_none() && !starts_anew {
         let detail = "not in the store, or not readable by this server".to_owned();
         return Err(StoreError::UnreadableModel { digest: tenant.model, detail }.into());
     }
-    let faults = check::batch(batch, model.clone(), models);
+    let faults = check::all(changes, model.clone(), models);
     // A new tenant whose model is unknown has been reported by the check.
     let Some(model) = model.filter(|_| faults.is_empty()) else {
         return Err(ApplyError::Invalid(faults));
     };
-    Door::new(tx, models, batch, now, tenant.num, model).apply_all(batch).await
+    Door::new(tx, models, if_exists, now, tenant.num, model).apply_all(changes).await
 }
 
 impl Door<'_> {
-    async fn apply_all(mut self, batch: &Batch) -> Result<Outcome, ApplyError> {
+    async fn apply_all(mut self, changes: &[Change]) -> Result<Outcome, ApplyError> {
         let mut faults = Vec::new();
         let mut changed = 0;
-        for (position, change) in batch.changes.iter().enumerate() {
+        for (position, change) in changes.iter().enumerate() {
             self.position = position;
             match self.apply_one(change).await {
                 Ok(effect) => changed += usize::from(effect),
@@ -83,11 +94,10 @@ impl Door<'_> {
                 Err(error) => return Err(error),
             }
         }
-        if faults.is_empty() {
-            Ok(Outcome { changed, warnings: self.warnings })
-        } else {
-            Err(ApplyError::Invalid(faults))
+        if !faults.is_empty() {
+            return Err(ApplyError::Invalid(faults));
         }
+        Ok(Outcome { changed, warnings: self.warnings().await? })
     }
 
     #[rustfmt::skip] // One line for each change, so that the table can be read.

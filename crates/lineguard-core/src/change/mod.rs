@@ -50,6 +50,41 @@ pub struct Applied {
     pub warnings: Vec<Warning>,
 }
 
+/// A whole tenant, or a part of one, to be brought in as one transaction. Works like a batch with
+/// [`IfExists::Update`], and registers faxes besides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Import {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// Who imports.
+    pub actor: Subject,
+    /// A repeat with the same id and the same parts returns the first result; with other parts it
+    /// is refused.
+    pub request_id: RequestId,
+    /// In this order; later parts see earlier ones. Positions in faults and warnings count changes
+    /// and faxes together, in the order in which they are applied.
+    pub parts: Vec<Part>,
+}
+
+/// Changes, and faxes that are registered after them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Part {
+    /// Applied first.
+    pub changes: Vec<Change>,
+    /// Registered then. One that is registered already must say what was said first, or what is so
+    /// now; it is left alone.
+    pub faxes: Vec<NewFax>,
+}
+
+/// What an import did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Imported {
+    /// What its changes did.
+    pub applied: Applied,
+    /// How many faxes were new.
+    pub registered: usize,
+}
+
 /// A remark on an applied change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Warning {

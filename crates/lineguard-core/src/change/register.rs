@@ -1,16 +1,17 @@
 //! Turns a fax to be registered into the row to be stored; every store registers with it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest, Sha256};
 
 use super::NewFax;
-use super::apply::{ModelSource, plain, receivers};
-use crate::facts::MemberStatus;
-use crate::id::Num;
+use super::apply::{ModelSource, plain};
+use crate::auto_assign::{Resolver, Target};
+use crate::id::{Num, Subject};
 use crate::model::reach::{Direction, FaxState};
+use crate::model::{TargetKind, built_in_vocabulary};
 use crate::port::{ApplyError, Fault, FaxRow, StoreError, TenantTx};
-use crate::row::{self, MemberBody, Object, ObjectKind};
+use crate::row::{Object, ObjectKind};
 
 /// The row for a new fax, with [`Num::UNKNOWN`] as its number: the store gives it one.
 /// `position` is the fax's place in its registration, for faults. A creator and labels that the
@@ -18,6 +19,7 @@ use crate::row::{self, MemberBody, Object, ObjectKind};
 pub async fn row(
     tx: &mut dyn TenantTx,
     models: &dyn ModelSource,
+    stamps: &mut Stamps,
     fax: &NewFax,
     position: usize,
 ) -> Result<FaxRow, ApplyError> {
@@ -47,7 +49,10 @@ pub async fn row(
         label_nums.insert(plain(tx, ObjectKind::Label, label.as_str()).await?);
     }
     let place = match &number {
-        Some(number) if inbound => place(tx, models, number, account).await?,
+        Some(number) if inbound => {
+            let target = stamps.of(tx, models, number).await?;
+            place(tx, target, account).await?
+        }
         _ => Place::default(),
     };
     Ok(FaxRow {
@@ -94,39 +99,77 @@ impl Names<'_> {
     }
 }
 
-/// Where a received fax goes.
+/// Who receives the faxes of each number, resolved once for all faxes of a registration: nothing
+/// that it depends on changes meanwhile.
+#[derive(Debug, Default)]
+pub struct Stamps(BTreeMap<Num, Option<Target>>);
+
+impl Stamps {
+    async fn of(
+        &mut self,
+        tx: &mut dyn TenantTx,
+        models: &dyn ModelSource,
+        number: &Object,
+    ) -> Result<Option<Target>, StoreError> {
+        if let Some(target) = self.0.get(&number.num) {
+            return Ok(*target);
+        }
+        let mut resolver = Resolver { reader: tx, models, vocabulary: built_in_vocabulary() };
+        let target = resolver.target_of(number).await?;
+        self.0.insert(number.num, target);
+        Ok(target)
+    }
+}
+
+/// Where a received fax goes: to a user or group as its assignee, or into a faxbox.
 #[derive(Default)]
 struct Place {
     assignee: Option<Num>,
     faxbox: Option<Num>,
 }
 
-/// Where the settings of its number send a received fax: to the first active member, else to the
-/// first group; and into the first faxbox that lies in the fax's account.
+/// The place that `ResolveAutoAssign` shows beforehand. A faxbox elsewhere in the tenant cannot
+/// hold the fax, because a fax lies in its own account.
 async fn place(
     tx: &mut dyn TenantTx,
-    models: &dyn ModelSource,
-    number: &Object,
+    target: Option<Target>,
     account: Num,
 ) -> Result<Place, StoreError> {
-    let tenant = tx.tenant().await?;
-    let Some(model) = models.model(&tenant.model) else {
-        let detail = "not in the store, or not readable by this server".to_owned();
-        return Err(StoreError::UnreadableModel { digest: tenant.model, detail });
-    };
-    let found = receivers(tx, &model, tenant.num, number).await?;
-    let mut assignee = found.groups.first().copied();
-    for member in found.members {
-        let body: MemberBody = row::parse_body(tenant.num, &member)?;
-        if body.status == MemberStatus::Active.as_str() {
-            assignee = Some(plain(tx, ObjectKind::Subject, &member.id).await?);
-            break;
-        }
+    let Some(Target { kind, num }) = target else { return Ok(Place::default()) };
+    if kind != TargetKind::Faxbox {
+        return Ok(Place { assignee: Some(num), faxbox: None });
     }
-    let faxboxes = tx.get(&found.faxboxes).await?;
-    let faxbox =
-        faxboxes.iter().filter(|one| one.account == Some(account)).map(|one| one.num).min();
-    Ok(Place { assignee, faxbox })
+    let faxbox = tx.get(&[num]).await?.into_iter().next();
+    let here = faxbox.filter(|faxbox| faxbox.account == Some(account));
+    Ok(Place { assignee: None, faxbox: here.map(|faxbox| faxbox.num) })
+}
+
+/// Whether a fax to be registered says what is so of a registered one now. An import may bring a
+/// fax that has changed since it was registered; nothing is inserted here.
+pub async fn describes(
+    tx: &mut dyn TenantTx,
+    new: &NewFax,
+    fax: &FaxRow,
+) -> Result<bool, StoreError> {
+    let NewFax { fax: _, account, direction, number, faxbox, creator, state, labels, at } = new;
+    let creator = creator.as_ref().map(Subject::qualified);
+    let mut keys = vec![(ObjectKind::Account, Num(0), account.as_str())];
+    keys.extend(faxbox.iter().map(|id| (ObjectKind::Faxbox, Num(0), id.as_str())));
+    keys.extend(creator.iter().map(|id| (ObjectKind::Subject, Num(0), id.as_str())));
+    keys.extend(number.iter().map(|id| (ObjectKind::Number, Num(0), id.as_str())));
+    keys.extend(labels.iter().map(|id| (ObjectKind::Label, Num(0), id.as_str())));
+    let mut said = BTreeSet::new();
+    for object in tx.find(&keys).await? {
+        let Some(object) = object else { return Ok(false) };
+        said.insert(object.num);
+    }
+    let mut so: BTreeSet<Num> = fax.labels.iter().copied().collect();
+    so.extend([Some(fax.account), fax.faxbox, fax.creator].into_iter().flatten());
+    // A number that was removed since cannot be named any more.
+    if let Some(number) = fax.number {
+        so.extend(tx.get(&[number]).await?.iter().map(|number| number.num));
+    }
+    Ok(said == so && direction == &fax.direction && state == &fax.state && at == &fax.at)
 }
 
 /// SHA-256 of what the caller said about a fax. A store keeps it with the fax and its tombstone:

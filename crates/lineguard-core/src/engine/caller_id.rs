@@ -112,12 +112,12 @@ pub fn resolve(
     question: &CallerIdQuestion,
     candidates: &[NumberFacts],
 ) -> Result<CallerId, MissingFact> {
-    let Some(rules) = model.caller_id else {
-        return Ok(nothing(Outcome::None(NoNumber::NotInModel)));
-    };
     if let Some(reason) = authority.barred() {
         return Ok(nothing(Outcome::Denied(Lost::NotGranted(reason))));
     }
+    let Some(rules) = model.caller_id else {
+        return Ok(nothing(Outcome::None(NoNumber::NotInModel)));
+    };
     let resolver = Resolver { model, vocabulary, authority, question, rules };
     let mut selectable = Vec::new();
     let mut lost = Vec::new();
@@ -165,7 +165,8 @@ impl Resolver<'_> {
             action,
             names_stored_resource: false,
             resource,
-            target: None,
+            // Nothing is sent yet: what asks about a target cannot hold.
+            target: Some(ResourceFacts::nowhere()),
             conferred: None,
             context: self.question.context,
         };
@@ -243,19 +244,20 @@ impl Resolver<'_> {
         candidates: &[NumberFacts],
         selectable: &[Num],
     ) -> Result<Answer, MissingFact> {
+        let mut unusable = None;
         if let Some(number) = self.authority.default_number {
-            let outcome = match self.default_usable(candidates)? {
-                Ok(()) => Outcome::Number(number, Won::Default),
-                Err(why) => Outcome::None(NoNumber::DefaultNotUsable(why)),
-            };
-            return Ok((outcome, None));
+            match self.default_usable(candidates)? {
+                Ok(()) => return Ok((Outcome::Number(number, Won::Default), None)),
+                Err(why) => unusable = Some(why),
+            }
         }
-        let outcome = match selectable {
-            [only] if self.rules.single_number_is_default => {
+        let outcome = match (selectable, unusable) {
+            ([only], _) if self.rules.single_number_is_default => {
                 Outcome::Number(*only, Won::OnlySelectable)
             }
-            [] => Outcome::None(NoNumber::NothingSelectable),
-            _ => Outcome::None(NoNumber::ChoiceNeeded),
+            (_, Some(why)) => Outcome::None(NoNumber::DefaultNotUsable(why)),
+            ([], None) => Outcome::None(NoNumber::NothingSelectable),
+            (_, None) => Outcome::None(NoNumber::ChoiceNeeded),
         };
         Ok((outcome, None))
     }

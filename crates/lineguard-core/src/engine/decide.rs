@@ -28,19 +28,11 @@ pub fn decide(
         return Ok(denied);
     }
     let inquiry = Inquiry { model, vocabulary, authority, question, def };
-    let term = match inquiry.covering_term(&question.resource)? {
-        Ok(term) => term,
-        Err(denied) if inquiry.may_tell(&question.resource)? => return Ok(denied),
-        // A resource that does not exist and one that the person may not see get one answer: the
-        // answer for nothing at all.
-        Err(denied) => {
-            return Ok(inquiry.covering_term(&ResourceFacts::nowhere())?.err().unwrap_or(denied));
-        }
-    };
-    if let Some(reason) = inquiry.narrowed()? {
-        return Ok(Decision { reason, ..about(term, Effect::Deny) });
+    match inquiry.decide() {
+        Ok(decision) if decision.effect == Effect::Allow => Ok(decision),
+        told if inquiry.may_tell(&question.resource) => told,
+        _ => inquiry.as_if_it_did_not_exist(),
     }
-    Ok(Decision { obligations: inquiry.obligations(), ..about(term, Effect::Allow) })
 }
 
 /// The answer where the acting account does not exist: the same as for somebody who is no member.
@@ -113,6 +105,27 @@ struct Inquiry<'a> {
 }
 
 impl<'a> Inquiry<'a> {
+    fn decide(&self) -> Result<Decision, MissingFact> {
+        match self.covering_term(&self.question.resource) {
+            Ok(Err(denied)) => Ok(denied),
+            Ok(Ok(term)) => Ok(match self.narrowed()? {
+                Some(reason) => Decision { reason, ..about(term, Effect::Deny) },
+                None => Decision { obligations: self.obligations(), ..about(term, Effect::Allow) },
+            }),
+            // What is denied in any case does not depend on the missing fact.
+            Err(missing) => match self.narrowed() {
+                Ok(Some(reason)) => Ok(deny(reason)),
+                Ok(None) | Err(_) => Err(missing),
+            },
+        }
+    }
+
+    /// A resource that does not exist and one that the person may not see get one answer: the
+    /// answer for nothing at all. No term covers that.
+    fn as_if_it_did_not_exist(&self) -> Result<Decision, MissingFact> {
+        Ok(self.covering_term(&ResourceFacts::nowhere())?.err().unwrap_or(deny(Reason::OutOfReach)))
+    }
+
     /// The term that grants the action on a resource, or the denial. Seeing the resource comes
     /// first where the action requires it (rulings R16).
     fn covering_term(
@@ -174,15 +187,12 @@ impl<'a> Inquiry<'a> {
 
     /// Whether details about this resource may be told: the question names none that the store
     /// holds, or the person may see it.
-    fn may_tell(&self, facts: &ResourceFacts) -> Result<bool, MissingFact> {
+    fn may_tell(&self, facts: &ResourceFacts) -> bool {
         if !self.question.names_stored_resource {
-            return Ok(true);
+            return true;
         }
         let view = self.vocabulary.resource(self.def.resource).and_then(|resource| resource.view);
-        match view {
-            Some(view) => Ok(self.seen_by(view, facts)?.is_ok()),
-            None => Ok(false),
-        }
+        view.is_some_and(|view| matches!(self.seen_by(view, facts), Ok(Ok(()))))
     }
 
     /// What stands between a grant and an allow. A denial that is certain wins over a missing fact.
@@ -202,17 +212,14 @@ impl<'a> Inquiry<'a> {
 
     /// Nobody confers what they neither hold nor may confer by the model (rulings R15).
     fn conferral(&self) -> Result<Option<Reason>, MissingFact> {
-        let Some(confers) = self.def.confers else {
-            return Ok(None);
-        };
-        if self.may_confer_by_the_model(confers) {
+        let Some(confers) = self.def.confers else { return Ok(None) };
+        let declared = self.may_confer_by_the_model(confers);
+        if declared == Truth::True {
             return Ok(None);
         }
         let held = |ix| self.authority.standing(ix).is_some_and(|standing| standing.held);
         let holds = match (&self.question.conferred, confers) {
-            (None, _) => {
-                return Err(MissingFact { of: FactOwner::Target, fact: None });
-            }
+            (None, _) => return Err(MissingFact { of: FactOwner::Target, fact: None }),
             (Some(Conferred::Role(role)), Confers::Role) => self
                 .authority
                 .roles
@@ -225,21 +232,26 @@ impl<'a> Inquiry<'a> {
                 .is_some_and(|ix| held(PermissionIx(ix))),
             (Some(_), _) => false,
         };
-        Ok((!holds).then_some(Reason::MayNotConfer))
+        match declared {
+            _ if holds => Ok(None),
+            Truth::Unknown(missing) => Err(missing),
+            Truth::True | Truth::False => Ok(Some(Reason::MayNotConfer)),
+        }
     }
 
     /// Whether a permission that grants this action here declares that it confers.
-    fn may_confer_by_the_model(&self, confers: Confers) -> bool {
+    fn may_confer_by_the_model(&self, confers: Confers) -> Truth {
         let Question { resource, target, .. } = self.question;
-        let declares = |term: &Term| match term
+        let declares = |term: &&Term| match term
             .permission
             .and_then(|ix| self.model.permission_at(ix))
         {
             Some(permission) => permission.confers.contains(&confers) || self.owns_everything(term),
             None => true,
         };
-        self.authority.terms(self.question.action).iter().any(|term| {
-            declares(term) && self.authority.covers(term, resource, target.as_ref()) == Truth::True
+        let declaring = self.authority.terms(self.question.action).iter().filter(declares);
+        declaring.fold(Truth::False, |any, term| {
+            any.or(|| self.authority.covers(term, resource, target.as_ref()))
         })
     }
 

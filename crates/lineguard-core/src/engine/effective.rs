@@ -326,10 +326,7 @@ pub(super) fn role_in_force<'a>(
                 in_force.permissions.retain(|(one, _)| *one != ix);
             }
             for key in add {
-                let (ix, _) = permission(model, key)?;
-                if in_force.permissions.iter().all(|(one, _)| *one != ix) {
-                    in_force.permissions.push((ix, None));
-                }
+                in_force.permissions.push((permission(model, key)?.0, None));
             }
             in_force.visibility = visibility.as_ref().or(in_force.visibility);
             Ok(in_force)

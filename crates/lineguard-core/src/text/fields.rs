@@ -16,16 +16,16 @@ const MAX_SUMMARY_CHARS: usize = 1000;
 
 /// A string of the text and where it stands.
 #[derive(Clone, Copy)]
-pub(crate) struct Item<'s> {
+pub struct Item<'s> {
     /// What it says.
-    pub(crate) text: &'s str,
+    pub text: &'s str,
     /// Its first byte.
-    pub(crate) at: usize,
+    pub at: usize,
 }
 
 /// One table of the text, all keys of which are known words.
 #[derive(Clone, Copy)]
-pub(crate) struct Fields<'s, 't> {
+pub struct Fields<'s, 't> {
     source: &'s Source<'t>,
     table: &'s DeTable<'t>,
     at: usize,
@@ -33,7 +33,7 @@ pub(crate) struct Fields<'s, 't> {
 
 impl<'s, 't> Fields<'s, 't> {
     /// Looks at a table; every key that is not `allowed` is a mistake.
-    pub(crate) fn new(
+    pub fn new(
         source: &'s Source<'t>,
         table: &'s DeTable<'t>,
         at: usize,
@@ -49,39 +49,39 @@ impl<'s, 't> Fields<'s, 't> {
     }
 
     /// Where the table begins.
-    pub(crate) fn at(&self) -> usize {
+    pub fn at(&self) -> usize {
         self.at
     }
 
     /// The table itself.
-    pub(crate) fn table(&self) -> &'s DeTable<'t> {
+    pub fn table(&self) -> &'s DeTable<'t> {
         self.table
     }
 
     /// Where a key of the table stands, if it is there.
-    pub(crate) fn key_at(&self, name: &str) -> Option<usize> {
+    pub fn key_at(&self, name: &str) -> Option<usize> {
         self.table.get_key_value(name).map(|(key, _)| key.span().start)
     }
 
     /// The raw value of a key.
-    pub(crate) fn value(&self, name: &str) -> Option<&'s Spanned<DeValue<'t>>> {
+    pub fn value(&self, name: &str) -> Option<&'s Spanned<DeValue<'t>>> {
         self.table.get(name)
     }
 
     /// Remembers a required key that is not there.
-    pub(crate) fn missing(&self, name: &str) {
+    pub fn missing(&self, name: &str) {
         self.source.error(self.at, format!("missing key `{name}`"));
     }
 
     /// Remembers a value that is not what its key asks for.
-    pub(crate) fn wrong_type(&self, name: &str, value: &Spanned<DeValue<'_>>, wanted: &str) {
+    pub fn wrong_type(&self, name: &str, value: &Spanned<DeValue<'_>>, wanted: &str) {
         let got = value.get_ref().type_str();
         let problem = format!("`{name}` must be {wanted}, not {}", with_article(got));
         self.source.error(value.span().start, problem);
     }
 
     /// Remembers keys that mean nothing beside what else the table says.
-    pub(crate) fn refuse(&self, names: &[&str], why: &str) {
+    pub fn refuse(&self, names: &[&str], why: &str) {
         for name in names {
             if let Some(at) = self.key_at(name) {
                 self.source.error(at, format!("`{name}` {why}"));
@@ -90,12 +90,12 @@ impl<'s, 't> Fields<'s, 't> {
     }
 
     /// A string, if the key is there and says one; nothing is remembered.
-    pub(crate) fn text(&self, name: &str) -> Option<&'s str> {
+    pub fn text(&self, name: &str) -> Option<&'s str> {
         self.value(name)?.get_ref().as_str()
     }
 
     /// A string, if the key is there.
-    pub(crate) fn item(&self, name: &str) -> Option<Item<'s>> {
+    pub fn item(&self, name: &str) -> Option<Item<'s>> {
         let value = self.value(name)?;
         let text = value.get_ref().as_str();
         if text.is_none() {
@@ -105,7 +105,7 @@ impl<'s, 't> Fields<'s, 't> {
     }
 
     /// A string that must be there.
-    pub(crate) fn required(&self, name: &str) -> Option<Item<'s>> {
+    pub fn required(&self, name: &str) -> Option<Item<'s>> {
         if self.value(name).is_none() {
             self.missing(name);
         }
@@ -113,7 +113,7 @@ impl<'s, 't> Fields<'s, 't> {
     }
 
     /// A key that must be there.
-    pub(crate) fn key(&self, name: &str) -> Option<(Key, usize)> {
+    pub fn key(&self, name: &str) -> Option<(Key, usize)> {
         let item = self.required(name)?;
         match Key::parse(item.text) {
             Ok(key) => Some((key, item.at)),
@@ -125,12 +125,12 @@ impl<'s, 't> Fields<'s, 't> {
     }
 
     /// A title that must be there; empty after a mistake.
-    pub(crate) fn title(&self, name: &str) -> Box<str> {
+    pub fn title(&self, name: &str) -> Box<str> {
         self.words_for_people(name, MAX_TITLE_CHARS)
     }
 
     /// A summary that must be there; empty after a mistake.
-    pub(crate) fn summary(&self, name: &str) -> Box<str> {
+    pub fn summary(&self, name: &str) -> Box<str> {
         self.words_for_people(name, MAX_SUMMARY_CHARS)
     }
 
@@ -150,7 +150,7 @@ impl<'s, 't> Fields<'s, 't> {
     }
 
     /// `true` or `false`.
-    pub(crate) fn bool(&self, name: &str, default: bool) -> bool {
+    pub fn bool(&self, name: &str, default: bool) -> bool {
         let Some(value) = self.value(name) else {
             return default;
         };
@@ -161,13 +161,13 @@ impl<'s, 't> Fields<'s, 't> {
     }
 
     /// One word of a closed list, if the key is there.
-    pub(crate) fn choice<T: Copy>(&self, name: &str, choices: &[(T, &str)]) -> Option<T> {
+    pub fn choice<T: Copy>(&self, name: &str, choices: &[(T, &str)]) -> Option<T> {
         let item = self.item(name)?;
         self.choose(name, item, choices)
     }
 
     /// One word of a closed list that must be there.
-    pub(crate) fn required_choice<T: Copy>(&self, name: &str, choices: &[(T, &str)]) -> Option<T> {
+    pub fn required_choice<T: Copy>(&self, name: &str, choices: &[(T, &str)]) -> Option<T> {
         let item = self.required(name)?;
         self.choose(name, item, choices)
     }
@@ -182,13 +182,13 @@ impl<'s, 't> Fields<'s, 't> {
     }
 
     /// Words of a closed list; none if the key is not there.
-    pub(crate) fn choices<T: Copy>(&self, name: &str, choices: &[(T, &str)]) -> Vec<T> {
+    pub fn choices<T: Copy>(&self, name: &str, choices: &[(T, &str)]) -> Vec<T> {
         let items = self.items(name).unwrap_or_default();
         items.into_iter().filter_map(|item| self.choose(name, item, choices)).collect()
     }
 
     /// A list, if the key is there.
-    pub(crate) fn array(&self, name: &str) -> Option<&'s DeArray<'t>> {
+    pub fn array(&self, name: &str) -> Option<&'s DeArray<'t>> {
         let value = self.value(name)?;
         let array = value.get_ref().as_array();
         if array.is_none() {
@@ -198,7 +198,7 @@ impl<'s, 't> Fields<'s, 't> {
     }
 
     /// A list of strings without repetition, if the key is there.
-    pub(crate) fn items(&self, name: &str) -> Option<Vec<Item<'s>>> {
+    pub fn items(&self, name: &str) -> Option<Vec<Item<'s>>> {
         let array = self.array(name)?;
         let mut items = Vec::with_capacity(array.len());
         let mut seen = HashSet::with_capacity(array.len());
@@ -217,7 +217,7 @@ impl<'s, 't> Fields<'s, 't> {
     }
 
     /// Remembers a list that is there and empty.
-    pub(crate) fn not_empty(&self, name: &str) {
+    pub fn not_empty(&self, name: &str) {
         let Some(value) = self.value(name) else {
             return;
         };
@@ -227,7 +227,7 @@ impl<'s, 't> Fields<'s, 't> {
     }
 
     /// A table, if the key is there.
-    pub(crate) fn sub(&self, name: &str, allowed: &[&str]) -> Option<Self> {
+    pub fn sub(&self, name: &str, allowed: &[&str]) -> Option<Self> {
         let value = self.value(name)?;
         let at = value.span().start;
         match value.get_ref().as_table() {
@@ -240,7 +240,7 @@ impl<'s, 't> Fields<'s, 't> {
     }
 
     /// A list of tables, at most `max` of them; none if the key is not there.
-    pub(crate) fn subs(&self, name: &str, max: usize, allowed: &[&str]) -> Vec<Self> {
+    pub fn subs(&self, name: &str, max: usize, allowed: &[&str]) -> Vec<Self> {
         let Some(value) = self.value(name) else {
             return Vec::new();
         };
@@ -264,7 +264,7 @@ impl<'s, 't> Fields<'s, 't> {
     }
 
     /// The one format that this program reads.
-    pub(crate) fn format_one(&self) {
+    pub fn format_one(&self) {
         match self.value("format") {
             None => self.missing("format"),
             Some(value) => match value.get_ref().as_integer() {

@@ -10,10 +10,10 @@ use toml::de::DeTable;
 
 use crate::model::TextError;
 use crate::suggest::nearest;
-pub(crate) use fields::{Fields, Item};
+pub use fields::{Fields, Item};
 
 /// Greatest length of a text, in bytes.
-pub(crate) const MAX_TEXT_BYTES: usize = 1 << 20;
+pub const MAX_TEXT_BYTES: usize = 1 << 20;
 
 /// Mistakes after this many are not told: a text this wrong is not a model text.
 const MAX_ERRORS: usize = 1000;
@@ -36,7 +36,7 @@ impl fmt::Display for TextError {
 impl std::error::Error for TextError {}
 
 /// A text with the mistakes found in it so far.
-pub(crate) struct Source<'t> {
+pub struct Source<'t> {
     text: &'t str,
     line_starts: Vec<usize>,
     errors: RefCell<Vec<TextError>>,
@@ -45,12 +45,25 @@ pub(crate) struct Source<'t> {
 impl<'t> Source<'t> {
     /// Reads a text into a table. Without one, the text is not TOML, and reading on would only
     /// produce mistakes that are none: after a broken line the rest is guesswork.
-    pub(crate) fn read(text: &'t str) -> Result<(Self, DeTable<'t>), Vec<TextError>> {
+    ///
+    /// # Errors
+    ///
+    /// If the text is too long or no TOML.
+    pub fn read(text: &'t str) -> Result<(Self, DeTable<'t>), Vec<TextError>> {
+        Self::read_up_to(text, MAX_TEXT_BYTES)
+    }
+
+    /// The same for a text of at most `max` bytes.
+    ///
+    /// # Errors
+    ///
+    /// If the text is too long or no TOML.
+    pub fn read_up_to(text: &'t str, max: usize) -> Result<(Self, DeTable<'t>), Vec<TextError>> {
         let starts = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
         let line_starts = std::iter::once(0).chain(starts.map(|(i, _)| i + 1)).collect();
         let source = Self { text, line_starts, errors: RefCell::default() };
-        if text.len() > MAX_TEXT_BYTES {
-            source.error(0, format!("the text is longer than {MAX_TEXT_BYTES} bytes"));
+        if text.len() > max {
+            source.error(0, format!("the text is longer than {max} bytes"));
             return Err(source.into_errors());
         }
         let (table, faults) = DeTable::parse_recoverable(text);
@@ -70,12 +83,12 @@ impl<'t> Source<'t> {
     }
 
     /// Remembers a mistake.
-    pub(crate) fn error(&self, at: usize, problem: impl Into<String>) {
+    pub fn error(&self, at: usize, problem: impl Into<String>) {
         self.push(at, problem.into(), None);
     }
 
     /// Remembers a word that none of `known` is, with the nearest of them.
-    pub(crate) fn unknown<'k>(
+    pub fn unknown<'k>(
         &self,
         at: usize,
         what: &str,
@@ -100,7 +113,7 @@ impl<'t> Source<'t> {
     }
 
     /// Line and column of a byte, both from 1.
-    pub(crate) fn position(&self, at: usize) -> (usize, usize) {
+    pub fn position(&self, at: usize) -> (usize, usize) {
         let line = self.line_starts.partition_point(|start| *start <= at);
         let start = self.line_starts.get(line.saturating_sub(1)).copied().unwrap_or(0);
         let before = self.text.get(start..at).unwrap_or("");
@@ -108,12 +121,12 @@ impl<'t> Source<'t> {
     }
 
     /// Whether nothing was wrong so far.
-    pub(crate) fn is_clean(&self) -> bool {
+    pub fn is_clean(&self) -> bool {
         self.errors.borrow().is_empty()
     }
 
     /// All mistakes in the order of the text.
-    pub(crate) fn into_errors(self) -> Vec<TextError> {
+    pub fn into_errors(self) -> Vec<TextError> {
         let mut errors = self.errors.into_inner();
         errors.sort_by_key(|error| (error.line, error.column));
         // The TOML reader tells some mistakes twice.
@@ -123,7 +136,7 @@ impl<'t> Source<'t> {
 }
 
 /// Input as it may be quoted in a message: control characters and endless words would spoil it.
-pub(crate) fn shown(word: &str) -> String {
+pub fn shown(word: &str) -> String {
     let mut shown: String = word.chars().take(80).flat_map(char::escape_debug).collect();
     if word.chars().nth(80).is_some() {
         shown.push('…');

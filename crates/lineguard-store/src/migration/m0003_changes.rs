@@ -35,6 +35,7 @@ const STATEMENTS: &[&str] = &[
         revision {int} NOT NULL,
         changed {int} NOT NULL,
         warnings {text} NOT NULL,
+        registered {int} NOT NULL,
         PRIMARY KEY (tenant, request_id)
     ){keyed_end}",
 ];

@@ -13,6 +13,7 @@ use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
 use lineguard_core::change::apply::{ModelSource, Outcome};
+use lineguard_core::change::register::Stamps;
 use lineguard_core::change::{AccountKind, Applied, Batch, Change, IfExists, NewFax, Warning};
 use lineguard_core::id::{
     AccountId, FaxId, ModelDigest, Num, PhoneNumber, RequestId, Subject, TenantId, Timestamp,
@@ -100,6 +101,7 @@ impl FaxRules for PlainFaxes {
         &self,
         tx: &mut dyn TenantTx,
         _models: &dyn ModelSource,
+        _stamps: &mut Stamps,
         fax: &NewFax,
         position: usize,
     ) -> Result<FaxRow, ApplyError> {

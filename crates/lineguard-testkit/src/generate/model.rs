@@ -24,6 +24,7 @@ pub fn model(rng: &mut Rng, vocabulary: &Vocabulary, focus: &[Action]) -> Model 
     let levels = (0..3).map(|at| maker.level(at)).collect();
     let permissions: Vec<_> =
         (0..maker.rng.between(10, 30)).map(|at| maker.permission(at)).collect();
+    let permissions = without_targets(permissions, caller_id);
     let roles = (0..4).map(|at| maker.role(at, permissions.len())).collect();
     let overlays = maker.overlays(permissions.len());
     let granted_by = all.iter().map(|action| granting(&permissions, *action)).collect();
@@ -55,6 +56,24 @@ fn caller_id(rng: &mut Rng, vocabulary: &Vocabulary) -> Option<CallerIdRules> {
         single_number_is_default: rng.chance(50),
     };
     rng.chance(50).then_some(rules)
+}
+
+/// A question about a caller ID has no target that a permission could require anything of.
+fn without_targets(
+    mut permissions: Vec<Permission>,
+    caller_id: Option<CallerIdRules>,
+) -> Vec<Permission> {
+    let Some(rules) = caller_id else { return permissions };
+    let actions = [Some(rules.choose), Some(rules.hide), rules.default];
+    for permission in &mut permissions {
+        let PermissionKind::Grant(grants) = &permission.kind else { continue };
+        let mut granted = grants.iter().flat_map(|grant| &grant.actions);
+        if granted.any(|action| actions.contains(&Some(*action))) {
+            let of_target = [Requirement::TargetFaxboxMember, Requirement::CoverPageOfFaxbox];
+            permission.requires.retain(|one| !of_target.contains(one));
+        }
+    }
+    permissions
 }
 
 fn key(text: &str) -> Key {

@@ -75,7 +75,7 @@ impl Asking<'_> {
         Ok(allowed.unwrap_or(CallerIdAnswer::Denied))
     }
 
-    /// The preset default alone if one is set; else the only number there is to choose, where the
+    /// The preset default if it can be used; else the only number there is to choose, where the
     /// model says so.
     fn unasked(&self, selectable: Vec<Num>) -> OrMissing<CallerIdAnswer> {
         let member = self.person.member.num;
@@ -86,9 +86,7 @@ impl Asking<'_> {
             return Ok(CallerIdAnswer::Number(preset));
         }
         Ok(match selectable.as_slice() {
-            [only] if preset.is_none() && self.rules.single_number_is_default => {
-                CallerIdAnswer::Number(*only)
-            }
+            [only] if self.rules.single_number_is_default => CallerIdAnswer::Number(*only),
             _ => CallerIdAnswer::None(selectable),
         })
     }

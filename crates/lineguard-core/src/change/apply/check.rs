@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::ModelSource;
 use crate::change::{
-    AccountKind, Batch, Change, ListValue, MemberList, NumberList, NumberTarget, OverrideValue,
+    AccountKind, Change, ListValue, MemberList, NumberList, NumberTarget, OverrideValue,
 };
 use crate::id::{Key, PhoneNumber};
 use crate::model::{Fallback, Model, ScopeKind, TargetKind};
@@ -15,15 +15,15 @@ use crate::suggest::nearest;
 /// Greatest length of a title, in characters.
 const MAX_TITLE: usize = 200;
 
-/// All the faults of a batch that the models show. `model` is the tenant's; a change to another
+/// All the faults of changes that the models show. `model` is the tenant's; a change to another
 /// one counts from there on.
-pub(super) fn batch(
-    batch: &Batch,
+pub(super) fn all(
+    changes: &[Change],
     mut model: Option<Arc<Model>>,
     models: &dyn ModelSource,
 ) -> Vec<Fault> {
     let mut faults = Vec::new();
-    for (position, change) in batch.changes.iter().enumerate() {
+    for (position, change) in changes.iter().enumerate() {
         if let Change::CreateTenant { model: digest, .. } | Change::SetModel { model: digest } =
             change
         {

@@ -7,7 +7,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::ModelSource;
-use crate::change::{Batch, IfExists, Warning};
+use super::warn::Routed;
+use crate::change::IfExists;
 use crate::facts::MemberStatus;
 use crate::id::{AccountId, FaxboxId, GroupId, Num, PhoneNumber, Subject, Timestamp};
 use crate::model::Model;
@@ -34,20 +35,20 @@ pub(super) struct Door<'a> {
     pub model: Arc<Model>,
     /// The change that is being applied.
     pub position: usize,
-    pub warnings: Vec<Warning>,
+    /// Settings to look at when all changes have been applied, with their positions.
+    pub routed: Vec<(usize, Routed)>,
 }
 
 impl<'a> Door<'a> {
     pub fn new(
         tx: &'a mut dyn TenantTx,
         models: &'a dyn ModelSource,
-        batch: &Batch,
+        if_exists: IfExists,
         now: Timestamp,
         tenant: Num,
         model: Arc<Model>,
     ) -> Self {
-        let if_exists = batch.if_exists;
-        Self { tx, models, if_exists, now, tenant, model, position: 0, warnings: Vec::new() }
+        Self { tx, models, if_exists, now, tenant, model, position: 0, routed: Vec::new() }
     }
 }
 

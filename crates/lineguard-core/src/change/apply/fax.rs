@@ -1,7 +1,7 @@
 //! Registered faxes: what may change about them.
 
 use super::door::{Done, Door};
-use crate::change::UserOrGroup;
+use crate::change::{IfExists, UserOrGroup};
 use crate::id::{ExternalId, FaxId, FaxboxId, Num};
 use crate::model::reach::{Direction, FaxState};
 use crate::port::{ApplyError, FaxRow};
@@ -34,6 +34,14 @@ impl Door<'_> {
 
     async fn assignee(&mut self, account: Num, assignee: &UserOrGroup) -> Result<Num, ApplyError> {
         match assignee {
+            // An import restores what was: also an assignee who has left since.
+            UserOrGroup::User(subject) if self.if_exists == IfExists::Update => {
+                let found = self.any_member(account, &subject.qualified()).await?;
+                if found.is_none() {
+                    return Err(self.not_found("assignee", "not a member of the account"));
+                }
+                self.subject(subject).await.map_err(Into::into)
+            }
             UserOrGroup::User(subject) => {
                 self.subject_of_member(account, "assignee", subject).await
             }

@@ -1,6 +1,7 @@
 //! Invitations: memberships to be, without a subject (rulings R5).
 
 use super::door::{Done, Door, IN_TENANT};
+use crate::change::IfExists;
 use crate::facts::MemberStatus;
 use crate::id::{AccountId, InvitationId, Key, Num, Subject, Timestamp};
 use crate::port::ApplyError;
@@ -42,8 +43,9 @@ impl Door<'_> {
         self.save(&existing, &body).await
     }
 
+    /// An import restores what was: an invitation that has ended says so and binds nobody.
     fn check_in_future(&self, expires_at: Timestamp) -> Result<(), ApplyError> {
-        if expires_at <= self.now {
+        if expires_at <= self.now && self.if_exists == IfExists::Refuse {
             return Err(self.invalid("expires_at", "lies in the past"));
         }
         Ok(())

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::door::{Done, Door, IN_TENANT};
-use super::routing::Routed;
+use super::door::{Done, Door, IN_TENANT, PAGE};
+use super::warn::Routed;
 use crate::change::{ListValue, MemberList, NumberList};
 use crate::id::{AccountId, ExtensionId, Num, PhoneNumber, QueueId, Subject};
 use crate::port::ApplyError;
@@ -27,7 +27,7 @@ impl Door<'_> {
         let changed = self.write_list(&member, &mut body, kind, stored.as_ref()).await?;
         if changed && kind == LinkKind::AutoAssignNumber {
             self.check_assigned(account, &stored.unwrap_or_default()).await?;
-            self.warn_about_routing(&Routed::Member(member)).await?;
+            self.routes(Routed::Member(member.num));
         }
         Ok(changed)
     }
@@ -104,8 +104,7 @@ impl Door<'_> {
         }
     }
 
-    /// A number that the members of an account may be given. One that lies elsewhere in the tenant
-    /// is answered like one that does not exist.
+    /// A number that the members of an account may be given.
     pub(super) async fn usable_number(
         &mut self,
         account: Num,
@@ -113,10 +112,9 @@ impl Door<'_> {
         number: &PhoneNumber,
     ) -> Result<Num, ApplyError> {
         let accounts = self.number_accounts(account).await?;
-        match self.find(ObjectKind::Number, IN_TENANT, number.as_str()).await? {
-            Some(found) if accounts.contains(&self.account_of(&found)?) => Ok(found.num),
-            _ => Err(self.not_found(field, "no such number in the account")),
-        }
+        let ids = [number.as_str()];
+        let found = self.among(ObjectKind::Number, &accounts, field, &ids).await?;
+        found.first().copied().ok_or_else(|| self.not_found(field, "no such number"))
     }
 
     async fn usable_numbers(
@@ -124,11 +122,9 @@ impl Door<'_> {
         account: Num,
         numbers: &[PhoneNumber],
     ) -> Result<BTreeSet<Num>, ApplyError> {
-        let mut nums = BTreeSet::new();
-        for number in numbers {
-            nums.insert(self.usable_number(account, "list", number).await?);
-        }
-        Ok(nums)
+        let accounts = self.number_accounts(account).await?;
+        let ids: Vec<&str> = numbers.iter().map(PhoneNumber::as_str).collect();
+        self.among(ObjectKind::Number, &accounts, "list", &ids).await
     }
 
     async fn of_account<'i>(
@@ -137,14 +133,30 @@ impl Door<'_> {
         account: Num,
         ids: impl Iterator<Item = &'i str> + Send,
     ) -> Result<BTreeSet<Num>, ApplyError> {
+        let ids: Vec<&str> = ids.collect();
+        self.among(kind, &[account], "list", &ids).await
+    }
+
+    /// The numbers of objects that lie in one of these accounts. One that lies elsewhere in the
+    /// tenant is answered like one that does not exist.
+    async fn among(
+        &mut self,
+        kind: ObjectKind,
+        accounts: &[Num],
+        field: &'static str,
+        ids: &[&str],
+    ) -> Result<BTreeSet<Num>, ApplyError> {
+        let keys: Vec<_> = ids.iter().map(|id| (kind, IN_TENANT, *id)).collect();
         let mut nums = BTreeSet::new();
-        for id in ids {
-            let found = self.find(kind, IN_TENANT, id).await?;
-            let Some(found) = found.filter(|found| found.account == Some(account)) else {
-                let problem = format!("no such {} in the account", kind.as_str());
-                return Err(self.not_found("list", problem));
-            };
-            nums.insert(found.num);
+        for chunk in keys.chunks(PAGE) {
+            for found in self.tx.find(chunk).await? {
+                let fits = |one: &Object| one.account.is_some_and(|of| accounts.contains(&of));
+                let Some(found) = found.filter(fits) else {
+                    let problem = format!("no such {} in the account", kind.as_str());
+                    return Err(self.not_found(field, problem));
+                };
+                nums.insert(found.num);
+            }
         }
         Ok(nums)
     }

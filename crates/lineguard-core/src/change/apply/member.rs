@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::account::put;
 use super::door::{Done, Door};
+use super::warn::Routed;
 use crate::facts::MemberStatus;
 use crate::id::{AccountId, Key, Num, Subject};
 use crate::port::{ApplyError, StoreError};
@@ -51,7 +52,7 @@ impl Door<'_> {
         self.check_transition(account.num, subject, &body, status).await?;
         body.status = status.as_str().to_owned();
         change_roles(&mut body, roles, false);
-        self.save(&member, &body).await
+        self.save_sight(&member, &body).await
     }
 
     /// The roles that a change names, or the model's default ones.
@@ -212,7 +213,7 @@ impl Door<'_> {
         let roles = self.roles_in_force("roles", account.num, roles).await?;
         let (member, mut body) = self.member(account.num, "subject", subject).await?;
         change_roles(&mut body, roles, keep_overrides);
-        self.save(&member, &body).await
+        self.save_sight(&member, &body).await
     }
 
     pub(super) async fn set_switch(
@@ -237,7 +238,16 @@ impl Door<'_> {
         let account = self.account("account", account).await?;
         let (member, mut body) = self.member(account.num, "subject", subject).await?;
         body.visibility = level.map(|level| level.as_str().to_owned());
-        self.save(&member, &body).await
+        self.save_sight(&member, &body).await
+    }
+
+    /// Saves a member whose sight of faxes may be another one now.
+    pub(super) async fn save_sight(&mut self, member: &Object, body: &MemberBody) -> Done {
+        let changed = self.save(member, body).await?;
+        if changed {
+            self.routes(Routed::Member(member.num));
+        }
+        Ok(changed)
     }
 
     pub(super) async fn set_delegation(

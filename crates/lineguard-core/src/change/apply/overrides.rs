@@ -18,8 +18,7 @@ impl Door<'_> {
         value: &OverrideValue,
     ) -> Done {
         let account = self.account("account", account).await?.num;
-        let (member, mut body) = self.member(account, "subject", subject).await?;
-        self.check_not_narrowing(account, &body, permission, value).await?;
+        let (member, before) = self.member(account, "subject", subject).await?;
         let stored = match value {
             OverrideValue::Unset => None,
             OverrideValue::Off => Some(OverrideBody::Off),
@@ -28,11 +27,16 @@ impl Door<'_> {
                 Some(OverrideBody::Scoped(self.scope_values(account, scopes).await?))
             }
         };
+        let mut body = before.clone();
         match stored {
             Some(stored) => body.overrides.insert(permission.as_str().to_owned(), stored),
             None => body.overrides.remove(permission.as_str()),
         };
-        self.save(&member, &body).await
+        // What is so already, from a time before the role was held, may stay.
+        if body != before {
+            self.check_not_narrowing(account, &before, permission, value).await?;
+        }
+        self.save_sight(&member, &body).await
     }
 
     /// Refuses to take something away from the holder of a locked role (rulings R11).

@@ -3,24 +3,24 @@
 use std::collections::BTreeSet;
 
 use super::door::{Done, Door};
-use crate::change::{NumberTarget, Warning};
-use crate::facts::MemberStatus;
+use super::warn::Routed;
+use crate::change::NumberTarget;
 use crate::id::{Num, PhoneNumber};
 use crate::model::{Fallback, Model, TargetKind};
 use crate::port::{ApplyError, StoreError, TenantReader};
-use crate::row::{self, ALL, LinkKind, MemberBody, Object, ObjectKind};
+use crate::row::{self, ALL, LinkKind, Object, ObjectKind};
 
 /// Everything that receives the faxes of a number, each kind in the order of its numbers.
 #[derive(Debug, Default)]
-pub(in crate::change) struct Receivers {
+struct Receivers {
     /// Members, whatever their status.
-    pub members: Vec<Object>,
-    pub groups: Vec<Num>,
-    pub faxboxes: Vec<Num>,
+    members: Vec<Object>,
+    groups: Vec<Num>,
+    faxboxes: Vec<Num>,
 }
 
 /// Who receives the faxes of a number: members whose list names it or is "all", groups, faxboxes.
-pub(in crate::change) async fn receivers(
+async fn receivers(
     tx: &mut (impl TenantReader + ?Sized),
     model: &Model,
     tenant: Num,
@@ -63,13 +63,6 @@ async fn serves(
     Ok(false)
 }
 
-/// What a setting routes faxes to.
-pub(super) enum Routed {
-    Member(Object),
-    Group(Object),
-    Faxbox(Object),
-}
-
 impl Door<'_> {
     pub(super) async fn set_number_target(
         &mut self,
@@ -89,11 +82,7 @@ impl Door<'_> {
         let changed = self.set_link(kind, number.num, target.num, on).await?;
         if changed && on {
             self.check_targets(&number, "target").await?;
-            let routed = match kind {
-                LinkKind::NumberGroup => Routed::Group(target),
-                _ => Routed::Faxbox(target),
-            };
-            self.warn_about_routing(&routed).await?;
+            self.routes(Routed::Number(number.num));
         }
         Ok(changed)
     }
@@ -163,31 +152,6 @@ impl Door<'_> {
                 let problem = "a number has a receiver of a kind that the new text does not allow";
                 return Err(self.refused("model", problem));
             }
-        }
-        Ok(())
-    }
-
-    /// Warns where a setting that has just been written routes faxes to somebody who could not see
-    /// them. Every such setting comes through here.
-    pub(super) async fn warn_about_routing(&mut self, routed: &Routed) -> Result<(), ApplyError> {
-        let text = match routed {
-            Routed::Member(member) => {
-                let body: MemberBody = self.body(member)?;
-                let active = body.status == MemberStatus::Active.as_str();
-                (!active).then_some("the member is not active and is passed over until they are")
-            }
-            Routed::Group(group) => {
-                let members = self.tx.links_from(LinkKind::GroupMember, group.num).await?;
-                members.is_empty().then_some("nobody is in the group")
-            }
-            Routed::Faxbox(faxbox) => {
-                let users = self.tx.links_from(LinkKind::FaxboxUser, faxbox.num).await?;
-                let groups = self.tx.links_from(LinkKind::FaxboxGroup, faxbox.num).await?;
-                (users.is_empty() && groups.is_empty()).then_some("nobody is in the faxbox")
-            }
-        };
-        if let Some(text) = text {
-            self.warnings.push(Warning { change: self.position, text: text.to_owned() });
         }
         Ok(())
     }

@@ -1,0 +1,115 @@
+//! An import: the changes and faxes of all its parts in one transaction, or nothing.
+
+use lineguard_core::change::apply::{ModelSource, run_changes};
+use lineguard_core::change::{Applied, IfExists, Import, Imported, NewFax, Part, Warning};
+use lineguard_core::id::Timestamp;
+use lineguard_core::port::{ApplyError, Registered};
+
+use crate::apply::{CoreRules, open};
+use crate::register::{Repeats, insert_new};
+use crate::session::Session;
+use crate::store::SqlStore;
+use crate::{audit, batch_digest, request};
+
+/// Imports a tenant.
+pub(crate) async fn import(
+    store: &SqlStore,
+    import: &Import,
+    now: Timestamp,
+) -> Result<Imported, ApplyError> {
+    let turn = store.writer.turn().await;
+    let tx = store.writer.begin(&turn).await?;
+    let first = import.parts.first().and_then(|part| part.changes.first());
+    let mut session = open(tx, &import.tenant, first).await?;
+    match attempt(store, &mut session, import, now).await {
+        Ok(imported) => {
+            session.tx.commit().await?;
+            Ok(imported)
+        }
+        Err(error) => {
+            session.tx.rollback().await;
+            Err(error)
+        }
+    }
+}
+
+/// All but the commit.
+async fn attempt(
+    store: &SqlStore,
+    session: &mut Session,
+    import: &Import,
+    now: Timestamp,
+) -> Result<Imported, ApplyError> {
+    let digest = batch_digest::of_import(import);
+    if let Some(first) = request::earlier(session, &import.request_id, digest).await? {
+        return Ok(first);
+    }
+    let own = session.state.row.model;
+    let changes = import.parts.iter().flat_map(|part| &part.changes);
+    let models = store.models.for_changes(&store.readers, own, changes).await?;
+    let before = session.state.row.revision;
+    let mut imported = run_parts(session, &models, &import.parts, now).await?;
+    if !session.edits.is_empty() {
+        session.state.row.revision.0 = before.0 + 1;
+        audit::append(session, &import.actor, &import.request_id, now).await?;
+    }
+    if !session.edits.is_empty() || imported.registered > 0 {
+        session.save_tenant().await?;
+    }
+    imported.applied.revision = session.state.row.revision;
+    request::keep(session, &import.request_id, digest, &imported).await?;
+    Ok(imported)
+}
+
+async fn run_parts(
+    session: &mut Session,
+    models: &dyn ModelSource,
+    parts: &[Part],
+    now: Timestamp,
+) -> Result<Imported, ApplyError> {
+    let before = session.state.row.revision;
+    let applied = Applied { revision: before, changed: 0, warnings: Vec::new() };
+    let mut imported = Imported { applied, registered: 0 };
+    let mut at = 0;
+    for Part { changes, faxes } in parts {
+        if !changes.is_empty() {
+            let outcome = run_changes(session, models, changes, IfExists::Update, now).await;
+            let outcome = outcome.map_err(|error| error.further_on(at))?;
+            let moved = |warning: Warning| Warning { change: warning.change + at, ..warning };
+            imported.applied.changed += outcome.changed;
+            imported.applied.warnings.extend(outcome.warnings.into_iter().map(moved));
+        }
+        at += changes.len();
+        if !session.edits.is_empty() {
+            // Faxes carry the revision that their set-up is of.
+            session.state.row.revision.0 = before.0 + 1;
+        }
+        let new = register(session, models, faxes).await;
+        imported.registered += new.map_err(|error| error.further_on(at))?;
+        at += faxes.len();
+    }
+    Ok(imported)
+}
+
+/// Registers the faxes of a part; how many were new. The faults of all of them are told at once.
+async fn register(
+    session: &mut Session,
+    models: &dyn ModelSource,
+    faxes: &[NewFax],
+) -> Result<usize, ApplyError> {
+    let answers = insert_new(session, models, faxes, &CoreRules, Repeats::OrOfTheLast).await?;
+    let mut new = 0;
+    let mut faults = Vec::new();
+    let mut refused = None;
+    for answer in answers {
+        match answer {
+            Ok(Registered { created, .. }) => new += usize::from(created),
+            Err(ApplyError::Invalid(found)) => faults.extend(found),
+            Err(error) => refused = refused.or(Some(error)),
+        }
+    }
+    if !faults.is_empty() {
+        return Err(ApplyError::Invalid(faults));
+    }
+    refused.map_or(Ok(new), Err)
+}

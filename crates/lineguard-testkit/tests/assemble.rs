@@ -1,0 +1,132 @@
+//! Facts from rows: what is not there, what is broken, and what each kind of thing is known by.
+#![expect(clippy::panic, reason = "the helper of the tests fails them")]
+
+use lineguard_core::assemble::{fax_facts, member_facts, object_facts};
+use lineguard_core::facts::{Fact, ResourceFacts};
+use lineguard_core::id::{ModelDigest, Num, Revision, Timestamp};
+use lineguard_core::model::reach::{Direction, FaxState};
+use lineguard_core::port::{FaxRow, MemberRows, StoreError, TenantRow};
+use lineguard_core::row::{ALL, Link, LinkKind, Object, ObjectKind};
+use lineguard_testkit::ids as id;
+
+fn object(num: u64, kind: ObjectKind, name: &str, account: Option<u64>, body: &str) -> Object {
+    let account = account.map(Num);
+    let scope = if kind == ObjectKind::Member { account.unwrap_or(Num(0)) } else { Num(0) };
+    Object { num: Num(num), kind, scope, id: name.to_owned(), account, body: body.to_owned() }
+}
+
+/// Account 1 with member 3 of subject 2.
+fn rows() -> MemberRows {
+    MemberRows {
+        tenant: TenantRow {
+            num: Num(9),
+            id: id::tenant("acme"),
+            title: String::new(),
+            revision: Revision(4),
+            model: ModelDigest([0; 32]),
+        },
+        subject: Some(Num(2)),
+        path: vec![Num(1)],
+        objects: vec![
+            object(1, ObjectKind::Account, "root", None, "{}"),
+            object(3, ObjectKind::Member, "user:ada", Some(1), r#"{"status":"active"}"#),
+        ],
+        links: Vec::new(),
+    }
+}
+
+#[track_caller]
+fn corrupt(rows: &MemberRows, place: (&str, &str)) {
+    let Err(StoreError::Corrupt { table, column, row }) = member_facts(rows) else {
+        panic!("{:?}", member_facts(rows))
+    };
+    assert_eq!((table, column, row.as_str()), ("object", place.0, place.1));
+}
+
+#[test]
+fn no_path_no_facts() {
+    let rows = MemberRows { path: Vec::new(), ..rows() };
+    assert_eq!(member_facts(&rows), Ok(None));
+}
+
+#[test]
+fn good_rows_make_facts() {
+    let facts = member_facts(&rows()).expect("good rows").expect("facts");
+    assert_eq!(facts.path.len(), 1);
+    assert_eq!(facts.path[0].membership.as_ref().map(|member| member.member), Some(Num(3)));
+}
+
+#[test]
+fn a_body_that_does_not_parse_is_named() {
+    for body in ["", "{", r#"{"status":"active","more":1}"#, r#"{"status":"fine"}"#] {
+        let mut rows = rows();
+        body.clone_into(&mut rows.objects[1].body);
+        corrupt(&rows, ("body", "tenant 9 num 3"));
+    }
+    let mut rows = rows();
+    r#"{"flags":{"No Key":true}}"#.clone_into(&mut rows.objects[0].body);
+    corrupt(&rows, ("body", "tenant 9 num 1"));
+}
+
+#[test]
+fn links_of_a_list_that_is_not_set_are_no_answer() {
+    let mut rows = rows();
+    rows.links.push(Link { kind: LinkKind::SendFromFax, a: Num(3), b: Num(7) });
+    corrupt(&rows, ("body", "tenant 9 num 3"));
+    r#"{"status":"active","lists":[30]}"#.clone_into(&mut rows.objects[1].body);
+    assert!(member_facts(&rows).is_ok());
+    rows.links.push(Link { kind: LinkKind::SendFromFax, a: Num(3), b: ALL });
+    corrupt(&rows, ("body", "tenant 9 num 3"));
+}
+
+#[test]
+fn an_account_that_hangs_nowhere_is_no_answer() {
+    let mut rows = rows();
+    rows.objects.push(object(5, ObjectKind::Account, "stray", Some(4), "{}"));
+    corrupt(&rows, ("account", "tenant 9 num 5"));
+    rows.objects.push(object(4, ObjectKind::Account, "between", Some(1), "{}"));
+    let facts = member_facts(&rows).expect("good rows").expect("facts");
+    assert_eq!(facts.below.iter().map(|one| one.account).collect::<Vec<_>>(), [Num(4), Num(5)]);
+    rows.objects.remove(0);
+    corrupt(&rows, ("num", "tenant 9 num 1"));
+}
+
+#[test]
+fn nothing_of_a_fax_is_missing() {
+    let fax = FaxRow {
+        num: Num(1),
+        id: id::fax("f"),
+        account: Num(2),
+        direction: Direction::Inbound,
+        number: None,
+        faxbox: Some(Num(3)),
+        creator: None,
+        assignee: Some(Num(4)),
+        state: FaxState::Active,
+        labels: Vec::new(),
+        at: Timestamp(0),
+    };
+    let facts = fax_facts(&fax);
+    assert_eq!(facts.account, Fact::Known(Num(2)));
+    assert_eq!(facts.number, Fact::Absent);
+    assert_eq!(facts.faxbox, Fact::Known(Num(3)));
+    assert_eq!(facts.labels, Fact::Known(Box::default()));
+    assert_eq!(facts.participants, Fact::Absent);
+}
+
+#[test]
+fn each_kind_of_thing_is_known_by_its_own_facts() {
+    let of = |kind| object_facts(&object(7, kind, "x", Some(1), "{}"), Some(Num(5)), Some(Num(6)));
+    let itself = || Fact::Known(Num(7));
+    let in_account = || ResourceFacts { account: Fact::Known(Num(1)), ..ResourceFacts::nowhere() };
+    let account = ResourceFacts { account: itself(), ..in_account() };
+    assert_eq!(of(ObjectKind::Account), account);
+    let member = ResourceFacts { creator: Fact::Known(Num(6)), ..in_account() };
+    assert_eq!(of(ObjectKind::Member), member);
+    let number = ResourceFacts { number: itself(), faxbox: Fact::Known(Num(5)), ..in_account() };
+    assert_eq!(of(ObjectKind::Number), number);
+    assert_eq!(of(ObjectKind::Group), ResourceFacts { group: itself(), ..in_account() });
+    assert_eq!(of(ObjectKind::Extension), ResourceFacts { extension: itself(), ..in_account() });
+    assert_eq!(of(ObjectKind::Queue), ResourceFacts { queue: itself(), ..in_account() });
+    assert_eq!(of(ObjectKind::Faxbox), ResourceFacts { faxbox: itself(), ..in_account() });
+}

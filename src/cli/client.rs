@@ -1,0 +1,168 @@
+//! What the client commands share: the connection, whom they ask about, and what an error says.
+
+use std::time::Duration;
+
+use clap::Args;
+use lineguard_core::id::{Subject, SubjectKind};
+use tonic::transport::Channel;
+use tonic::{Code, Request, Status};
+use tonic_types::StatusExt;
+
+use super::{Exit, Failure, Output, Target};
+use crate::wire::pb;
+use crate::wire::pb::admin_service_client::AdminServiceClient;
+use crate::wire::pb::authorization_service_client::AuthorizationServiceClient;
+
+/// How long to wait for a connection, and for an answer to one question.
+const CONNECT: Duration = Duration::from_secs(5);
+const ANSWER: Duration = Duration::from_secs(30);
+
+/// Greatest size of a message that a client takes: a page of faxes, a part of an export.
+const MAX_MESSAGE: usize = 64 << 20;
+
+/// The server, and how to print.
+#[derive(Debug, Args)]
+pub(super) struct Client {
+    #[command(flatten)]
+    target: Target,
+    /// How to print
+    #[arg(long, value_enum, default_value_t, env = "LINEGUARD_OUTPUT")]
+    pub(super) output: Output,
+}
+
+impl Client {
+    /// Connects for questions.
+    pub(super) async fn authorization(
+        &self,
+    ) -> Result<AuthorizationServiceClient<Channel>, Failure> {
+        let channel = self.target.connect(CONNECT).await?;
+        Ok(AuthorizationServiceClient::new(channel).max_decoding_message_size(MAX_MESSAGE))
+    }
+
+    /// Connects for set-up.
+    pub(super) async fn admin(&self) -> Result<AdminServiceClient<Channel>, Failure> {
+        admin(&self.target).await
+    }
+}
+
+/// Connects for set-up.
+pub(super) async fn admin(target: &Target) -> Result<AdminServiceClient<Channel>, Failure> {
+    let channel = target.connect(CONNECT).await?;
+    Ok(AdminServiceClient::new(channel).max_decoding_message_size(MAX_MESSAGE))
+}
+
+/// Whom a question is about.
+#[derive(Debug, Args)]
+pub(super) struct Who {
+    /// The person or program: `alice`, `user:alice` or `service:fax-router`
+    #[arg(value_parser = subject)]
+    pub(super) subject: Subject,
+    /// The tenant
+    #[arg(long, short, value_name = "ID")]
+    pub(super) tenant: String,
+    /// The account they act from; the id of the tenant unless given
+    #[arg(long, short, value_name = "ID")]
+    account: Option<String>,
+}
+
+impl Who {
+    /// The account they act from.
+    pub(super) fn account(&self) -> &str {
+        self.account.as_deref().unwrap_or(&self.tenant)
+    }
+
+    /// The subject on the wire.
+    pub(super) fn wire_subject(&self) -> Option<pb::Subject> {
+        Some(crate::wire::id::subject_to_wire(&self.subject))
+    }
+}
+
+/// Reads a subject: a bare id is a user.
+pub(super) fn subject(text: &str) -> Result<Subject, String> {
+    let (kind, id) = match text.split_once(':') {
+        Some(("user", id)) => (SubjectKind::User, id),
+        Some(("service", id)) => (SubjectKind::Service, id),
+        _ => (SubjectKind::User, text),
+    };
+    Subject::parse(kind, id).map_err(|error| error.to_string())
+}
+
+/// A question with its deadline.
+pub(super) fn ask<T>(question: T) -> Request<T> {
+    let mut request = Request::new(question);
+    request.set_timeout(ANSWER);
+    request
+}
+
+/// What a status says, with every field that is wrong. A question that cannot be understood is a
+/// mistake of the command line; everything else happened at run time.
+pub(super) fn failed(status: &Status) -> Failure {
+    let exit = match status.code() {
+        Code::InvalidArgument => Exit::Usage,
+        _ => Exit::Runtime,
+    };
+    let mut text = match status.message() {
+        "" => format!("{:?}", status.code()),
+        message => message.to_owned(),
+    };
+    for violation in
+        status.get_details_bad_request().into_iter().flat_map(|bad| bad.field_violations)
+    {
+        let line = format!("\n  {}: {}", violation.field, violation.description);
+        if !text.contains(&violation.description) {
+            text.push_str(&line);
+        }
+    }
+    Failure::with(exit, text)
+}
+
+/// Reads one word of a closed list.
+pub(super) fn word<T: Copy>(text: &str, words: &[(T, &str)]) -> Result<T, String> {
+    let found = words.iter().find(|(_, word)| *word == text).map(|(value, _)| *value);
+    found.ok_or_else(|| {
+        let words: Vec<&str> = words.iter().map(|(_, word)| *word).collect();
+        format!("must be one of: {}", words.join(", "))
+    })
+}
+
+/// The constant of an enumeration of ours without its prefix: `REASON_OUT_OF_REACH` is
+/// `OUT_OF_REACH`, the form that the documentation uses.
+pub(super) fn bare<'a>(name: &'a str, prefix: &str) -> &'a str {
+    name.strip_prefix(prefix).unwrap_or(name)
+}
+
+/// A subject from the wire as people write it: a user by the bare id.
+pub(super) fn subject_text(subject: &pb::Subject) -> String {
+    match subject.r#type.as_str() {
+        "user" => subject.id.clone(),
+        kind => format!("{kind}:{}", subject.id),
+    }
+}
+
+/// A user or group from the wire.
+pub(super) fn user_or_group_text(who: &pb::UserOrGroup) -> String {
+    match &who.kind {
+        Some(pb::user_or_group::Kind::User(user)) => subject_text(user),
+        Some(pb::user_or_group::Kind::Group(group)) => format!("group:{group}"),
+        None => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bare_subject_is_a_user() {
+        for (text, kind, id) in [
+            ("alice", SubjectKind::User, "alice"),
+            ("user:alice", SubjectKind::User, "alice"),
+            ("service:fax-router", SubjectKind::Service, "fax-router"),
+            ("auth0|a:b", SubjectKind::User, "auth0|a:b"),
+        ] {
+            let subject = subject(text).unwrap();
+            assert_eq!((subject.kind, subject.id()), (kind, id));
+        }
+        assert!(subject("user:").is_err());
+    }
+}

@@ -1,0 +1,252 @@
+//! `lineguard import`
+
+mod outcome;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use lineguard_core::change::{Import as TenantImport, Part};
+use lineguard_core::id::{RequestId, Subject, TenantId};
+use tonic::Request;
+use tonic::transport::Channel;
+
+use outcome::{Done, Imported, refused, result, texts};
+
+use super::client::{Client, ask, failed, subject};
+use super::paint::{Paint, plain};
+use super::{Exit, Failure, Output, note, print};
+use crate::config::{Config, StoreFlags};
+use crate::wire::change::{change_to_wire, new_fax_to_wire};
+use crate::wire::id::subject_to_wire;
+use crate::wire::pb;
+use crate::wire::pb::admin_service_client::AdminServiceClient;
+use crate::world::{World, built_in_text};
+use crate::{app, token};
+
+/// Greatest number of changes and faxes in one part.
+const PART: usize = 500;
+
+/// How long an import may take.
+const DEADLINE: Duration = Duration::from_secs(1800);
+
+const EXAMPLES: &str = "Examples:
+  lineguard import customer.toml
+  lineguard import --check customer.toml
+  lineguard import --offline --database-url sqlite:lineguard.db customer.toml
+
+An import adds and updates; it takes nothing away. A second one changes nothing and says so.";
+
+/// Bring tenants into a server, or into a store that no server holds.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Import {
+    /// World files
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Only say the mistakes of the files
+    #[arg(long)]
+    check: bool,
+    /// Work on the store itself; no server may hold it
+    #[arg(long, conflicts_with = "check")]
+    pub offline: bool,
+    /// Who imports, for the audit trail
+    #[arg(long, value_name = "SUBJECT", default_value = "service:lineguard-import")]
+    #[arg(value_parser = subject)]
+    actor: Subject,
+    #[command(flatten)]
+    client: Client,
+    /// The store, with `--offline`.
+    #[command(flatten)]
+    pub flags: StoreFlags,
+}
+
+/// The parts of one tenant.
+struct Upload {
+    tenant: TenantId,
+    parts: Vec<Part>,
+}
+
+impl Import {
+    /// Reads all files, then imports every tenant in them.
+    ///
+    /// # Errors
+    ///
+    /// If a file has mistakes (then nothing is applied), or there is no server or store.
+    pub async fn run(self, config: &Config) -> Result<Exit, Failure> {
+        let world = read(&self.files)?;
+        if self.check {
+            let count = world.tenants.len();
+            let tenants = if count == 1 { "tenant" } else { "tenants" };
+            return print(format_args!("{count} {tenants}, no mistakes")).map(|()| Exit::Ok);
+        }
+        let uploads: Vec<Upload> = world
+            .steps()
+            .into_iter()
+            .map(|steps| Upload { tenant: steps.tenant.clone(), parts: steps.into_parts(PART) })
+            .collect();
+        let bar = progress(&uploads);
+        let done = if self.offline {
+            self.offline(config, &uploads, &bar).await
+        } else {
+            self.online(&world, &uploads, &bar).await
+        };
+        bar.finish_and_clear();
+        self.report(&done?)
+    }
+
+    async fn offline(
+        &self,
+        config: &Config,
+        uploads: &[Upload],
+        bar: &ProgressBar,
+    ) -> Result<Vec<Done>, Failure> {
+        let app = app::open(config).await?;
+        let mut done = Vec::with_capacity(uploads.len());
+        for upload in uploads {
+            let import = TenantImport {
+                tenant: upload.tenant.clone(),
+                actor: self.actor.clone(),
+                request_id: request_id()?,
+                parts: upload.parts.clone(),
+            };
+            let result = app.store.import(&import, app.clock.now()).await;
+            bar.inc(upload.parts.iter().map(size).sum());
+            let result = result.map_err(|error| refused(upload, error)).map(|imported| Imported {
+                revision: imported.applied.revision.0,
+                changed: imported.applied.changed as u64,
+                faxes: imported.registered as u64,
+                warnings: texts(imported.applied.warnings, |warning| warning.text),
+            });
+            done.push(Done { tenant: upload.tenant.to_string(), result });
+        }
+        Ok(done)
+    }
+
+    async fn online(
+        &self,
+        world: &World,
+        uploads: &[Upload],
+        bar: &ProgressBar,
+    ) -> Result<Vec<Done>, Failure> {
+        let mut client = self.client.admin().await?;
+        self.put_models(&mut client, world).await?;
+        let mut messages = Vec::new();
+        for upload in uploads {
+            let id = request_id()?;
+            messages.extend(upload.parts.iter().map(|part| self.message(upload, &id, part)));
+        }
+        let counting = bar.clone();
+        let stream = messages.into_iter().inspect(move |message| {
+            counting.inc((message.changes.len() + message.faxes.len()) as u64);
+        });
+        let mut request = Request::new(tokio_stream::iter(stream));
+        request.set_timeout(DEADLINE);
+        let answer = client.import(request).await.map_err(|status| failed(&status))?;
+        Ok(answer.into_inner().results.into_iter().map(|one| result(uploads, one)).collect())
+    }
+
+    /// The server may be of another version and not know our built-in texts.
+    async fn put_models(
+        &self,
+        client: &mut AdminServiceClient<Channel>,
+        world: &World,
+    ) -> Result<(), Failure> {
+        let texts =
+            world.tenants.values().map(|tenant| (tenant.model, built_in_text(&tenant.model)));
+        for (digest, text) in texts.collect::<BTreeMap<_, _>>() {
+            let Some(text) = text else { continue };
+            let known = pb::GetModelRequest { digest: digest.to_string() };
+            if client.get_model(ask(known)).await.is_ok() {
+                continue;
+            }
+            let actor = Some(subject_to_wire(&self.actor));
+            let message = pb::PutModelRequest { actor, text: text.to_owned() };
+            client.put_model(ask(message)).await.map_err(|status| failed(&status))?;
+        }
+        Ok(())
+    }
+
+    fn message(&self, upload: &Upload, id: &RequestId, part: &Part) -> pb::ImportRequest {
+        pb::ImportRequest {
+            tenant: upload.tenant.to_string(),
+            actor: Some(subject_to_wire(&self.actor)),
+            request_id: id.to_string(),
+            changes: part.changes.iter().map(change_to_wire).collect(),
+            faxes: part.faxes.iter().map(new_fax_to_wire).collect(),
+        }
+    }
+
+    fn report(&self, done: &[Done]) -> Result<Exit, Failure> {
+        let paint = Paint::of_stdout();
+        if self.client.output == Output::Json {
+            print(serde_json::Value::Array(done.iter().map(Done::json).collect()))?;
+        } else {
+            for one in done {
+                print(one.text(paint))?;
+            }
+        }
+        for one in done {
+            let warnings = one.result.as_ref().map_or(&[][..], |imported| &imported.warnings);
+            for warning in warnings {
+                note(format_args!("warning: {}: {}", plain(&one.tenant), plain(warning)));
+            }
+        }
+        let ok = done.iter().all(|one| one.result.is_ok());
+        Ok(if ok { Exit::Ok } else { Exit::Runtime })
+    }
+}
+
+/// All files as one world.
+fn read(files: &[PathBuf]) -> Result<World, Failure> {
+    let (mut world, mut mistakes) = (World::default(), Vec::new());
+    let mut from: BTreeMap<TenantId, String> = BTreeMap::new();
+    for file in files {
+        let name = plain(&file.display().to_string());
+        let text = std::fs::read_to_string(file)
+            .map_err(|error| Failure::new(format_args!("`{name}`: {error}")))?;
+        match World::parse(&text) {
+            Err(errors) => {
+                mistakes.extend(errors.iter().map(|error| format!("\n  {name}:{error}")))
+            }
+            Ok(read) => {
+                for (id, tenant) in read.tenants {
+                    if let Some(other) = from.insert(id.clone(), name.clone()) {
+                        mistakes.push(format!("\n  {name}: tenant `{id}` is in `{other}` already"));
+                    }
+                    world.tenants.insert(id, tenant);
+                }
+            }
+        }
+    }
+    if mistakes.is_empty() {
+        return Ok(world);
+    }
+    let text = format!("nothing was applied, because of these mistakes:{}", mistakes.concat());
+    Err(Failure::new(text))
+}
+
+/// A bar on a terminal, nothing elsewhere.
+fn progress(uploads: &[Upload]) -> ProgressBar {
+    let total = uploads.iter().flat_map(|upload| &upload.parts).map(size).sum();
+    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} changes and faxes {elapsed}");
+    let bar = ProgressBar::new(total);
+    if let Ok(style) = style {
+        bar.set_style(style);
+    }
+    bar
+}
+
+fn size(part: &Part) -> u64 {
+    (part.changes.len() + part.faxes.len()) as u64
+}
+
+/// A name of its own for every run: a repeat is told apart from an import after other changes.
+fn request_id() -> Result<RequestId, Failure> {
+    let bytes = token::random::<16>()
+        .map_err(|_| Failure::new("the system gave no randomness for a request id"))?;
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    RequestId::parse(&format!("import-{hex}")).map_err(Failure::new)
+}

@@ -1,0 +1,115 @@
+//! `AdminService`: one door for writes, reads of every kind of object, whole tenants in and out.
+
+mod apply;
+mod export;
+mod import;
+mod models;
+mod read;
+mod recreate;
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+use tokio_stream::Stream;
+use tonic::{Request, Response, Status, Streaming};
+
+use crate::app::App;
+use crate::wire::pb;
+use crate::wire::pb::admin_service_server::AdminService;
+
+/// How many imports are collected at once; each may hold a whole tenant in memory.
+const MAX_IMPORTS: usize = 4;
+
+/// Sets up tenants in an [`App`].
+#[derive(Clone)]
+pub struct Admin {
+    app: App,
+    imports: Arc<Semaphore>,
+}
+
+impl Admin {
+    /// The service.
+    pub fn new(app: App) -> Self {
+        Self { app, imports: Arc::new(Semaphore::new(MAX_IMPORTS)) }
+    }
+}
+
+macro_rules! answer {
+    ($function:path, $service:expr, $request:expr) => {
+        match $function(&$service.app, $request.into_inner()).await {
+            Ok(answer) => Ok(Response::new(answer)),
+            Err(failure) => Err(Status::from(failure)),
+        }
+    };
+}
+
+#[tonic::async_trait]
+impl AdminService for Admin {
+    async fn apply(
+        &self,
+        request: Request<pb::ApplyRequest>,
+    ) -> Result<Response<pb::ApplyResponse>, Status> {
+        answer!(apply::apply, self, request)
+    }
+
+    async fn import(
+        &self,
+        request: Request<Streaming<pb::ImportRequest>>,
+    ) -> Result<Response<pb::ImportResponse>, Status> {
+        let answer = import::import(&self.app, &self.imports, request.into_inner()).await?;
+        Ok(Response::new(answer))
+    }
+
+    async fn get(
+        &self,
+        request: Request<pb::GetRequest>,
+    ) -> Result<Response<pb::GetResponse>, Status> {
+        answer!(read::get, self, request)
+    }
+
+    async fn list(
+        &self,
+        request: Request<pb::ListRequest>,
+    ) -> Result<Response<pb::ListResponse>, Status> {
+        answer!(read::list, self, request)
+    }
+
+    async fn list_tenants(
+        &self,
+        request: Request<pb::ListTenantsRequest>,
+    ) -> Result<Response<pb::ListTenantsResponse>, Status> {
+        answer!(read::list_tenants, self, request)
+    }
+
+    async fn list_models(
+        &self,
+        request: Request<pb::ListModelsRequest>,
+    ) -> Result<Response<pb::ListModelsResponse>, Status> {
+        answer!(models::list, self, request)
+    }
+
+    async fn get_model(
+        &self,
+        request: Request<pb::GetModelRequest>,
+    ) -> Result<Response<pb::GetModelResponse>, Status> {
+        answer!(models::get, self, request)
+    }
+
+    async fn put_model(
+        &self,
+        request: Request<pb::PutModelRequest>,
+    ) -> Result<Response<pb::PutModelResponse>, Status> {
+        answer!(models::put, self, request)
+    }
+
+    type ExportStream = Pin<Box<dyn Stream<Item = Result<pb::ExportResponse, Status>> + Send>>;
+
+    async fn export(
+        &self,
+        request: Request<pb::ExportRequest>,
+    ) -> Result<Response<Self::ExportStream>, Status> {
+        let parts = export::export(&self.app, request.into_inner()).await?;
+        Ok(Response::new(Box::pin(parts)))
+    }
+}

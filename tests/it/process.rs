@@ -1,0 +1,140 @@
+//! The program as a process: what it prints, how it stops, and its exit codes.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+/// The program, in a folder of its own and with no environment but what is given.
+fn lineguard(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lineguard"));
+    command.args(arguments).current_dir(folder).env_clear();
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn run(folder: &Path, arguments: &[&str]) -> Output {
+    lineguard(folder, arguments).output().unwrap()
+}
+
+fn check(output: &Output, code: i32, said: &str) {
+    let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{text}");
+    assert!(text.contains(said), "{text}");
+}
+
+/// A server that has said where it listens; killed if a test gives up on it.
+struct Server {
+    child: Child,
+    log: BufReader<std::process::ChildStderr>,
+    listen: String,
+}
+
+impl Server {
+    fn start(folder: &Path, arguments: &[&str]) -> Self {
+        let mut child = lineguard(folder, &[&["serve"], arguments].concat()).spawn().unwrap();
+        let log = BufReader::new(child.stderr.take().unwrap());
+        let mut server = Self { child, log, listen: String::new() };
+        let line = server.log_until("\"message\":\"serving\"");
+        // Not a terminal, so every line is one JSON object.
+        let entry: serde_json::Value = serde_json::from_str(&line).unwrap();
+        server.listen = entry["listen"].as_str().unwrap().to_owned();
+        server
+    }
+
+    /// The first line of the log, from here on, that contains this.
+    fn log_until(&mut self, wanted: &str) -> String {
+        let mut line = String::new();
+        while !line.contains(wanted) {
+            line.clear();
+            assert_ne!(self.log.read_line(&mut line).unwrap(), 0, "ended before {wanted}");
+        }
+        line
+    }
+
+    fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
+    }
+
+    fn end(mut self) -> Option<i32> {
+        std::io::copy(&mut self.log, &mut std::io::sink()).unwrap();
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn a_server_says_where_it_listens_is_healthy_and_drains_on_a_signal() {
+    for signal in ["TERM", "INT"] {
+        let folder = tempfile::tempdir().unwrap();
+        let server = Server::start(folder.path(), &["--listen=127.0.0.1:0,unix:here.sock"]);
+        let (tcp, unix) = server.listen.split_once(',').unwrap();
+        assert!(!tcp.ends_with(":0"), "{tcp}");
+        assert_eq!(unix, "unix:here.sock");
+        for address in [tcp, unix] {
+            let health = ["healthcheck", "--timeout=30s", "--server", address];
+            check(&run(folder.path(), &health), 0, "SERVING");
+            let one = ["--service", "lineguard.v1.AuthorizationService"];
+            check(&run(folder.path(), &[&health[..], &one].concat()), 0, "SERVING");
+            let unknown = ["--service", "lineguard.v1.Nothing"];
+            check(&run(folder.path(), &[&health[..], &unknown].concat()), 6, "unknown service");
+        }
+        server.signal(signal);
+        assert_eq!(server.end(), Some(0), "{signal}");
+        assert!(!folder.path().join("here.sock").exists());
+    }
+}
+
+#[test]
+fn a_second_signal_ends_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = Server::start(folder.path(), &["--listen=127.0.0.1:0", "--drain-delay=1h"]);
+    server.signal("TERM");
+    // Two signals sent at once may arrive as one.
+    server.log_until("draining");
+    server.signal("INT");
+    assert_eq!(server.end(), Some(128 + 2));
+}
+
+#[test]
+fn exit_codes_tell_what_went_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    check(&run(here, &["serve", "--no-such-flag"]), 2, "--no-such-flag");
+    check(&run(here, &["config", "validate", "--listen=0.0.0.0:1"]), 3, "loopback");
+    check(&run(here, &["serve", "--listen=127.0.0.1:x", "--drain-grace=1"]), 3, "--drain-grace");
+
+    let first = Server::start(here, &["--listen=127.0.0.1:0"]);
+    let other = tempfile::tempdir().unwrap();
+    check(&run(other.path(), &["serve", "--listen", &first.listen]), 5, &first.listen);
+    first.signal("TERM");
+    assert_eq!(first.end(), Some(0));
+
+    let nobody = ["healthcheck", "--server=unix:nobody.sock"];
+    check(&run(here, &nobody), 6, "no server answers on unix:nobody.sock");
+}
+
+#[test]
+fn results_go_to_standard_output_and_nothing_else_does() {
+    let folder = tempfile::tempdir().unwrap();
+    for (arguments, said) in [
+        (&["version"][..], env!("CARGO_PKG_VERSION")),
+        (&["version", "--output=json"], "\"api\":\"lineguard.v1\""),
+        (&["--version"], env!("CARGO_PKG_VERSION")),
+        (&["completions", "bash"], "complete -F"),
+        (&["config", "print", "--drain-delay=3s"], "drain.delay = \"3s\" # --drain-delay"),
+        (&["config", "print", "--output=json"], "\"origin\":\"default\""),
+    ] {
+        let output = run(folder.path(), arguments);
+        assert!(output.status.success());
+        assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+        let printed = String::from_utf8_lossy(&output.stdout);
+        assert!(printed.contains(said), "{printed}");
+    }
+}

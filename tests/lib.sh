@@ -1,0 +1,83 @@
+# Shared by `.ci/run` and `tests/run`: how to say what is done, and how to get what is missing.
+# Sourced, never run.
+
+target=${CARGO_TARGET_DIR:-target}
+times=()
+
+say() { printf '\n== %s\n' "$*" >&2; }
+
+fail() {
+    printf '\nerror: %s\n' "$*" >&2
+    exit 1
+}
+
+# phase NAME COMMAND...: runs it, keeps its time, stops everything if it fails.
+phase() {
+    local name=$1 start=$SECONDS
+    shift
+    say "$name"
+    "$@" || fail "$name failed: $*"
+    times+=("$(printf '%5ds  %s' $((SECONDS - start)) "$name")")
+}
+
+summary() {
+    say "all passed"
+    printf '%s\n' "${times[@]}" >&2
+}
+
+# need_package COMMAND PACKAGE...: makes sure of a command, from the system's packages where we may.
+need_package() {
+    local command=$1
+    shift
+    command -v "$command" >/dev/null && return
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        say "installing $*"
+        apt-get update -qq >&2 && apt-get install -qq -y --no-install-recommends "$@" >&2 && return
+    fi
+    fail "\`$command\` is missing; install $*"
+}
+
+need_compiler() {
+    command -v cargo >/dev/null || fail "Rust is missing; see https://www.rust-lang.org/tools/install"
+    need_package cc gcc libc6-dev
+}
+
+# need_component NAME: a component of the pinned toolchain.
+need_component() {
+    local tool=$1
+    [ "$tool" = clippy ] && tool=clippy-driver
+    command -v "$tool" >/dev/null && "$tool" --version >/dev/null 2>&1 && return
+    command -v rustup >/dev/null || fail "\`$1\` is missing from the toolchain"
+    rustup component add "$1" >&2
+}
+
+# Python packages go into a folder of their own below the target folder: that needs no virtual
+# environment and leaves a Python that belongs to the system alone.
+pip_into() {
+    local folder=$1
+    shift
+    need_package python3 python3
+    python3 -m pip --version >/dev/null 2>&1 || need_pip
+    local wanted="$folder/.installed"
+    [ "$(cat "$wanted" 2>/dev/null)" = "$*" ] && return
+    say "installing $* for Python"
+    rm -rf "$folder"
+    python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore \
+        --target "$folder" "$@" >&2 || return
+    printf '%s' "$*" >"$wanted"
+}
+
+need_pip() {
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        say "installing python3-pip"
+        apt-get update -qq >&2 && apt-get install -qq -y --no-install-recommends python3-pip >&2 && return
+    fi
+    fail "pip is missing; install python3-pip"
+}
+
+# python_tool COMMAND PACKAGE: prints where the command of a Python package is.
+python_tool() {
+    local folder="$target/tools/$1"
+    pip_into "$folder" "$2" || fail "\`$2\` cannot be installed"
+    printf '%s\n' "$folder/bin/$1"
+}
