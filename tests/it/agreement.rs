@@ -16,7 +16,7 @@ use lineguard_testkit::ids;
 
 use crate::harness::Harness;
 
-const USUAL: u64 = 105;
+const USUAL: u64 = 63;
 
 /// What somebody else's service knows of a row of its own, by name of the fact.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -308,9 +308,24 @@ impl<'a> World<'a> {
             };
             known.insert(fact.as_str(), values);
         }
+        if rng.chance(10) {
+            make_strange(rng, &mut known);
+        }
         row.facts = known;
         row
     }
+}
+
+/// Puts a value that the tenant has never seen into one of the facts.
+fn make_strange(rng: &mut Rng, facts: &mut BTreeMap<&'static str, Vec<String>>) {
+    let names: Vec<_> = facts.keys().copied().filter(|name| *name != "source").collect();
+    let Some(name) = rng.pick(&names).copied() else { return };
+    let value = match name {
+        "number" => "+15559999999",
+        "creator" | "participant" | "assignee" => "user:stranger",
+        _ => "strange",
+    };
+    facts.insert(name, vec![value.to_owned()]);
 }
 
 /// What was asked.
