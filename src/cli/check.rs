@@ -16,7 +16,8 @@ use crate::wire::pb;
 const EXAMPLES: &str = "Examples:
   lineguard check anna.keller fax.view fax:in-00001 --tenant isar-kliniken
   lineguard check lena.vogt fax.send --tenant isar-kliniken --fact faxbox=emergency-box
-  lineguard check cian.doyle call.view call:77 --tenant brightline --fact queue=sales
+  lineguard check cian.doyle call.view call:77 -t brightline --fact account=brightline \\
+    --fact queue=sales
 
 Ends with 0 for allow and 7 for deny.";
 

@@ -134,10 +134,10 @@ impl Wanted {
             })
             .collect();
         known.keep(find_all(reader, &members).await?);
-        for fax in &self.faxes {
-            if let Some(row) = reader.fax(fax).await? {
-                known.faxes.insert(fax.clone(), row);
-            }
+        let faxes: Vec<&FaxId> = self.faxes.iter().collect();
+        for chunk in faxes.chunks(500) {
+            let rows = reader.find_faxes(chunk).await?;
+            known.faxes.extend(rows.into_iter().map(|row| (row.id.clone(), row)));
         }
         let numbers: Vec<Num> = known
             .objects

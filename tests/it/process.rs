@@ -12,25 +12,25 @@ fn lineguard(folder: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-fn run(folder: &Path, arguments: &[&str]) -> Output {
+pub fn run(folder: &Path, arguments: &[&str]) -> Output {
     lineguard(folder, arguments).output().unwrap()
 }
 
-fn check(output: &Output, code: i32, said: &str) {
+pub fn check(output: &Output, code: i32, said: &str) {
     let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(code), "{text}");
     assert!(text.contains(said), "{text}");
 }
 
 /// A server that has said where it listens; killed if a test gives up on it.
-struct Server {
+pub struct Server {
     child: Child,
     log: BufReader<std::process::ChildStderr>,
-    listen: String,
+    pub listen: String,
 }
 
 impl Server {
-    fn start(folder: &Path, arguments: &[&str]) -> Self {
+    pub fn start(folder: &Path, arguments: &[&str]) -> Self {
         let mut child = lineguard(folder, &[&["serve"], arguments].concat()).spawn().unwrap();
         let log = BufReader::new(child.stderr.take().unwrap());
         let mut server = Self { child, log, listen: String::new() };

@@ -209,8 +209,14 @@ pub trait TenantReader: Send {
     /// Registered faxes in order of their number, after `after`.
     async fn faxes(&mut self, after: Num, limit: usize) -> Result<Vec<FaxRow>, StoreError>;
 
+    /// Registered faxes by id, those that exist and were not deleted, in any order; one statement
+    /// for up to 500.
+    async fn find_faxes(&mut self, ids: &[&FaxId]) -> Result<Vec<FaxRow>, StoreError>;
+
     /// A registered fax; none if it does not exist or was deleted.
-    async fn fax(&mut self, fax: &FaxId) -> Result<Option<FaxRow>, StoreError>;
+    async fn fax(&mut self, fax: &FaxId) -> Result<Option<FaxRow>, StoreError> {
+        Ok(self.find_faxes(&[fax]).await?.into_iter().next())
+    }
 }
 
 /// Writes inside one transaction that holds the tenant's lock. Every write is recorded with what

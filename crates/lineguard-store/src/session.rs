@@ -262,10 +262,17 @@ impl TenantReader for Session {
         rows.iter().map(|row| rows::fax(row, 0, self.state.row.num)).collect()
     }
 
-    async fn fax(&mut self, fax: &FaxId) -> Result<Option<FaxRow>, StoreError> {
-        let query = Sql::new(format!("SELECT {FAX} FROM fax WHERE tenant = ? AND id = ?"))
-            .bind(self.tenant_num())
-            .bind(fax.as_str().as_bytes().to_vec());
-        self.tx.one(query).await?.map(|row| rows::fax(&row, 0, self.state.row.num)).transpose()
+    async fn find_faxes(&mut self, ids: &[&FaxId]) -> Result<Vec<FaxRow>, StoreError> {
+        let mut faxes = Vec::with_capacity(ids.len());
+        for chunk in ids.chunks(MAX_IN) {
+            let keys: Vec<_> = chunk.iter().map(|id| id.as_str().as_bytes().to_vec()).collect();
+            let mut query = Sql::new(format!("SELECT {FAX} FROM fax WHERE tenant = ? AND id IN "))
+                .bind(self.tenant_num());
+            query.push_list(&keys);
+            for row in self.tx.all(query).await? {
+                faxes.push(rows::fax(&row, 0, self.state.row.num)?);
+            }
+        }
+        Ok(faxes)
     }
 }

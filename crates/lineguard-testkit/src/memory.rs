@@ -302,9 +302,10 @@ impl<T: Deref<Target = Tenant> + Send> TenantReader for View<T> {
         Ok(later.take(limit).cloned().collect())
     }
 
-    async fn fax(&mut self, fax: &FaxId) -> Result<Option<FaxRow>, StoreError> {
-        let num = self.0.fax_ids.get(fax).and_then(|(_, num)| *num);
-        Ok(num.and_then(|num| self.0.faxes.get(&num).cloned()))
+    async fn find_faxes(&mut self, ids: &[&FaxId]) -> Result<Vec<FaxRow>, StoreError> {
+        let num = |id: &&FaxId| self.0.fax_ids.get(*id).and_then(|(_, num)| *num);
+        let nums = ids.iter().filter_map(num);
+        Ok(nums.filter_map(|num| self.0.faxes.get(&num).cloned()).collect())
     }
 }
 

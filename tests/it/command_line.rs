@@ -1,0 +1,142 @@
+//! World files and questions by the program itself, against a server of its own.
+
+use std::fs;
+use std::path::Path;
+
+use super::process::{Server, check, run};
+
+const WORLD: &str = r#"
+format = 1
+
+[tenant]
+id = "acme"
+title = "Acme"
+model = "retarus"
+owner = "helena"
+
+[[tenant.member]]
+subjects = ["anna", "paul"]
+
+[[tenant.member]]
+subject = "emil"
+status = "suspended"
+
+[[tenant.faxbox]]
+id = "desk"
+members = ["anna", "emil"]
+
+[[tenant.number]]
+number = "+498999998010"
+faxboxes = ["desk"]
+
+[[tenant.fax]]
+id = "odd"
+direction = "inbound"
+number = "+498999998010"
+unfiled = true
+at = 2026-01-01T00:00:00Z
+
+[[tenant.fax_series]]
+prefix = "in-"
+count = 1200
+direction = "inbound"
+numbers = ["+498999998010"]
+start = 2026-01-05T08:00:00Z
+every = "7m"
+"#;
+
+/// Runs a command against a server and expects an exit code and a text.
+fn ask(folder: &Path, server: &Server, arguments: &str, code: i32, said: &str) {
+    let address = ["--server", server.listen.as_str()];
+    let arguments: Vec<&str> = arguments.split(' ').chain(address).collect();
+    check(&run(folder, &arguments), code, said);
+}
+
+fn serve(folder: &Path) -> Server {
+    Server::start(folder, &["--listen=127.0.0.1:0"])
+}
+
+#[test]
+fn a_world_goes_in_and_comes_out_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    fs::write(here.join("acme.toml"), WORLD).unwrap();
+    let server = serve(here);
+    ask(here, &server, "import acme.toml", 0, "1201 new faxes, revision 1");
+    ask(here, &server, "import acme.toml", 0, "acme: nothing to change, revision 1");
+    ask(here, &server, "export acme --file out.toml", 0, "");
+    ask(here, &server, "import out.toml", 0, "acme: nothing to change, revision 1");
+    ask(here, &server, "export nobody", 1, "does not exist");
+    check(&run(here, &["import", "--offline", "acme.toml"]), 4, "another process");
+    drop(server);
+
+    let other = tempfile::tempdir().unwrap();
+    let there = other.path();
+    fs::copy(here.join("out.toml"), there.join("out.toml")).unwrap();
+    check(&run(there, &["import", "--offline", "out.toml"]), 0, "1201 new faxes");
+    check(&run(there, &["import", "--offline", "out.toml"]), 0, "nothing to change");
+    let server = serve(there);
+    ask(there, &server, "export acme --file again.toml", 0, "");
+    let read = |folder: &Path, name| fs::read_to_string(folder.join(name)).unwrap();
+    assert!(read(here, "out.toml") == read(there, "again.toml"), "another tenant came out");
+}
+
+#[test]
+fn a_file_with_mistakes_applies_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let bad = WORLD.replace("\"emil\"]", "\"emli\"]").replace("status =", "statuz =");
+    fs::write(here.join("bad.toml"), bad).unwrap();
+    check(&run(here, &["import", "--check", "bad.toml"]), 1, "did you mean `status`?");
+    let server = serve(here);
+    ask(here, &server, "import bad.toml", 1, "bad.toml:19:20: unknown member in `members`: `emli`");
+    ask(here, &server, "export acme", 1, "does not exist");
+}
+
+#[test]
+fn questions_are_answered_and_end_with_their_code() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    fs::write(here.join("acme.toml"), WORLD).unwrap();
+    let server = serve(here);
+    ask(here, &server, "import acme.toml", 0, "revision 1");
+    for (question, code, said) in [
+        ("check anna fax.view fax:in-00001 -t acme", 0, "ALLOW  GRANTED"),
+        ("check paul fax.view fax:in-00001 -t acme", 7, "DENY"),
+        ("check emil fax.view fax:in-00001 -t acme", 7, "MEMBER_SUSPENDED"),
+        ("check anna fax.view fax:odd -t acme", 7, "DENY"),
+        ("check anna fax.veiw fax:in-00001 -t acme", 2, "did you mean `fax.view`"),
+        ("check anna fax.view fax:in-00001 -t acme --output json", 0, "\"effect\":\"ALLOW\""),
+        ("list-faxes anna -t acme --limit 3", 0, "3 faxes; there are more"),
+        ("list-faxes anna -t acme --all", 0, "1200 faxes"),
+        ("list-faxes paul -t acme", 0, "no fax"),
+        ("auto-assign +498999998010 -t acme", 0, "faxbox desk  can open it"),
+        ("auto-assign 0049 -t acme", 2, "E.164"),
+        ("permissions anna -t acme --held", 0, "Fax activity"),
+    ] {
+        ask(here, &server, question, code, said);
+    }
+}
+
+#[test]
+fn models_need_no_server() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    check(&run(here, &["models", "list"]), 0, "retarus");
+    check(&run(here, &["models", "show", "retarus"]), 0, "fax.view");
+    check(&run(here, &["models", "show", "retaros"]), 2, "did you mean `retarus`?");
+    check(&run(here, &["models", "diff", "retarus", "retarus"]), 0, "no cell differs");
+    fs::write(here.join("m.toml"), "format = 1\nname = \"m\"\ntitel = \"M\"\n").unwrap();
+    check(&run(here, &["models", "check", "m.toml"]), 1, "m.toml:3:1: unknown key `titel`");
+}
+
+#[test]
+fn the_demo_is_loaded_into_a_fresh_store_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    for _ in 0..2 {
+        let server = Server::start(here, &["--demo", "--listen=127.0.0.1:0"]);
+        ask(here, &server, "check anna.keller fax.view fax:in-00001 -t isar-kliniken", 0, "ALLOW");
+        ask(here, &server, "caller-id cian.doyle -t brightline", 0, "DEFAULT");
+    }
+}
