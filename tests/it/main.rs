@@ -4,10 +4,12 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::print_stdout,
     reason = "a test fails by panicking"
 )]
 
 mod admin_service;
+mod agreement;
 mod ask;
 mod bad_input;
 mod caller_id;
@@ -17,6 +19,7 @@ mod fax_service;
 mod harness;
 mod import_export;
 mod matrix;
+mod paging;
 mod process;
 mod rulings;
 mod scenarios;
