@@ -17,3 +17,4 @@ mod place;
 mod probe;
 mod products;
 mod retarus;
+mod specs;

@@ -1,4 +1,4 @@
-//! The five products: their columns, and what a row of each is about.
+//! A product: who answers for which row, and the world with all of them in it.
 
 use lineguard_core::model::reach::{Direction, FaxState};
 use lineguard_core::model::{Model, Permission, PermissionKind, built_in_vocabulary, parse};
@@ -6,9 +6,11 @@ use lineguard_core::vocabulary::Action;
 use lineguard_testkit::world::World;
 
 use super::bench::Bench;
-use super::column::{Column, Granted, Joining, Kit, Variant};
+use super::column::{Column, Joining, Kit, Variant};
 use super::place::{Inside, Place, Spot, furnish};
 use crate::harness::{product, text_of};
+
+const BOTH: [Direction; 2] = [Direction::Inbound, Direction::Outbound];
 
 /// How a `-` is looked at once more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,11 +36,15 @@ pub struct Shape {
     pub inside: Option<Inside>,
 }
 
-const BOTH: &[Direction] = &[Direction::Inbound, Direction::Outbound];
-const ANY: Shape =
-    Shape { directions: BOTH, state: FaxState::Active, mine: true, inside: Some(Inside::All) };
-const INBOUND: Shape = Shape { directions: &[Direction::Inbound], ..ANY };
-const OUTBOUND: Shape = Shape { directions: &[Direction::Outbound], ..ANY };
+impl Shape {
+    /// Everything.
+    pub const ANY: Self =
+        Self { directions: &BOTH, state: FaxState::Active, mine: true, inside: Some(Inside::All) };
+    /// Received faxes.
+    pub const INBOUND: Self = Self { directions: &[Direction::Inbound], ..Self::ANY };
+    /// Sent faxes.
+    pub const OUTBOUND: Self = Self { directions: &[Direction::Outbound], ..Self::ANY };
+}
 
 /// A product whose matrix is asked for.
 pub struct Product {
@@ -54,16 +60,17 @@ pub struct Product {
     /// The visibility level of everybody, where the product has levels.
     pub level: Option<&'static str>,
     pub shape: fn(&str, &Column) -> Shape,
-    variants: Vec<Variant>,
+    pub variants: Vec<Variant>,
     /// By position of the row.
-    variant_of: Vec<usize>,
+    pub variant_of: Vec<usize>,
 }
 
 impl Product {
-    fn new(name: &'static str, columns: Vec<Column>) -> Self {
+    /// A product without anything of its own.
+    pub fn new(name: &'static str, columns: Vec<Column>) -> Self {
         let text = text_of(name).to_owned();
         let model = parse(&text, built_in_vocabulary()).unwrap();
-        let shape = |_: &str, _: &Column| ANY;
+        let shape = |_: &str, _: &Column| Shape::ANY;
         let (attribute, refine) = (true, Refine::No);
         Self {
             name,
@@ -78,19 +85,6 @@ impl Product {
             variants: Vec::new(),
             variant_of: Vec::new(),
         }
-    }
-
-    /// The product by its name.
-    pub fn named(name: &str) -> Self {
-        let product = match name {
-            "retarus" => retarus(),
-            "iovox" => iovox(),
-            "ifax" => ifax(),
-            "amplify" => amplify(),
-            "nuacom" => nuacom(),
-            other => panic!("no product `{other}`"),
-        };
-        product.prepared()
     }
 
     /// The same product with another model text.
@@ -109,7 +103,7 @@ impl Product {
     }
 
     /// Finds the variants once and for all: every question asks for them.
-    fn prepared(mut self) -> Self {
+    pub fn prepared(mut self) -> Self {
         self.variants = vec![Variant::default()];
         self.variant_of = Vec::new();
         for row in &self.model.permissions {
@@ -177,8 +171,8 @@ impl Product {
         let mut world = furnish(world);
         for direction in BOTH {
             for place in [Place::Elsewhere, Place::Inside] {
-                for state in states_of(*direction) {
-                    let (direction, inside) = (*direction, Inside::All);
+                for state in states_of(direction) {
+                    let inside = Inside::All;
                     let spot = Spot { who: "", place, inside, direction, state: *state };
                     world = world.fax(spot.stored_fax());
                 }
@@ -257,97 +251,4 @@ pub fn actions_of(permission: &Permission) -> Vec<Action> {
         }
         PermissionKind::Routing | PermissionKind::Channel(_) => Vec::new(),
     }
-}
-
-fn retarus() -> Product {
-    const MEMBERS: &[Kit] = &[Kit::Bare, Kit::Member];
-    let owner = |key, kits| Column { key, role: None, ..Column::role("", kits) };
-    let columns = vec![
-        Column::role("tenant_admin", MEMBERS),
-        Column::role("address_book_admin", MEMBERS),
-        Column::role("user", MEMBERS),
-        owner("faxbox_owner", &[Kit::FaxboxOwner]),
-        owner("group_owner", &[Kit::GroupOwner]),
-    ];
-    // Only received faxes are edited.
-    let shape = |row: &str, _: &Column| if row.starts_with("doc.") { INBOUND } else { ANY };
-    Product { shape, ..Product::new("retarus", columns) }
-}
-
-fn iovox() -> Product {
-    let roles = [
-        "full_editor",
-        "full_viewer",
-        "config_editor",
-        "config_viewer",
-        "reporting_editor",
-        "reporting_viewer",
-    ];
-    let columns = roles.map(|role| Column::role(role, &[Kit::Bare]));
-    Product::new("iovox", columns.into())
-}
-
-fn ifax() -> Product {
-    let roles = ["admin", "manager", "sender", "receiver", "sender_receiver"];
-    let columns = roles.map(|role| Column::role(role, &[Kit::Bare, Kit::Listed]));
-    let shape = |row: &str, _: &Column| match row {
-        "fax.assign" | "fax.custom_fields" | "fax.view_inbound" | "fax.delete_inbound"
-        | "fax.to_email" => INBOUND,
-        "fax.view_sent_others" | "fax.delete_outbound" | "fax.view_own_sent" => OUTBOUND,
-        _ => ANY,
-    };
-    Product {
-        sight: &["fax.view_inbound", "fax.view_sent_others"],
-        // The level is a setting of its own; a cell is about the tick beside it.
-        level: Some("all_team"),
-        shape,
-        ..Product::new("ifax", columns.into())
-    }
-}
-
-fn amplify() -> Product {
-    let roles = ["admin", "manager", "member"];
-    let columns = roles.map(|role| Column::role(role, &[Kit::Bare, Kit::Listed]));
-    let shape = |row: &str, _: &Column| match row {
-        "fax.view_received" => INBOUND,
-        "fax.view_own_sent" => OUTBOUND,
-        "fax.approve" => Shape { state: FaxState::Pending, ..OUTBOUND },
-        _ => ANY,
-    };
-    Product {
-        sight: &["fax.view_by_number"],
-        refine: Refine::Explicit,
-        shape,
-        ..Product::new("amplify", columns.into())
-    }
-}
-
-fn nuacom() -> Product {
-    const KITS: &[Kit] = &[Kit::NoExtension, Kit::Extension];
-    let nonadmin = |key, granted| Column { key, granted, ..Column::role("nonadmin", KITS) };
-    let columns = vec![
-        Column::role("account_holder", KITS),
-        Column::role("admin", KITS),
-        Column { on: &["report.full"], ..nonadmin("nonadmin_full_report", Granted::Nothing) },
-        nonadmin("nonadmin_extension_grant", Granted::Extension),
-        nonadmin("nonadmin_queue_grant", Granted::Queue),
-        nonadmin("nonadmin_number_grant", Granted::Number),
-        nonadmin("nonadmin_no_report", Granted::Nothing),
-    ];
-    // A call lies in several things at once, so a row is asked about one of them at a time.
-    let shape = |row: &str, column: &Column| {
-        let inside = match (row, column.granted) {
-            ("log.view.extension", _) => Some(Inside::Extension),
-            ("log.view.queue", _) => Some(Inside::Queue),
-            ("log.view.number" | "callerid.choose", _) => Some(Inside::Number),
-            ("recording.listen.granted", Granted::Nothing) => Some(Inside::All),
-            ("recording.listen.granted", Granted::Extension) => Some(Inside::Extension),
-            ("recording.listen.granted", Granted::Queue) => Some(Inside::Queue),
-            ("recording.listen.granted", Granted::Number) => Some(Inside::Number),
-            _ => None,
-        };
-        Shape { mine: row == "log.view.own", inside, ..ANY }
-    };
-    let (attribute, refine) = (false, Refine::Toggle);
-    Product { attribute, refine, shape, ..Product::new("nuacom", columns) }
 }

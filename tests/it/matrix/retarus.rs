@@ -51,11 +51,11 @@ async fn ownership_adds_the_same_to_every_role() {
 
 /// The text of the model with the list of an overlay's permissions edited.
 fn edited(overlay: &str, edit: impl FnOnce(&str) -> String) -> String {
-    let text = text_of("retarus");
-    let at = text.find(&format!("[[overlay]]\nkey = \"{overlay}\"")).unwrap();
-    let open = at + text[at..].find("permissions = [").unwrap() + "permissions = [".len();
-    let close = open + text[open..].find(']').unwrap();
-    format!("{}{}{}", &text[..open], edit(&text[open..close]), &text[close..])
+    let (begins, opens) = (format!("[[overlay]]\nkey = \"{overlay}\""), "permissions = [");
+    let (before, overlay) = text_of("retarus").split_once(&begins).unwrap();
+    let (head, list) = overlay.split_once(opens).unwrap();
+    let (list, after) = list.split_once(']').unwrap();
+    format!("{before}{begins}{head}{opens}{}]{after}", edit(list))
 }
 
 /// Moves the tenant to another text.
