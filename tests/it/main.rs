@@ -4,16 +4,24 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::print_stdout,
     reason = "a test fails by panicking"
 )]
 
+mod admin_service;
+mod agreement;
 mod ask;
 mod bad_input;
 mod caller_id;
 mod changes;
 mod command_line;
+mod fax_service;
 mod harness;
+mod import_export;
+mod matrix;
+mod paging;
 mod process;
 mod rulings;
 mod scenarios;
 mod smoke;
+mod writing;

@@ -2,10 +2,12 @@
 
 mod model;
 mod question;
+mod story;
 mod world;
 
 pub use model::model;
 pub use question::{Asked, caller_id_question, question};
+pub use story::{PLAIN_NAMES, Story, random_fax, story};
 pub use world::{focus, world};
 
 /// A small generator of pseudo-random numbers (splitmix64).
