@@ -1,10 +1,8 @@
 //! What is not a question gets a typed error that names the field.
 
 use lineguard::wire::pb::{self, Effect, Reason};
-use lineguard_core::model::built_in_vocabulary;
 use lineguard_testkit::ids;
 use lineguard_testkit::world::{World, received, world};
-use prost::Message;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 

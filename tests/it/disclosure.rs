@@ -184,4 +184,3 @@ async fn a_contradiction_is_told_to_whoever_may_do_it_without_seeing_it() {
     let found = violations_of(&contradicting.send(&harness).await);
     names(&found, "resource.properties.account", "not what is stored");
 }
-
