@@ -2,7 +2,7 @@
 
 use lineguard_core::assemble::{fax_facts, object_facts};
 use lineguard_core::change::{AttachmentSource, UserOrGroup};
-use lineguard_core::engine::Authority;
+use lineguard_core::engine::{Authority, may_know};
 use lineguard_core::facts::{Fact, ResourceFacts};
 use lineguard_core::id::{Num, Subject};
 use lineguard_core::model::Model;
@@ -17,6 +17,7 @@ use crate::wire::invalid::{InvalidRequest, Violation};
 
 /// The question that the engine decides. Facts that the caller sends about something the store
 /// holds are compared with the store's, and a difference is an error: they are never a substitute.
+/// About something that the person may not know of, nothing is told: it does not exist then.
 pub fn question(
     call: &CheckCall,
     known: &Known,
@@ -25,14 +26,11 @@ pub fn question(
     authority: &Authority,
 ) -> Result<Question, InvalidRequest> {
     let reader = Reader { known, model, vocabulary, authority, manages: manages(call, vocabulary) };
-    let mut faults = Vec::new();
+    let (mut faults, mut of_target) = (Vec::new(), Vec::new());
     let resource = reader.facts(&call.resource, "resource", &mut faults);
-    let target = call.target.as_ref().map(|target| reader.facts(target, "target", &mut faults));
-    if !faults.is_empty() {
-        return Err(InvalidRequest { violations: faults });
-    }
+    let target = call.target.as_ref().map(|target| reader.facts(target, "target", &mut of_target));
     let stored = vocabulary.resource(call.resource.ty).is_some_and(|ty| ty.stored.is_some());
-    Ok(Question {
+    let mut question = Question {
         action: call.action,
         names_stored_resource: stored && call.resource.id.is_some(),
         resource,
@@ -43,7 +41,17 @@ pub fn question(
             recipient_verified: call.recipient_verified,
             locked_by: call.locked_by.as_ref().map(|holder| reader.subject(holder)),
         },
-    })
+    };
+    if !of_target.is_empty() && !reader.may_know_target(call, &question) {
+        question.target = Some(ResourceFacts::nowhere());
+        of_target.clear();
+    }
+    if !faults.is_empty() && !may_know(model, vocabulary, authority, &question) {
+        question.resource = ResourceFacts::nowhere();
+        faults.clear();
+    }
+    faults.append(&mut of_target);
+    if faults.is_empty() { Ok(question) } else { Err(InvalidRequest { violations: faults }) }
 }
 
 fn manages(call: &CheckCall, vocabulary: &Vocabulary) -> bool {
@@ -59,6 +67,23 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
+    /// Whether the person may see the target of a question.
+    fn may_know_target(&self, call: &CheckCall, question: &Question) -> bool {
+        let ty = call.target.as_ref().and_then(|target| self.vocabulary.resource(target.ty));
+        let (Some(view), Some(facts)) = (ty.and_then(|ty| ty.view), &question.target) else {
+            return false;
+        };
+        let seen = Question {
+            action: view,
+            names_stored_resource: true,
+            resource: facts.clone(),
+            target: None,
+            conferred: None,
+            context: Context::default(),
+        };
+        may_know(self.model, self.vocabulary, self.authority, &seen)
+    }
+
     fn facts(
         &self,
         named: &ResourceRef,

@@ -1,6 +1,6 @@
 //! `ResolveAutoAssign`.
 
-use lineguard_core::auto_assign::{AutoAssign, Resolver, Skipped, Target};
+use lineguard_core::auto_assign::{AutoAssign, Resolver, Sight, Skipped, Target};
 use lineguard_core::decision::Reason;
 use lineguard_core::explain::explain;
 use lineguard_core::id::{FaxboxId, GroupId};
@@ -32,17 +32,20 @@ pub(super) async fn resolve(
         return Err(Failure::NotFound("number"));
     };
     let skipped = answer.skipped.iter().map(|(target, _)| target.num);
-    let nums = answer.target.iter().map(|target| target.num).chain(skipped);
+    let further = answer.further.iter().map(|(target, _)| target.num);
+    let nums = answer.target.iter().map(|target| target.num).chain(further).chain(skipped);
     let nums: Vec<_> = nums.chain([answer.account]).collect();
     let names = Names::load(reader.as_mut(), nums).await?;
     Ok(auto_assign_response(named(&answer, &names)?))
 }
 
 fn named(answer: &AutoAssign, names: &Names) -> Result<AutoAssignAnswer, StoreError> {
-    let recipients = match answer.target {
-        None => Vec::new(),
-        Some(receives) => vec![(target(receives, names)?, hidden(answer))],
-    };
+    let first = answer.target.iter().zip(&answer.sight);
+    let further = answer.further.iter().map(|(target, sight)| (target, sight));
+    let recipients = first
+        .chain(further)
+        .map(|(receives, sight)| Ok((target(*receives, names)?, hidden(answer, sight))))
+        .collect::<Result<_, StoreError>>()?;
     let skipped = answer
         .skipped
         .iter()
@@ -58,8 +61,7 @@ fn named(answer: &AutoAssign, names: &Names) -> Result<AutoAssignAnswer, StoreEr
 }
 
 /// Why the target cannot open the fax, unless it can.
-fn hidden(answer: &AutoAssign) -> Option<(Reason, String)> {
-    let sight = answer.sight.as_ref()?;
+fn hidden(answer: &AutoAssign, sight: &Sight) -> Option<(Reason, String)> {
     match &sight.decision {
         _ if sight.visible => None,
         Some((decision, authority)) => {

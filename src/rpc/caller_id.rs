@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use lineguard_core::engine::Authority;
+use lineguard_core::decision::{Decision, Reason};
 use lineguard_core::engine::caller_id::{
     CallerId, Lost, NoNumber, Outcome, Won, resolve as decide,
 };
+use lineguard_core::engine::{Authority, not_a_member};
 use lineguard_core::facts::{Capabilities, NumberFacts};
 use lineguard_core::id::{Num, PhoneNumber, Revision};
 use lineguard_core::port::{StoreError, TenantReader};
@@ -13,6 +14,7 @@ use lineguard_core::request::{CallerIdQuestion, Context, Presentation};
 use lineguard_core::row::{NumberBody, Object, ObjectKind};
 use lineguard_core::vocabulary::FactName;
 
+use super::words::decided;
 use crate::app::App;
 use crate::gather::{Known, Member, Wanted};
 use crate::wire::caller_id::{
@@ -37,6 +39,9 @@ pub(super) async fn resolve(
     let Some(authority) = member.authority.as_deref() else {
         return Ok(caller_id_response(no_member(member.revision())));
     };
+    if let Some(reason) = authority.barred() {
+        return Ok(caller_id_response(barred(reason, &member)));
+    }
     let known = wanted(&call).load(reader.as_mut()).await?;
     let question = question(&call, &known);
     let numbers = numbers(reader.as_mut(), &member, authority, question.requested).await?;
@@ -88,6 +93,9 @@ async fn numbers(
     authority: &Authority,
     requested: Presentation,
 ) -> Result<Vec<Object>, StoreError> {
+    if member.model.caller_id.is_none() {
+        return Ok(Vec::new());
+    }
     let mut nums: BTreeSet<Num> = authority.default_number.into_iter().collect();
     if let Presentation::Number(number) = requested {
         nums.insert(number);
@@ -164,8 +172,15 @@ const fn unknown() -> NumberFacts {
     }
 }
 
+/// The answer to somebody who may do nothing: it tells no number, and nothing of the account.
+fn barred(reason: Reason, member: &Member) -> CallerIdAnswer {
+    let told = decided(member, &Decision { reason, ..not_a_member() });
+    let (reason, explanation) = (reason.as_str(), told.explanation);
+    CallerIdAnswer { reason, explanation, ..no_member(member.revision()) }
+}
+
 fn no_member(revision: Revision) -> CallerIdAnswer {
-    let reason = lineguard_core::decision::Reason::NotAMemberOfActingAccount;
+    let reason = Reason::NotAMemberOfActingAccount;
     CallerIdAnswer {
         presented: Presented::Denied,
         reason: reason.as_str(),
@@ -228,7 +243,7 @@ fn candidates(
         candidates.push(Candidate {
             number: phone(object.num, numbers)?,
             chosen: won.is_some(),
-            selectable: lost.is_none(),
+            selectable: answer.selectable.contains(&object.num),
             reason,
             explanation: words.to_owned(),
         });
@@ -243,6 +258,8 @@ fn candidates(
             reason: why.code(),
             explanation: lost_words(*why).to_owned(),
         });
+        // A number that does not exist stands where one that the person may not use would.
+        candidates.sort_unstable_by(|a, b| a.number.cmp(&b.number));
     }
     Ok(candidates)
 }

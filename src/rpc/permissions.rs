@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use lineguard_core::change::{AttachmentSource, OverrideValue};
-use lineguard_core::engine::Authority;
+use lineguard_core::engine::{Authority, levels_in_force};
 use lineguard_core::explain::clause_word;
 use lineguard_core::facts::{Membership, Override};
 use lineguard_core::id::Num;
@@ -13,6 +13,7 @@ use lineguard_core::row::ObjectKind;
 
 use super::words::origin;
 use crate::app::App;
+use crate::gather::Member;
 use crate::names::Names;
 use crate::wire::enums::WireEnum;
 use crate::wire::pb;
@@ -30,6 +31,7 @@ pub(super) async fn list(
     let acting = member.facts.as_ref().and_then(|facts| facts.path.first());
     let membership = acting.and_then(|level| level.membership.as_ref()).ok_or_else(not_found)?;
     let authority = member.authority.as_deref().ok_or_else(not_found)?;
+    let levels = levels(&member)?;
     let names = Names::load(reader.as_mut(), scope_values(membership)).await?;
     let permissions = (0u16..)
         .zip(&member.model.permissions)
@@ -41,9 +43,18 @@ pub(super) async fn list(
     Ok(pb::ListPermissionsResponse {
         permissions,
         status: WireEnum::to_wire(membership.status),
-        visibility: membership.visibility.as_ref().map(ToString::to_string).unwrap_or_default(),
+        visibility: levels.join(","),
         revision: member.revision().0,
     })
+}
+
+fn levels(member: &Member) -> Result<Vec<&str>, StoreError> {
+    let Some(facts) = &member.facts else { return Ok(Vec::new()) };
+    let levels = levels_in_force(&member.model, facts).map_err(|unknown| {
+        let row = format!("tenant {}: {unknown}", member.tenant.num.0);
+        StoreError::Corrupt { table: "object", column: "body", row }
+    })?;
+    Ok(levels.into_iter().map(|level| level.as_str()).collect())
 }
 
 fn effective(

@@ -179,12 +179,6 @@ pub fn faxbox_owner(who: &str, faxbox: &str) -> Change {
     Change::SetFaxboxOwner { faxbox, subject, owner: true }
 }
 
-/// Makes a user the owner of a group.
-pub fn group_owner(who: &str, group: &str) -> Change {
-    let (group, subject) = (ids::group(group), ids::user(who));
-    Change::SetGroupOwner { group, subject, owner: true }
-}
-
 /// Puts a user into a group or takes them out.
 pub fn in_group(who: &str, group: &str, member: bool) -> Change {
     Change::SetGroupMember { group: ids::group(group), subject: ids::user(who), member }

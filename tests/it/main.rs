@@ -8,15 +8,20 @@
     reason = "a test fails by panicking"
 )]
 
+mod admin_service;
 mod agreement;
 mod ask;
 mod bad_input;
 mod caller_id;
 mod changes;
 mod command_line;
+mod fax_service;
 mod harness;
+mod import_export;
+mod matrix;
 mod paging;
 mod process;
 mod rulings;
 mod scenarios;
 mod smoke;
+mod writing;

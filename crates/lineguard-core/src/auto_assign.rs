@@ -71,12 +71,14 @@ pub struct AutoAssign {
     pub revision: Revision,
     /// The number's account.
     pub account: Num,
-    /// Who receives the fax; none leaves it unassigned.
+    /// Who receives the fax, the first of several; none leaves it unassigned.
     pub target: Option<Target>,
     /// Whether the model's fallback named it.
     pub fallback: bool,
     /// Whether the target can then open the fax.
     pub sight: Option<Sight>,
+    /// Those who come after the target, where the model allows several.
+    pub further: Vec<(Target, Sight)>,
     /// Who was passed over, in order.
     pub skipped: Vec<(Target, Skipped)>,
     /// The tenant's model.
@@ -108,14 +110,15 @@ impl Resolver<'_> {
 
     /// Resolves a number that has been looked up.
     pub async fn of_number(&mut self, number: &Object) -> Result<AutoAssign, StoreError> {
-        let answer = self.chosen(number).await?;
-        let sight = match answer.target {
-            Some(target) => {
-                Some(self.sight(target, number.num, answer.account, &answer.model).await?)
-            }
-            None => None,
-        };
-        Ok(AutoAssign { sight, ..answer })
+        let mut answer = self.chosen(number).await?;
+        let (account, model) = (answer.account, Arc::clone(&answer.model));
+        if let Some(target) = answer.target {
+            answer.sight = Some(self.sight(target, number.num, account, &model).await?);
+        }
+        for (target, sight) in &mut answer.further {
+            *sight = self.sight(*target, number.num, account, &model).await?;
+        }
+        Ok(answer)
     }
 
     /// Who receives the faxes of a number, whether or not they can open them.
@@ -131,11 +134,14 @@ impl Resolver<'_> {
         })?;
         let account = number.account.unwrap_or(Num::UNKNOWN);
         let mut target = None;
-        let mut skipped = Vec::new();
+        let (mut further, mut skipped) = (Vec::new(), Vec::new());
         for candidate in self.candidates(number.num, account, &model).await? {
             match self.passed_over(candidate, account, &model).await? {
                 Some(why) => skipped.push((candidate, why)),
                 None if target.is_none() => target = Some(candidate),
+                None if model.auto_assign.several => {
+                    further.push((candidate, Sight { visible: false, decision: None }));
+                }
                 None => skipped.push((candidate, Skipped::NotFirst)),
             }
         }
@@ -149,6 +155,7 @@ impl Resolver<'_> {
             target: target.or(fallback),
             fallback: fallback.is_some(),
             sight: None,
+            further,
             skipped,
             model,
         })

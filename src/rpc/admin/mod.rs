@@ -19,7 +19,7 @@ use crate::wire::pb;
 use crate::wire::pb::admin_service_server::AdminService;
 
 /// How many imports are collected at once; each may hold a whole tenant in memory.
-const MAX_IMPORTS: usize = 4;
+const MAX_IMPORTS: usize = 2;
 
 /// Sets up tenants in an [`App`].
 #[derive(Clone)]

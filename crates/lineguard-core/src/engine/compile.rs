@@ -413,32 +413,38 @@ fn level_clauses<'a>(
     model: &'a Model,
     facts: &'a MemberFacts,
 ) -> Result<Vec<&'a Clause>, UnknownKey> {
+    let mut clauses = Vec::new();
+    for key in levels_in_force(model, facts)? {
+        let unknown = || UnknownKey { what: "visibility level", key: key.clone() };
+        let (_, level) = model.level(key.as_str()).ok_or_else(unknown)?;
+        clauses.extend(&level.reach);
+    }
+    Ok(clauses)
+}
+
+/// Keys of the visibility levels in force: the member's own, else the defaults of the roles held in
+/// the acting account.
+pub fn levels_in_force<'a>(
+    model: &'a Model,
+    facts: &'a MemberFacts,
+) -> Result<Vec<&'a Key>, UnknownKey> {
     let Some(acting) = facts.path.first() else {
         return Ok(Vec::new());
     };
     let Some(membership) = &acting.membership else {
         return Ok(Vec::new());
     };
-    let keys = match &membership.visibility {
-        Some(own) => vec![own],
-        None => {
-            let groups = facts.groups.iter().filter(|group| group.account == acting.account);
-            let roles = membership.roles.iter().chain(groups.flat_map(|group| &group.roles));
-            let defaults = roles.map(|key| Ok(role_in_force(model, facts, 0, key)?.visibility));
-            let mut keys: Vec<&Key> =
-                defaults.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
-            keys.sort_unstable();
-            keys.dedup();
-            keys
-        }
-    };
-    let mut clauses = Vec::new();
-    for key in keys {
-        let unknown = || UnknownKey { what: "visibility level", key: key.clone() };
-        let (_, level) = model.level(key.as_str()).ok_or_else(unknown)?;
-        clauses.extend(&level.reach);
+    if let Some(own) = &membership.visibility {
+        return Ok(vec![own]);
     }
-    Ok(clauses)
+    let groups = facts.groups.iter().filter(|group| group.account == acting.account);
+    let roles = membership.roles.iter().chain(groups.flat_map(|group| &group.roles));
+    let defaults = roles.map(|key| Ok(role_in_force(model, facts, 0, key)?.visibility));
+    let mut keys: Vec<&Key> =
+        defaults.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
+    keys.sort_unstable();
+    keys.dedup();
+    Ok(keys)
 }
 
 /// The acting account with those below it: first without, then with what seals hide.

@@ -35,6 +35,21 @@ pub fn decide(
     }
 }
 
+/// Whether the person may know that the resource of a question exists: because of what they may do
+/// to it, or because they may see it.
+pub fn may_know(
+    model: &Model,
+    vocabulary: &Vocabulary,
+    authority: &Authority,
+    question: &Question,
+) -> bool {
+    let Some(def) = vocabulary.def(question.action) else { return false };
+    let inquiry = Inquiry { model, vocabulary, authority, question, def };
+    let barred = before_any_resource(authority, question.action, question.context.channel);
+    let allowed = || inquiry.decide().is_ok_and(|decision| decision.effect == Effect::Allow);
+    (barred.is_none() && allowed()) || inquiry.may_tell(&question.resource)
+}
+
 /// The answer where the acting account does not exist: the same as for somebody who is no member.
 pub const fn not_a_member() -> Decision {
     deny(Reason::NotAMemberOfActingAccount)

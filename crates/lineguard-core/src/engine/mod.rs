@@ -12,6 +12,6 @@ mod effective;
 mod evaluate;
 
 pub use authority::{AccountReach, Authority, CompiledExcept, IdSet, Origin, OriginKind, Term};
-pub use compile::{UnknownKey, compile};
-pub use decide::{decide, may_see, not_a_member};
+pub use compile::{UnknownKey, compile, levels_in_force};
+pub use decide::{decide, may_know, may_see, not_a_member};
 pub use evaluate::Truth;

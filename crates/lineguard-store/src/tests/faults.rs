@@ -141,3 +141,43 @@ async fn writes_wait_for_each_other_and_all_take_effect() {
     revisions.sort_unstable();
     assert_eq!(revisions, (2..10).collect::<Vec<u64>>());
 }
+
+#[tokio::test]
+async fn a_fault_at_any_statement_of_an_import_leaves_nothing() {
+    use lineguard_core::change::{Import, Part};
+    use lineguard_core::id::Revision;
+    use lineguard_testkit::world::{NOW, received, world};
+    use lineguard_testkit::{ids, model};
+
+    let store = fresh().await;
+    store.put_model(model::PLAIN).await.unwrap();
+    let trash = Change::SetFaxState { fax: ids::fax("a"), state: FaxState::Trash };
+    let changes = world("t").account("root").faxbox("box").batch().changes;
+    let faxes = vec![received("a", "root", 1), received("b", "root", 2)];
+    let import = Import {
+        tenant: ids::tenant("t"),
+        actor: ids::user("ada"),
+        request_id: ids::request("r1"),
+        parts: vec![
+            Part { changes, faxes },
+            Part { changes: vec![trash], faxes: vec![received("c", "root", 3)] },
+        ],
+    };
+    let mut faults = 0;
+    loop {
+        arm(&store, faults);
+        let answer = store.import(&import, NOW).await;
+        disarm(&store);
+        if let Ok(imported) = answer {
+            assert_eq!((imported.applied.changed, imported.registered), (3, 3));
+            break;
+        }
+        assert!(store.tenants(Num(0), 1).await.unwrap().is_empty(), "after statement {faults}");
+        faults += 1;
+    }
+    assert!(faults > 15, "only {faults} statements were made to fail");
+    assert!(matches!(
+        store.verify_chain(&ids::tenant("t")).await.unwrap(),
+        Some(crate::Chain::Intact { revision: Revision(1), .. })
+    ));
+}

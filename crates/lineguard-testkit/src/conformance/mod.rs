@@ -3,6 +3,7 @@
 mod batches;
 mod faxes;
 mod ids;
+mod imports;
 mod lists;
 mod members;
 mod objects;
@@ -53,7 +54,17 @@ type Checked<'a> = Pin<Box<dyn Future<Output = Shown> + 'a>>;
 type Behaviour = (&'static str, fn(&dyn Store) -> Checked<'_>);
 
 fn all() -> Vec<Behaviour> {
-    [ids::ALL, objects::ALL, batches::ALL, members::ALL, faxes::ALL, lists::ALL, rest::ALL].concat()
+    [
+        ids::ALL,
+        objects::ALL,
+        batches::ALL,
+        imports::ALL,
+        members::ALL,
+        faxes::ALL,
+        lists::ALL,
+        rest::ALL,
+    ]
+    .concat()
 }
 
 /// A table of behaviours: each is a function whose name says what holds.

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::door::{Door, PAGE};
-use crate::auto_assign::{AutoAssign, Resolver, Skipped, Target, hidden_because};
+use crate::auto_assign::{AutoAssign, Resolver, Sight, Skipped, Target, hidden_because};
 use crate::change::Warning;
 use crate::id::Num;
 use crate::model::{TargetKind, built_in_vocabulary};
@@ -112,8 +112,12 @@ impl Door<'_> {
 
 fn remark_on_member(answer: &AutoAssign, subject: Num) -> Option<String> {
     let target = Target { kind: TargetKind::User, num: subject };
+    let could_not = "the member receives faxes that they could not open";
     if answer.target == Some(target) {
-        return hidden(answer, "the member receives faxes that they could not open");
+        return hidden(answer.sight.as_ref(), could_not);
+    }
+    if let Some((_, sight)) = answer.further.iter().find(|(further, _)| *further == target) {
+        return hidden(Some(sight), could_not);
     }
     let (_, why) = answer.skipped.iter().find(|(skipped, _)| *skipped == target)?;
     let text = match why {
@@ -135,12 +139,12 @@ fn remark_on_number(answer: &AutoAssign) -> Option<String> {
         TargetKind::Group => "nobody in the group could open the faxes",
         TargetKind::Faxbox => "nobody in the faxbox could open the faxes",
     };
-    hidden(answer, text)
+    hidden(answer.sight.as_ref(), text)
 }
 
 /// The remark, if the receiver could not open the faxes, with the reason where there is one.
-fn hidden(answer: &AutoAssign, text: &str) -> Option<String> {
-    let sight = answer.sight.as_ref().filter(|sight| !sight.visible)?;
+fn hidden(sight: Option<&Sight>, text: &str) -> Option<String> {
+    let sight = sight.filter(|sight| !sight.visible)?;
     Some(match hidden_because(sight) {
         Some(reason) => format!("{text} ({})", reason.as_str()),
         None => text.to_owned(),
