@@ -147,7 +147,7 @@ impl<'a> Filter<'a> {
                 let accounts = self.authority.accounts(term.accounts);
                 Rows { accounts, conditions, term, except: self.excepts(term) }
             })
-            .filter(|rows| rows.conditions.iter().all(|(_, set)| **set != IdSet::default()))
+            .filter(|rows| rows.conditions.iter().all(|condition| could_hold(*condition)))
             .collect()
     }
 
@@ -198,6 +198,12 @@ impl<'a> Filter<'a> {
         };
         term.except.iter().flat_map(of_one).collect()
     }
+}
+
+/// Whether any row could fulfil a condition. Sources must all be in the set, so a row without any
+/// fulfils the empty one.
+fn could_hold((field, set): Condition<'_>) -> bool {
+    field == FactName::Source || *set != IdSet::default()
 }
 
 /// Every number that an answer names.

@@ -119,7 +119,9 @@ fn condition_to_wire((field, values): (FactName, Values)) -> pb::VisibilityCondi
         Values::All => (Vec::new(), true),
         Values::These(values) => (values, false),
     };
-    pb::VisibilityCondition { field: field.as_str().to_owned(), values, all }
+    // One foreign attachment is one too many; of every other set one common value is enough.
+    let every = field == FactName::Source && !all;
+    pb::VisibilityCondition { field: field.as_str().to_owned(), values, all, every }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //!
 //! `LINEGUARD_WORLDS=1000` asks about more worlds; `LINEGUARD_SEED` starts from another one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use lineguard::wire::pb;
 use lineguard_core::id::{Num, Subject};
@@ -35,15 +35,16 @@ impl Row {
     }
 
     /// Whether a filter covers the row, as `authorization_service.proto` says.
-    fn covered_by(&self, terms: &[pb::VisibilityTerm]) -> bool {
+    /// `strange` are values that the tenant does not have.
+    fn covered_by(&self, terms: &[pb::VisibilityTerm], strange: &BTreeSet<String>) -> bool {
         terms.iter().any(|term| {
             assert!(!term.accounts.is_empty(), "a term without accounts");
             let rest = (&term.conditions, term.direction(), &term.states);
             let taken_out = |except: &pb::VisibilityExcept| {
-                self.fits((&except.conditions, except.direction(), &except.states))
+                self.fits((&except.conditions, except.direction(), &except.states), strange)
             };
             term.accounts.iter().any(|account| self.has("account", account))
-                && self.fits(rest)
+                && self.fits(rest, strange)
                 && !term.except.iter().any(taken_out)
         })
     }
@@ -51,11 +52,17 @@ impl Row {
     fn fits(
         &self,
         (conditions, direction, states): (&Vec<pb::VisibilityCondition>, pb::Direction, &Vec<i32>),
+        strange: &BTreeSet<String>,
     ) -> bool {
         for condition in conditions {
             let values = self.facts.get(condition.field.as_str()).cloned().unwrap_or_default();
-            let common = condition.values.iter().any(|value| values.contains(value));
-            if !(common || condition.all && !values.is_empty()) {
+            let listed = |value: &String| condition.values.contains(value);
+            let holds = match (condition.all, condition.every) {
+                (true, _) => values.iter().any(|value| !strange.contains(value)),
+                (false, true) => values.iter().all(listed),
+                (false, false) => values.iter().any(listed),
+            };
+            if !holds {
                 return false;
             }
         }
@@ -72,6 +79,8 @@ struct World<'a> {
     /// Actions on rows of other services that the story is about.
     focus: Vec<(Action, &'static ActionDef)>,
     faxes: Vec<Row>,
+    /// Values that the tenant has never seen.
+    strange: BTreeSet<String>,
     told: String,
 }
 
@@ -79,19 +88,20 @@ impl<'a> World<'a> {
     async fn make(harness: &'a Harness, seed: u64, model: &Model, text: &str) -> Self {
         let vocabulary = built_in_vocabulary();
         let rng = &mut Rng::new(seed);
-        let mut focus = rng.some(&listable(vocabulary), 8);
-        focus.extend(["call.view", "recording.listen"].map(|name| {
-            let action = vocabulary.action(name).unwrap();
-            (action, vocabulary.def(action).unwrap())
-        }));
+        let mut granted = listable(vocabulary);
+        granted.retain(|(action, _)| !model.permissions_for(*action).is_empty());
+        let mut focus = rng.some(&granted, 6);
+        let knotty = ["call.view", "recording.listen", "library_document.view"];
+        focus.extend(granted.into_iter().filter(|(_, def)| knotty.contains(&&*def.name)));
         let mut actions: Vec<_> = focus.iter().map(|(action, _)| *action).collect();
         actions.push(vocabulary.action("fax.view").unwrap());
         let mut story = story(rng, model, text, &actions);
         let tenant = format!("t{seed}");
         story.happen(harness.app.store.as_ref(), &tenant).await;
         let faxes = faxes(harness, &tenant).await;
+        let strange = strange(harness, &tenant).await;
         let told = format!("LINEGUARD_SEED={seed} ({})", model.name);
-        Self { harness, tenant, story, focus, faxes, told }
+        Self { harness, tenant, story, focus, faxes, strange, told }
     }
 
     fn check(
@@ -177,7 +187,11 @@ impl<'a> World<'a> {
         let terms = self.visibility(who, "fax.view", channel).await.terms;
         for (fax, allowed) in self.faxes.iter().zip(&allowed) {
             let told = &self.told;
-            assert_eq!(fax.covered_by(&terms), *allowed, "{told}: {who:?}, {fax:?}, {terms:#?}");
+            assert_eq!(
+                fax.covered_by(&terms, &self.strange),
+                *allowed,
+                "{told}: {who:?}, {fax:?}, {terms:#?}"
+            );
         }
         for filtered in [false, true] {
             let request = pb::ListVisibleFaxesRequest {
@@ -224,7 +238,7 @@ impl<'a> World<'a> {
             request.states = vec![fax.state.into(), pb::FaxState::Trash.into()];
         }
         if rng.chance(3) {
-            request.number = Some("+15559999999".into());
+            request.number = Some(STRANGE_NUMBER.into());
         }
         request
     }
@@ -232,11 +246,11 @@ impl<'a> World<'a> {
     /// Rows of another service: `Check` with their facts, and the filter.
     async fn rows_of(&self, rng: &mut Rng, who: &(String, Subject), tally: &mut Tally) {
         let vocabulary = built_in_vocabulary();
-        for _ in 0..2 {
+        for _ in 0..4 {
             let Some((_, def)) = rng.pick(&self.focus).copied() else { return };
             let kind = vocabulary.resource(def.resource).unwrap();
             let rows: Vec<_> =
-                (0..14).map(|at| self.random_row(rng, &kind.facts, &format!("r{at}"))).collect();
+                (0..10).map(|at| self.random_row(rng, &kind.facts, &format!("r{at}"))).collect();
             let check = |row: &Row| {
                 let properties = Some(facts(row, &kind.facts));
                 let id = Some(row.id.clone());
@@ -250,7 +264,11 @@ impl<'a> World<'a> {
             let terms = self.visibility(who, &def.name, pb::Channel::Unspecified).await.terms;
             for (row, allowed) in rows.iter().zip(&allowed) {
                 let told = format!("{}: {who:?}, {}", self.told, def.name);
-                assert_eq!(row.covered_by(&terms), *allowed, "{told}, {row:?}, {terms:#?}");
+                assert_eq!(
+                    row.covered_by(&terms, &self.strange),
+                    *allowed,
+                    "{told}, {row:?}, {terms:#?}"
+                );
             }
             tally.rows += rows.len();
             tally.rows_allowed += allowed.into_iter().filter(|allowed| *allowed).count();
@@ -308,7 +326,7 @@ impl<'a> World<'a> {
             };
             known.insert(fact.as_str(), values);
         }
-        if rng.chance(10) {
+        if rng.chance(25) {
             make_strange(rng, &mut known);
         }
         row.facts = known;
@@ -316,16 +334,31 @@ impl<'a> World<'a> {
     }
 }
 
+const STRANGER: &str = "user:stranger";
+const STRANGE_NUMBER: &str = "+15559999999";
+const STRANGE_NAME: &str = "strange";
+
 /// Puts a value that the tenant has never seen into one of the facts.
 fn make_strange(rng: &mut Rng, facts: &mut BTreeMap<&'static str, Vec<String>>) {
     let names: Vec<_> = facts.keys().copied().filter(|name| *name != "source").collect();
     let Some(name) = rng.pick(&names).copied() else { return };
     let value = match name {
-        "number" => "+15559999999",
-        "creator" | "participant" | "assignee" => "user:stranger",
-        _ => "strange",
+        "number" => STRANGE_NUMBER,
+        "creator" | "participant" | "assignee" => STRANGER,
+        _ => STRANGE_NAME,
     };
     facts.insert(name, vec![value.to_owned()]);
+}
+
+/// Those values, and labels that a row may have and the tenant has never used.
+async fn strange(harness: &Harness, tenant: &str) -> BTreeSet<String> {
+    let store = harness.app.store.as_ref();
+    let mut reader = store.snapshot(&ids::tenant(tenant)).await.unwrap().unwrap();
+    let labels = PLAIN_NAMES.map(|name| (ObjectKind::Label, Num(0), name));
+    let found = reader.find(&labels).await.unwrap();
+    let unused = PLAIN_NAMES.iter().zip(found).filter(|(_, found)| found.is_none());
+    let unused = unused.map(|(name, _)| *name);
+    unused.chain([STRANGER, STRANGE_NUMBER, STRANGE_NAME]).map(str::to_owned).collect()
 }
 
 /// What was asked.

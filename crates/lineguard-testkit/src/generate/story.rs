@@ -310,11 +310,13 @@ impl Teller<'_> {
 
     fn member(&mut self, place: &str, who: &Subject) {
         let (account, subject) = (ids::account(place), who.clone());
-        for permission in self.permissions(6) {
+        let most = self.rng.between(2, 16);
+        for permission in self.permissions(most) {
             let value = self.override_of(&permission);
             let (account, subject) = (account.clone(), subject.clone());
             self.tell(Change::SetOverride { account, subject, permission, value });
         }
+        self.scoped(&account, who);
         let model = self.model;
         for product in &model.products {
             if self.rng.chance(10) {
@@ -335,6 +337,20 @@ impl Teller<'_> {
         if let Some(number) = self.rng.pick(&numbers).filter(|_| self.rng.chance(30)) {
             let number = Some(ids::number(number));
             self.tell(Change::SetDefaultNumber { account, subject, number });
+        }
+    }
+
+    /// Now and then one permission that the story is about, with limits.
+    fn scoped(&mut self, account: &AccountId, who: &Subject) {
+        let model = self.model;
+        let limited = |key: &&Key| {
+            model.permission(key.as_str()).is_some_and(|(_, one)| !one.scopes.is_empty())
+        };
+        let limited: Vec<Key> = self.focus.iter().filter(limited).cloned().collect();
+        if let Some(permission) = self.rng.pick(&limited).filter(|_| self.rng.chance(40)).cloned() {
+            let value = self.override_of(&permission);
+            let (account, subject) = (account.clone(), who.clone());
+            self.tell(Change::SetOverride { account, subject, permission, value });
         }
     }
 
