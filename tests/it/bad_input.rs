@@ -242,7 +242,8 @@ async fn facts_that_contradict_the_resource_are_errors_that_name_them() {
         let asked = ask("me", "home", "fax.view").on("f1").facts(set);
         violations_of(&asked.send(&harness).await)
     };
-    let contradictions: [(&str, fn(&mut pb::Facts)); 7] = [
+    type Set = fn(&mut pb::Facts);
+    let contradictions: [(&str, Set); 7] = [
         ("account", |fax| fax.account = Some("other".into())),
         ("faxbox", |fax| fax.faxbox = Some("other".into())),
         ("number", |fax| fax.number = Some(N1.into())),

@@ -181,15 +181,12 @@ async fn r2_a_group_holds_roles_in_its_account() {
 #[tokio::test]
 async fn r3_a_personal_account_has_one_member_and_nothing_below_it() {
     let harness = Harness::start().await;
-    let create = |model: &str, owner| {
-        let create = Change::CreateTenant {
-            title: "self".into(),
-            model: ModelDigest::of(text_of(model)),
-            root: ids::account("self"),
-            kind: AccountKind::Personal,
-            owner,
-        };
-        create
+    let create = |model: &str, owner| Change::CreateTenant {
+        title: "self".into(),
+        model: ModelDigest::of(text_of(model)),
+        root: ids::account("self"),
+        kind: AccountKind::Personal,
+        owner,
     };
     let nobody = harness.finds_invalid(create("iovox", None)).await;
     assert!(nobody.problem.contains("one member"), "{nobody:?}");
