@@ -202,7 +202,7 @@ impl<'a> World<'a> {
                 ..Default::default()
             };
             let request = if filtered { self.random_filter(rng, request) } else { request };
-            let mut sizes = vec![1, 5, 16, 53];
+            let mut sizes = [1, 5, 16, 53];
             sizes.rotate_left(rng.below(4));
             let listed = self.list(request.clone(), &sizes[..1 + rng.below(2)]).await;
             let expected = self.faxes.iter().zip(&allowed).filter(|(_, allowed)| **allowed);
