@@ -1,5 +1,7 @@
 //! Typical members of several products, each with a question that is allowed and one that is not.
 
+#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "all of this is a test")]
+
 use std::fmt;
 
 use lineguard_core::assemble::{fax_facts, member_facts};
