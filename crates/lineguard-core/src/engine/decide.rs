@@ -200,14 +200,16 @@ impl<'a> Inquiry<'a> {
         }
     }
 
-    /// Whether details about this resource may be told: the question names none that the store
-    /// holds, or the person may see it.
+    /// Whether details about a refusal may be told: the question names no resource that the store
+    /// holds, or the person may see it. A question that is itself about seeing has been answered.
     fn may_tell(&self, facts: &ResourceFacts) -> bool {
         if !self.question.names_stored_resource {
             return true;
         }
         let view = self.vocabulary.resource(self.def.resource).and_then(|resource| resource.view);
-        view.is_some_and(|view| matches!(self.seen_by(view, facts), Ok(Ok(()))))
+        view.is_some_and(|view| {
+            view != self.question.action && matches!(self.seen_by(view, facts), Ok(Ok(())))
+        })
     }
 
     /// What stands between a grant and an allow. A denial that is certain wins over a missing fact.
