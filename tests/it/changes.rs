@@ -2,52 +2,100 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use lineguard::wire::change::new_fax_to_wire;
+use lineguard::wire::pb;
 use lineguard_core::change::{
-    Applied, Change, ListValue, MemberList, NewFax, NumberList, OverrideValue, UserOrGroup,
+    Change, ListValue, MemberList, NewFax, NumberList, OverrideValue, UserOrGroup,
 };
 use lineguard_core::facts::MemberStatus;
 use lineguard_core::model::ScopeKind;
 use lineguard_core::model::reach::{Direction, FaxState};
-use lineguard_core::port::{ApplyError, Fault, FaxRow};
 use lineguard_testkit::ids;
-use lineguard_testkit::world::{NOW, batch, received};
+use lineguard_testkit::world::received;
+use tonic::{Code, Status};
+use tonic_types::StatusExt as _;
 
+use crate::ask::user;
 use crate::harness::Harness;
+use crate::writing;
+
+/// What is wrong with a change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// Position of the change in its batch.
+    pub change: usize,
+    /// The field of the change.
+    pub field: String,
+    /// What is wrong with it.
+    pub problem: String,
+}
 
 impl Harness {
     /// Applies changes to `t1`.
-    pub async fn apply(&self, changes: impl IntoIterator<Item = Change>) -> Applied {
+    pub async fn apply(&self, changes: impl IntoIterator<Item = Change>) -> pb::ApplyResponse {
         self.write(changes.into_iter().collect()).await.unwrap()
     }
 
     /// What the state of `t1` has against a change.
     pub async fn refuses(&self, change: Change) -> Fault {
-        match self.write(vec![change]).await {
-            Err(ApplyError::Refused(fault)) => fault,
-            other => panic!("expected a refusal, came {other:?}"),
-        }
+        fault(Code::FailedPrecondition, self.write(vec![change]).await)
     }
 
     /// What the tenant's model has against a change.
     pub async fn finds_invalid(&self, change: Change) -> Fault {
-        match self.write(vec![change]).await {
-            Err(ApplyError::Invalid(mut faults)) if faults.len() == 1 => faults.remove(0),
-            other => panic!("expected a fault, came {other:?}"),
-        }
+        fault(Code::InvalidArgument, self.write(vec![change]).await)
+    }
+
+    /// What a change names that the tenant does not have.
+    pub async fn misses(&self, change: Change) -> Fault {
+        fault(Code::NotFound, self.write(vec![change]).await)
     }
 
     /// Tries changes to `t1`.
-    pub async fn write(&self, changes: Vec<Change>) -> Result<Applied, ApplyError> {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        let request = format!("request-{}", NEXT.fetch_add(1, Ordering::Relaxed));
-        self.app.store.apply(&batch("t1", &request, changes), NOW).await
+    pub async fn write(&self, changes: Vec<Change>) -> Result<pb::ApplyResponse, Status> {
+        writing::apply(self, &next_request(), &changes).await
     }
 
     /// Registers a fax in `t1`.
-    pub async fn register(&self, fax: NewFax) -> FaxRow {
-        let mut answers = self.app.store.register(&ids::tenant("t1"), &[fax]).await.unwrap();
-        answers.remove(0).unwrap().fax
+    pub async fn register(&self, fax: NewFax) -> pb::Fax {
+        let request = pb::RegisterFaxRequest {
+            tenant: "t1".into(),
+            actor: Some(user("router")),
+            request_id: next_request(),
+            fax: Some(new_fax_to_wire(&fax)),
+        };
+        let registered = writing::index(self).register_fax(request).await.unwrap().into_inner();
+        assert!(registered.created);
+        registered.fax.unwrap()
     }
+}
+
+fn next_request() -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    format!("request-{}", NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// The only fault of a batch that was refused in this way. Its field is the whole path in the
+/// message: `changes[0].set_list.list`.
+#[track_caller]
+pub fn fault(code: Code, written: Result<pb::ApplyResponse, Status>) -> Fault {
+    let status = written.unwrap_err();
+    assert_eq!(status.code(), code, "{status:?}");
+    let (path, problem) = if code == Code::FailedPrecondition {
+        let mut violations = status.get_details_precondition_failure().unwrap().violations;
+        assert_eq!(violations.len(), 1, "{violations:?}");
+        let violation = violations.remove(0);
+        (violation.subject, violation.description)
+    } else {
+        let mut violations = status.get_details_bad_request().unwrap().field_violations;
+        assert_eq!(violations.len(), 1, "{violations:?}");
+        let violation = violations.remove(0);
+        (violation.field, violation.description)
+    };
+    let parts: Vec<_> = path.split('.').collect();
+    let [change, _kind, ref field @ ..] = parts[..] else { panic!("not of a change: `{path}`") };
+    let change = change.strip_prefix("changes[").unwrap().strip_suffix(']').unwrap();
+    Fault { change: change.parse().unwrap(), field: field.join("."), problem }
 }
 
 /// Gives a permission to a member.

@@ -24,8 +24,6 @@ pub struct Harness {
     pub app: App,
     /// A connection to it.
     pub channel: Channel,
-    /// Where it listens.
-    pub address: String,
     stop: Option<oneshot::Sender<()>>,
     served: Option<JoinHandle<()>>,
     _folder: tempfile::TempDir,
@@ -65,7 +63,7 @@ impl Harness {
         let channel =
             Channel::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap();
         let (stop, served) = (Some(stop), Some(served));
-        Self { app, channel, address, stop, served, _folder: folder }
+        Self { app, channel, stop, served, _folder: folder }
     }
 
     /// Builds a world in the store.

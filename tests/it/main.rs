@@ -15,6 +15,7 @@ mod bad_input;
 mod caller_id;
 mod changes;
 mod command_line;
+mod disclosure;
 mod fax_service;
 mod harness;
 mod import_export;

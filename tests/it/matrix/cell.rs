@@ -15,8 +15,11 @@ pub struct Situation {
 /// Situations and whether they were allowed.
 pub type Seen = [(Situation, bool)];
 
+/// Whether an outcome allows in a situation.
+type Allows = fn(Situation) -> bool;
+
 /// The names of outcomes besides `yes` and `-`, each with the situations in which it allows.
-const NAMES: &[(&str, fn(Situation) -> bool)] = &[
+const NAMES: &[(&str, Allows)] = &[
     ("own", |at| at.place == Place::Mine),
     ("member", |at| at.kit == Kit::Member && at.place == Place::Inside),
     ("owned", |at| at.kit.owns() && at.place == Place::Inside),

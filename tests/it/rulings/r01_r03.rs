@@ -6,7 +6,7 @@ use lineguard_core::facts::MemberStatus;
 use lineguard_core::id::ModelDigest;
 use lineguard_core::vocabulary::SendChannel;
 use lineguard_testkit::ids;
-use lineguard_testkit::world::{NOW, World, batch, received, world};
+use lineguard_testkit::world::{World, received, world};
 
 use crate::ask::{Ask, ask, user};
 use crate::caller_id::caller_id;
@@ -181,23 +181,18 @@ async fn r2_a_group_holds_roles_in_its_account() {
 #[tokio::test]
 async fn r3_a_personal_account_has_one_member_and_nothing_below_it() {
     let harness = Harness::start().await;
-    let create = |tenant: &str, model: &str, owner| {
-        let create = Change::CreateTenant {
-            title: tenant.into(),
-            model: ModelDigest::of(text_of(model)),
-            root: ids::account("self"),
-            kind: AccountKind::Personal,
-            owner,
-        };
-        batch(tenant, "create", vec![create])
+    let create = |model: &str, owner| Change::CreateTenant {
+        title: "self".into(),
+        model: ModelDigest::of(text_of(model)),
+        root: ids::account("self"),
+        kind: AccountKind::Personal,
+        owner,
     };
-    let store = &harness.app.store;
-    let apply = async |batch| store.apply(&batch, NOW).await;
-    let nobody = apply(create("t1", "iovox", None)).await.unwrap_err();
-    assert!(format!("{nobody:?}").contains("one member"), "{nobody:?}");
-    let not_here = apply(create("t1", "retarus", Some(ids::user("me")))).await.unwrap_err();
-    assert!(format!("{not_here:?}").contains("no personal accounts"), "{not_here:?}");
-    apply(create("t1", "iovox", Some(ids::user("me")))).await.unwrap();
+    let nobody = harness.finds_invalid(create("iovox", None)).await;
+    assert!(nobody.problem.contains("one member"), "{nobody:?}");
+    let not_here = harness.finds_invalid(create("retarus", Some(ids::user("me")))).await;
+    assert!(not_here.problem.contains("no personal accounts"), "{not_here:?}");
+    harness.apply([create("iovox", Some(ids::user("me")))]).await;
     ask("me", "self", "report.view").send(&harness).await.allows_by("reports.view");
 
     let below = Change::AddAccount {

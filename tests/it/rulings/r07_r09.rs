@@ -3,16 +3,17 @@
 use lineguard::wire::pb::{self, Channel, Reason};
 use lineguard_core::change::{Change, ListValue, MemberList, NumberList, OverrideValue};
 use lineguard_core::facts::MemberStatus;
-use lineguard_core::port::ApplyError;
 use lineguard_core::vocabulary::SendChannel;
 use lineguard_testkit::ids;
 use lineguard_testkit::world::{World, received, world};
 
+use tonic::Code;
+
 use crate::ask::{Ask, ask};
 use crate::caller_id::caller_id;
 use crate::changes::{
-    adjust, custom_role, entitlement, flag, in_faxbox, list, member, numbers, off, on, overridden,
-    roles, status, switch,
+    adjust, custom_role, entitlement, fault, flag, in_faxbox, list, member, numbers, off, on,
+    overridden, roles, status, switch,
 };
 use crate::harness::{Harness, product};
 
@@ -74,7 +75,9 @@ async fn r7_a_role_is_known_below_where_it_is_defined_and_adjusted_nearest() {
     // Nothing is defined sideways.
     let sideways =
         [custom_role("left", "local", &["billing.view"]), member("right", "me", &["local"])];
-    assert!(matches!(harness.write(sideways.into()).await, Err(ApplyError::Invalid(_))));
+    let sideways = harness.write(sideways.into()).await;
+    let fault = fault(Code::InvalidArgument, sideways);
+    assert_eq!((fault.change, &*fault.field), (1, "roles"));
 
     harness
         .apply([
@@ -101,8 +104,7 @@ async fn r7_numbers_flow_down_where_the_model_says_so() {
     caller_id("me", "left").number(N1).send(&harness).await.is(N1, "REQUESTED");
     // Neither upwards nor sideways.
     for at in ["root", "right"] {
-        let refused = harness.write(vec![grant(at, N2)]).await;
-        assert!(matches!(refused, Err(ApplyError::NotFound(_))), "{at}: {refused:?}");
+        assert_eq!(harness.misses(grant(at, N2)).await.field, "list");
         caller_id("me", at).number(N2).send(&harness).await.denies("NOT_GRANTED");
     }
 }
@@ -114,7 +116,7 @@ async fn r7_numbers_stay_where_they_are_in_other_models() {
         .build(tree("iovox", "full_editor").enter("root").number(N1).enter("left").number(N2))
         .await;
     let grant = list("left", "me", numbers(NumberList::Granted, &[N1]));
-    assert!(matches!(harness.write(vec![grant]).await, Err(ApplyError::NotFound(_))));
+    assert_eq!(harness.misses(grant).await.field, "list");
     caller_id("me", "left").number(N1).send(&harness).await.denies("NOT_GRANTED");
     caller_id("me", "left").number(N2).send(&harness).await.is(N2, "REQUESTED");
 }

@@ -232,7 +232,7 @@ async fn r13_a_scope_names_nothing_while_it_is_empty() {
     form().await.allows_by("forms.view");
     // There is no scope that is set and says nothing.
     let unset = overridden("home", "me", "forms.view", OverrideValue::Scoped([].into()));
-    assert_eq!(harness.finds_invalid(unset).await.field, "value");
+    assert_eq!(harness.finds_invalid(unset).await.field, "value.scopes");
 }
 
 #[tokio::test]

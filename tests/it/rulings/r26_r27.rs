@@ -161,8 +161,8 @@ async fn r26_the_preset_of_another_account_is_refused_when_it_is_written() {
     harness.build(office("nuacom", "nonadmin")).await;
     let other = world("t2").model(text_of("nuacom")).account("theirs");
     harness.build(other.number("+15550100099")).await;
-    let written = harness.write(vec![default_number("home", "me", "+15550100099")]).await;
-    assert!(matches!(written, Err(lineguard_core::port::ApplyError::NotFound(_))), "{written:?}");
+    let foreign = harness.misses(default_number("home", "me", "+15550100099")).await;
+    assert_eq!(foreign.field, "number");
     caller_id("me", "home").send(&harness).await.is_none("NOTHING_SELECTABLE");
 }
 

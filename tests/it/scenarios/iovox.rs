@@ -2,10 +2,8 @@
 
 use lineguard::wire::pb::{self, Reason};
 use lineguard_core::facts::MemberStatus;
-use lineguard_core::id::Num;
 use lineguard_core::model::built_in_vocabulary;
-use lineguard_core::row::{AccountBody, ObjectKind};
-use lineguard_testkit::{ids, world::World};
+use lineguard_testkit::world::World;
 
 use crate::ask::{Ask, ask, user};
 use crate::changes::member;
@@ -97,10 +95,13 @@ async fn a_second_member_turns_a_personal_account_into_a_shared_one() {
 }
 
 async fn is_personal(harness: &Harness, account: &str) -> bool {
-    let mut reader = harness.app.store.snapshot(&ids::tenant("t1")).await.unwrap().unwrap();
-    let found = reader.find(&[(ObjectKind::Account, Num(0), account)]).await.unwrap();
-    let body: AccountBody = serde_json::from_str(&found[0].as_ref().unwrap().body).unwrap();
-    body.personal
+    let kind = Some(pb::object_key::Kind::Account(account.into()));
+    let request = pb::GetRequest { tenant: "t1".into(), key: Some(pb::ObjectKey { kind }) };
+    let found = crate::writing::admin(harness).get(request).await.unwrap().into_inner();
+    match found.object.unwrap().kind.unwrap() {
+        pb::object::Kind::Account(account) => account.kind() == pb::AccountKind::Personal,
+        other => panic!("{other:?}"),
+    }
 }
 
 /// Every action of the vocabulary, one by one, on something new in the account.
