@@ -17,7 +17,7 @@ fn main() {
 }
 
 /// One question, again and again, of an authority that is compiled already.
-#[divan::bench(args = CASES)]
+#[divan::bench(args = CASES, sample_size = 1_000)]
 fn decide_one(bencher: Bencher<'_, '_>, case: &Case) {
     let Ready { model, facts: _, authority, question } = ready(case);
     let vocabulary = built_in_vocabulary();
