@@ -39,7 +39,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// One writer, one poll, an exact clock: a few seconds' work less than the other two.
+    /// One writer, one poll, an exact clock: done in no time, and too small for three mutants.
     pub const SMALL: Self = Self { writers: 1, polls: 1, lost_ticks: 0, mutant: None };
 
     /// One writer; two polls may overtake each other and the replica's clock may lose a tick.
@@ -47,6 +47,9 @@ impl Config {
 
     /// Two writers, the second of which may find its change already made.
     pub const TWO_WRITERS: Self = Self { writers: 2, polls: 1, lost_ticks: 0, mutant: None };
+
+    /// Everything at once: too large for every day.
+    pub const LARGE: Self = Self { writers: 2, polls: 2, lost_ticks: 1, mutant: None };
 
     /// This configuration with one rule left out.
     #[must_use]

@@ -31,7 +31,7 @@ pub enum WriterPhase {
     Waiting,
     /// Has told its caller that the change is in effect.
     Acknowledged,
-    /// Will never tell anybody anything.
+    /// Was rolled back and will never tell anybody anything.
     Dead,
 }
 
@@ -63,7 +63,7 @@ pub struct Writer {
 }
 
 /// One poll of the replica's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Poll {
     /// Not in flight.
     #[default]
@@ -144,7 +144,7 @@ pub struct Replica {
     pub confirmed: Revision,
     /// Per label the revision that the stored decision was really made from.
     pub cache: [Option<Revision>; REVISIONS],
-    /// Polls in flight.
+    /// Polls in flight, in order of their contents: it makes no difference which is which.
     pub polls: [Poll; 2],
     /// The Check in flight.
     pub check: Check,
@@ -185,12 +185,8 @@ impl State {
     /// Nothing has been written and the replica has just started.
     #[must_use]
     pub const fn initial(lost_ticks: u8) -> Self {
-        const WRITER: Writer = Writer {
-            phase: WriterPhase::Idle,
-            target: 0,
-            age: 0,
-            audience: Audience::Unread,
-        };
+        const WRITER: Writer =
+            Writer { phase: WriterPhase::Idle, target: 0, age: 0, audience: Audience::Unread };
         Self {
             revision: 0,
             acknowledged: 0,

@@ -36,7 +36,7 @@ pub enum Step {
     AcknowledgeWaited(Who),
     /// A writer acknowledges without having waited for anything. Mutants only.
     AcknowledgeAtOnce(Who),
-    /// A writer dies. Its transaction, if open, is rolled back.
+    /// A writer dies before it commits, and its transaction is rolled back.
     Die(Who),
     /// Somebody fences the member.
     Fence,
@@ -192,6 +192,7 @@ fn time(config: &Config, state: &State, next: &mut Vec<Next>) {
             *age = (*age + 1).min(LEASE);
         }
     }
+    replica.polls.sort_unstable();
     next.push((Step::Tick, to));
 }
 

@@ -50,7 +50,7 @@ fn store(config: &Config, replica: &Replica, revision: Revision) -> Replica {
     }
     if revision > to.view {
         to.view = revision;
-        if config.lacks(Mutant::FillExtendsLease) {
+        if config.lacks(Mutant::FillExtendsLease) && to.registered {
             to.lease_age = 0;
         }
     }

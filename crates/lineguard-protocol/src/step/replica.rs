@@ -16,9 +16,15 @@ pub(super) fn steps(config: &Config, state: &State, next: &mut Vec<Next>) {
     if replica.confirmed < replica.view {
         next.push(confirm(state, replica.view));
     }
-    for (slot, poll) in (0..usize::from(config.polls)).zip(replica.polls) {
+    let mut in_flight = replica.polls.iter().filter(|poll| **poll != Poll::Idle).count();
+    for (slot, poll) in replica.polls.into_iter().enumerate() {
         match poll {
             Poll::Idle => {
+                if in_flight >= usize::from(config.polls) {
+                    continue;
+                }
+                // Another free slot would do the same.
+                in_flight = usize::from(config.polls);
                 let to = with(state, put(replica, slot, Poll::Sent { age: 0 }));
                 next.push((Step::SendPoll, to));
             }
@@ -76,11 +82,8 @@ fn lose_membership(state: &State) -> State {
             // What it has installed it may have confirmed in a message that is still under way.
             let heard = state.replica.confirmed.max(state.replica.view);
             let committed = writer.target > 0;
-            writer.audience = if committed && heard >= writer.target {
-                Audience::Nobody
-            } else {
-                Audience::Gone
-            };
+            writer.audience =
+                if committed && heard >= writer.target { Audience::Nobody } else { Audience::Gone };
         }
     }
     to.member = Member::Absent;
@@ -100,5 +103,6 @@ fn put(replica: &Replica, slot: usize, poll: Poll) -> Replica {
     if let Some(place) = to.polls.get_mut(slot) {
         *place = poll;
     }
+    to.polls.sort_unstable();
     to
 }

@@ -7,11 +7,15 @@ use crate::state::{Audience, Member, State, Writer, WriterPhase};
 
 /// The next steps of every writer.
 pub(super) fn steps(config: &Config, state: &State, next: &mut Vec<Next>) {
+    // Writers are alike, so their numbers tell who was first.
+    let mut turn = true;
     for (index, writer) in (0..config.writers).zip(&state.writers) {
         let who = Who(index);
+        let first_idle = turn && writer.phase == WriterPhase::Idle;
+        turn &= !first_idle;
         match writer.phase {
             WriterPhase::Idle => {
-                if !state.locked() {
+                if first_idle && !state.locked() {
                     let open = Writer { phase: WriterPhase::Open, ..*writer };
                     next.push((Step::Begin(who), put(state, who, open)));
                 }
@@ -27,9 +31,10 @@ pub(super) fn steps(config: &Config, state: &State, next: &mut Vec<Next>) {
                 next.push(to);
             }
             WriterPhase::Waiting => waiting(config, state, who, writer, next),
-            WriterPhase::Acknowledged | WriterPhase::Dead => continue,
+            WriterPhase::Acknowledged | WriterPhase::Dead => {}
         }
-        if writer.phase != WriterPhase::Idle {
+        // To die later is to do nothing more, which every writer may do anyway.
+        if writer.phase == WriterPhase::Open {
             let dead = Writer { phase: WriterPhase::Dead, ..Writer::default() };
             next.push((Step::Die(who), put(state, who, dead)));
         }
