@@ -180,11 +180,7 @@ fn time(config: &Config, state: &State, next: &mut Vec<Next>) {
     if let Member::Fenced { age } = &mut to.member {
         *age = (*age + 1).min(WAIT);
     }
-    let frozen = config.lacks(Mutant::FrozenClock);
-    if frozen || to.ticks_to_lose > 0 {
-        let spent = if frozen { 0 } else { 1 };
-        next.push((Step::TickLost, State { ticks_to_lose: to.ticks_to_lose - spent, ..to }));
-    }
+    let lost = to;
     let replica = &mut to.replica;
     replica.lease_age = (replica.lease_age + 1).min(LEASE);
     for poll in &mut replica.polls {
@@ -194,6 +190,12 @@ fn time(config: &Config, state: &State, next: &mut Vec<Next>) {
     }
     replica.polls.sort_unstable();
     next.push((Step::Tick, to));
+
+    let frozen = config.lacks(Mutant::FrozenClock);
+    if frozen || lost.ticks_to_lose > 0 {
+        let spent = if frozen { 0 } else { 1 };
+        next.push((Step::TickLost, State { ticks_to_lose: lost.ticks_to_lose - spent, ..lost }));
+    }
 }
 
 /// Whether a writer in this phase counts ticks.
