@@ -169,6 +169,12 @@ fn m13_view_goes_back() {
     assert_eq!(caught(Mutant::ViewGoesBack, Config::ONE_WRITER), Some(20));
 }
 
+/// A fill overtakes a poll as well as another poll does.
+#[test]
+fn m13_view_goes_back_with_one_poll() {
+    assert_eq!(caught(Mutant::ViewGoesBack, Config::SMALL), Some(21));
+}
+
 #[test]
 fn m14_no_margin() {
     assert_eq!(caught(Mutant::NoMargin, Config::ONE_WRITER), Some(17));
