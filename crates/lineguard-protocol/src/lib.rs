@@ -9,7 +9,7 @@
 //! - [`State`]: everything that the protocol's parties remember, packed into 64 bits.
 //! - [`Step`]: one thing that one party does, or one tick of time.
 //! - [`invariant`]: what must hold whenever a Check answers.
-//! - [`search`]: breadth first, so that a counterexample is a shortest one.
+//! - [`mod@search`]: breadth first, so that a counterexample is a shortest one.
 //! - [`Mutant`]: one rule left out, to show that the model would notice.
 //!
 //! `docs/protocol.md` says what is modelled, what is not, and what was measured.
