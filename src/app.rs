@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use lineguard_core::id::{AccountId, Subject, TenantId};
-use lineguard_core::model::{self, BUILT_IN, TextError};
-use lineguard_core::port::{Store, StoreError, TenantReader};
+use lineguard_core::model::{self, BUILT_IN, Model, TextError};
+use lineguard_core::port::{Store, StoreError, TenantReader, TenantRow};
 use lineguard_core::vocabulary::Vocabulary;
 use lineguard_store::{OpenMode, SqlStore};
 use tonic::service::Routes;
@@ -37,6 +37,16 @@ pub struct App {
     pub clock: Arc<dyn Clock>,
     /// The largest message that is read, in bytes.
     pub message_size: usize,
+}
+
+/// A snapshot of a tenant, with its model.
+pub(crate) struct Snapshot<'a> {
+    /// Reads of one revision.
+    pub(crate) reader: Box<dyn TenantReader + 'a>,
+    /// The tenant.
+    pub(crate) tenant: TenantRow,
+    /// Its model.
+    pub(crate) model: Arc<Model>,
 }
 
 /// Why the service cannot start on its store.
@@ -167,6 +177,25 @@ impl App {
             .add_service(admin.max_decoding_message_size(limit))
     }
 
+    /// A snapshot of a tenant with its model; none if the tenant does not exist.
+    ///
+    /// A model that has to be read first is read while no snapshot is held: whoever holds one
+    /// connection and waits for another starves others who do the same.
+    pub(crate) async fn snapshot(
+        &self,
+        tenant: &TenantId,
+    ) -> Result<Option<Snapshot<'_>>, StoreError> {
+        loop {
+            let Some(mut reader) = self.store.snapshot(tenant).await? else { return Ok(None) };
+            let tenant = reader.tenant().await?;
+            if let Some(model) = self.models.parsed(&tenant.model) {
+                return Ok(Some(Snapshot { reader, tenant, model }));
+            }
+            drop(reader);
+            self.models.get(&tenant.model).await?;
+        }
+    }
+
     /// A snapshot of a tenant, with what it says about a subject at an acting account; none if the
     /// tenant does not exist.
     pub(crate) async fn member(
@@ -175,10 +204,11 @@ impl App {
         account: &AccountId,
         subject: &Subject,
     ) -> Result<Option<(Box<dyn TenantReader + '_>, Member)>, StoreError> {
-        let Some(mut reader) = self.store.snapshot(tenant).await? else { return Ok(None) };
+        let Some(Snapshot { mut reader, model, .. }) = self.snapshot(tenant).await? else {
+            return Ok(None);
+        };
         let member =
-            gather::member(reader.as_mut(), &self.models, self.vocabulary, account, subject)
-                .await?;
+            gather::member(reader.as_mut(), model, self.vocabulary, account, subject).await?;
         Ok(Some((reader, member)))
     }
 }

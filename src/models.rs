@@ -26,6 +26,11 @@ impl Models {
         Self { store, vocabulary, parsed: Cache::new(MAX_MODELS) }
     }
 
+    /// A model that has been parsed already.
+    pub fn parsed(&self, digest: &ModelDigest) -> Option<Arc<Model>> {
+        self.parsed.get(digest)
+    }
+
     /// A model; an error if its text is not in the store or this server cannot read it.
     pub async fn get(&self, digest: &ModelDigest) -> Result<Arc<Model>, StoreError> {
         if let Some(model) = self.parsed.get(digest) {

@@ -1,7 +1,9 @@
 # Shared by `.ci/run` and `tests/run`: how to say what is done, and how to get what is missing.
 # Sourced, never run.
 
+# Absolute: clients run in folders of their own.
 target=${CARGO_TARGET_DIR:-target}
+case $target in /*) ;; *) target=$PWD/$target ;; esac
 times=()
 
 say() { printf '\n== %s\n' "$*" >&2; }

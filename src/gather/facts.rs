@@ -42,7 +42,10 @@ pub fn question(
             locked_by: call.locked_by.as_ref().map(|holder| reader.subject(holder)),
         },
     };
-    if !of_target.is_empty() && !reader.may_know_target(call, &question) {
+    // A fax that may not be seen cannot be made to tell its facts by being named as a target. Of a
+    // faxbox the person's membership decides, which is theirs to know.
+    let tells = !of_target.is_empty() || names_a_fax(call.target.as_ref(), vocabulary);
+    if tells && !reader.may_know_target(call, &question) {
         question.target = Some(ResourceFacts::nowhere());
         of_target.clear();
     }
@@ -52,6 +55,13 @@ pub fn question(
     }
     faults.append(&mut of_target);
     if faults.is_empty() { Ok(question) } else { Err(InvalidRequest { violations: faults }) }
+}
+
+fn names_a_fax(target: Option<&ResourceRef>, vocabulary: &Vocabulary) -> bool {
+    target.is_some_and(|target| {
+        let stored = vocabulary.resource(target.ty).and_then(|resource| resource.stored);
+        target.id.is_some() && stored == Some(StoredType::Fax)
+    })
 }
 
 fn manages(call: &CheckCall, vocabulary: &Vocabulary) -> bool {

@@ -17,8 +17,6 @@ use lineguard_core::vocabulary::Vocabulary;
 pub use facts::question;
 pub use known::{Known, Wanted};
 
-use crate::models::Models;
-
 /// A member as questions see it: the tenant, its model, and the authority.
 #[derive(Debug, Clone)]
 pub struct Member {
@@ -40,10 +38,10 @@ impl Member {
     }
 }
 
-/// Reads what is known of a subject at an acting account.
+/// Reads what is known of a subject at an acting account. `model` is the tenant's.
 pub async fn member(
     reader: &mut dyn TenantReader,
-    models: &Models,
+    model: Arc<Model>,
     vocabulary: &Vocabulary,
     account: &AccountId,
     subject: &Subject,
@@ -53,7 +51,6 @@ pub async fn member(
         Some(rows) => rows.tenant.clone(),
         None => reader.tenant().await?,
     };
-    let model = models.get(&tenant.model).await?;
     let facts = match &rows {
         Some(rows) => member_facts(rows)?,
         None => None,
@@ -61,7 +58,7 @@ pub async fn member(
     let authority = match &facts {
         None => None,
         Some(facts) => Some(compile(&model, vocabulary, facts).map_err(|unknown| {
-            let row = format!("tenant {} member of account {}: {unknown}", tenant.num.0, account);
+            let row = format!("tenant {} subject {}: {unknown}", tenant.num.0, facts.subject.0);
             StoreError::Corrupt { table: "object", column: "body", row }
         })?),
     };

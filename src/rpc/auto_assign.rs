@@ -7,7 +7,7 @@ use lineguard_core::id::{FaxboxId, GroupId};
 use lineguard_core::model::TargetKind;
 use lineguard_core::port::StoreError;
 
-use crate::app::App;
+use crate::app::{App, Snapshot};
 use crate::models::OneModel;
 use crate::names::Names;
 use crate::wire::auto_assign::{
@@ -21,11 +21,10 @@ pub(super) async fn resolve(
     message: pb::ResolveAutoAssignRequest,
 ) -> Result<pb::ResolveAutoAssignResponse, Failure> {
     let (tenant, number) = auto_assign_call(message)?;
-    let Some(mut reader) = app.store.snapshot(&tenant).await? else {
+    let Some(Snapshot { mut reader, tenant, model }) = app.snapshot(&tenant).await? else {
         return Err(Failure::NotFound("number"));
     };
-    let digest = reader.tenant().await?.model;
-    let models = OneModel(digest, app.models.get(&digest).await?);
+    let models = OneModel(tenant.model, model);
     let mut resolver =
         Resolver { reader: reader.as_mut(), models: &models, vocabulary: app.vocabulary };
     let Some(answer) = resolver.resolve(&number).await? else {

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::sync::Arc;
 
 use lineguard_core::engine::decide;
 use lineguard_core::id::{AccountId, Revision, Subject, TenantId};
 use lineguard_core::port::StoreError;
 
 use super::words::{decided, no_member};
-use crate::app::App;
+use crate::app::{App, Snapshot};
 use crate::gather::{self, Known, Member, Wanted, question};
 use crate::wire::check::{CheckCall, batch_check_calls, check_call};
 use crate::wire::decision::{batch_check_response, check_response};
@@ -62,23 +63,25 @@ async fn of_tenant(
     tenant: &TenantId,
     calls: &[&CheckCall],
 ) -> Result<Vec<Result<pb::Decision, Failure>>, StoreError> {
-    let Some(mut reader) = app.store.snapshot(tenant).await? else {
+    let Some(Snapshot { mut reader, model, .. }) = app.snapshot(tenant).await? else {
         return Ok(calls.iter().map(|_| Ok(no_member(Revision(0)))).collect());
     };
     let mut wanted = Wanted::default();
-    let mut members: BTreeMap<(&AccountId, &Subject), Member> = BTreeMap::new();
+    let mut members: BTreeMap<(&AccountId, &Subject), Result<Member, StoreError>> = BTreeMap::new();
     for call in calls {
         wanted.of_call(call, app.vocabulary);
         if let Entry::Vacant(place) = members.entry((&call.account, &call.subject)) {
-            let (models, vocabulary) = (&app.models, app.vocabulary);
+            let (model, vocabulary) = (Arc::clone(&model), app.vocabulary);
             let (account, subject) = (&call.account, &call.subject);
-            let member = gather::member(reader.as_mut(), models, vocabulary, account, subject);
-            place.insert(member.await?);
+            let member = gather::member(reader.as_mut(), model, vocabulary, account, subject);
+            // A row of one member that does not parse leaves the others their answers.
+            place.insert(member.await);
         }
     }
     let known = wanted.load(reader.as_mut()).await?;
     let answer = |call: &&CheckCall| match members.get(&(&call.account, &call.subject)) {
-        Some(member) => one(app, call, member, &known),
+        Some(Ok(member)) => one(app, call, member, &known),
+        Some(Err(error)) => Err(Failure::from(error.clone())),
         None => Ok(no_member(Revision(0))),
     };
     Ok(calls.iter().map(answer).collect())

@@ -115,14 +115,13 @@ async fn register(
     call: RegisterCall,
     field: impl Fn(&Fault) -> String,
 ) -> Result<(Vec<Outcome>, Revision), Failure> {
-    let RegisterCall { tenant, actor: _, request_id, faxes } = call;
+    let RegisterCall { tenant, actor: _, request_id: _, faxes } = call;
     let mut readable: Vec<NewFax> = Vec::with_capacity(faxes.len());
     let read: Vec<Result<(), InvalidRequest>> =
         faxes.into_iter().map(|fax| fax.map(|fax| readable.push(fax))).collect();
     let answers = app.store.register(&tenant, &readable).await;
     let answers = answers.map_err(|error| of_whole(error, &field))?;
-    let request = request_id.as_ref().map_or("", |id| id.as_str());
-    tracing::debug!(request, faxes = answers.len(), "registered faxes");
+    tracing::debug!(faxes = answers.len(), "registered faxes");
     let (named, revision) = name(app, &tenant, answers, &field).await?;
     let mut named = named.into_iter();
     let missing = || Err(Failure::Internal("a fax got no answer".into()));

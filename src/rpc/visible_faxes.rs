@@ -3,7 +3,7 @@
 use lineguard_core::engine::may_see;
 use lineguard_core::id::{Num, Revision, Timestamp};
 use lineguard_core::list::{Filter, Limits, ListError, Page, Terms, Walk};
-use lineguard_core::port::{FaxCursor, FaxSlice, StoreError, TenantReader};
+use lineguard_core::port::{FaxCursor, FaxRow, FaxSlice, StoreError, TenantReader};
 use lineguard_core::row::ObjectKind;
 use lineguard_core::vocabulary::Action;
 
@@ -40,6 +40,10 @@ pub(super) async fn list(
 }
 
 /// One page, or none if the tenant changed while it was read.
+///
+/// The snapshots before and after the walk are not held during it: a list that kept one connection
+/// and waited for another would starve others like it. All three reads are of one revision, or
+/// there is no page.
 async fn page(
     app: &App,
     call: &ListFaxesCall,
@@ -52,7 +56,9 @@ async fn page(
         return Ok(Some(pb::ListVisibleFaxesResponse::default()));
     };
     let revision = member.revision();
-    let Some((terms, filter)) = terms(reader.as_mut(), &member, call, view).await? else {
+    let terms = terms(reader.as_mut(), &member, call, view).await?;
+    drop(reader);
+    let Some((terms, filter)) = terms else {
         return Ok(Some(answer(Vec::new(), String::new(), revision)));
     };
     let FaxFilter { not_before, before, .. } = call.filter;
@@ -69,7 +75,7 @@ async fn page(
         Err(ListError::Changed(_)) => return Ok(None),
         Err(ListError::Store(error)) => return Err(error.into()),
     };
-    let faxes = named_faxes(reader.as_mut(), &faxes).await?.iter().map(fax_to_wire).collect();
+    let Some(faxes) = named(app, call, revision, &faxes).await? else { return Ok(None) };
     let token = match next {
         None => String::new(),
         Some(next) => app
@@ -78,6 +84,22 @@ async fn page(
             .map_err(|_| Failure::Internal("the system gave no randomness".into()))?,
     };
     Ok(Some(answer(faxes, token, revision)))
+}
+
+/// The faxes with their identifiers, from a snapshot that is at least as new as the rows: a fax
+/// that arrived meanwhile may have brought a sender or label with it. None if the tenant changed.
+async fn named(
+    app: &App,
+    call: &ListFaxesCall,
+    revision: Revision,
+    faxes: &[FaxRow],
+) -> Result<Option<Vec<pb::Fax>>, StoreError> {
+    let Some(mut reader) = app.store.snapshot(&call.tenant).await? else { return Ok(None) };
+    if reader.tenant().await?.revision != revision {
+        return Ok(None);
+    }
+    let named = named_faxes(reader.as_mut(), faxes).await?;
+    Ok(Some(named.iter().map(fax_to_wire).collect()))
 }
 
 const fn answer(

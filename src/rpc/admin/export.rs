@@ -13,7 +13,7 @@ use tokio_stream::{Stream, StreamExt as _};
 use tonic::Status;
 
 use super::recreate;
-use crate::app::App;
+use crate::app::{App, Snapshot};
 use crate::objects::{self, Account, Stored};
 use crate::wire::admin::export_call;
 use crate::wire::change::{change_to_wire, new_fax_to_wire};
@@ -25,6 +25,9 @@ const PAGE: usize = 500;
 
 /// About how many bytes make a part; any client takes a few times that.
 const MAX_PART_BYTES: usize = 1 << 20;
+
+/// How long an export may take, its caller's reading included.
+const LONGEST: std::time::Duration = std::time::Duration::from_secs(600);
 
 /// Parts that wait for a slow reader.
 const WAITING: usize = 2;
@@ -62,7 +65,13 @@ pub(super) async fn export(
     let (parts, mut receiver) = mpsc::channel(WAITING);
     let app = app.clone();
     tokio::spawn(async move {
-        if let Err(Ended::Failed(failure)) = run(&app, &tenant, include_faxes, &parts).await {
+        // A caller that stops reading must not hold a snapshot for ever.
+        let exported = run(&app, &tenant, include_faxes, &parts);
+        let ended = match tokio::time::timeout(LONGEST, exported).await {
+            Ok(ended) => ended,
+            Err(_) => Err(Ended::Failed(Failure::DeadlineExceeded)),
+        };
+        if let Err(Ended::Failed(failure)) = ended {
             // Nobody may be left to hear it.
             let _ = parts.send(Err(failure.into())).await;
         }
@@ -92,9 +101,9 @@ async fn run(
     parts: &mpsc::Sender<Sent>,
 ) -> Result<(), Ended> {
     let unknown = || Ended::Failed(Failure::NotFound("tenant"));
-    let mut reader = app.store.snapshot(tenant).await?.ok_or_else(unknown)?;
+    let snapshot = app.snapshot(tenant).await?.ok_or_else(unknown)?;
+    let Snapshot { mut reader, tenant: row, model } = snapshot;
     let reader = reader.as_mut();
-    let row = reader.tenant().await?;
     let mut out = Out::new(parts, row.revision.0);
     tenant_and_accounts(reader, &row, &mut out).await?;
     for kind in MADE {
@@ -104,7 +113,6 @@ async fn run(
         each(reader, kind, &mut out, recreate::tie).await?;
     }
     if include_faxes {
-        let model = app.models.get(&row.model).await?;
         faxes::faxes(app, reader, &row, model, &mut out).await?;
     }
     out.send().await

@@ -49,7 +49,9 @@ pub async fn row(
         label_nums.insert(plain(tx, ObjectKind::Label, label.as_str()).await?);
     }
     let place = match &number {
-        Some(number) if inbound => {
+        // A number of another account, because it has moved or serves from above, assigns nobody:
+        // its targets are members there.
+        Some(number) if inbound && number.account == Some(account) => {
             let target = stamps.of(tx, models, number).await?;
             place(tx, target, account).await?
         }

@@ -115,6 +115,11 @@ pub fn resolve(
     if let Some(reason) = authority.barred() {
         return Ok(nothing(Outcome::Denied(Lost::NotGranted(reason))));
     }
+    if let Some(channel) = question.context.channel
+        && authority.closed_channels.iter().any(|(closed, _)| *closed == channel)
+    {
+        return Ok(nothing(Outcome::Denied(Lost::NotGranted(Reason::ChannelNotAllowed))));
+    }
     let Some(rules) = model.caller_id else {
         return Ok(nothing(Outcome::None(NoNumber::NotInModel)));
     };

@@ -366,16 +366,19 @@ pub(super) fn setting_on(model: &Model, facts: &MemberFacts, rule: SettingRule) 
     })
 }
 
-/// Whether the member's switch for a product is on: off anywhere on the path wins (rulings R2).
+/// Whether the member's switch for a product is on. Off anywhere on the path wins, whatever the
+/// status there, unless the membership was removed (rulings R2); only active memberships switch on.
 pub(super) fn switched_on(facts: &MemberFacts, product: &crate::model::Product) -> bool {
-    let mut said = facts
-        .path
-        .iter()
-        .filter_map(|level| level.membership.as_ref())
-        .filter(|membership| membership.status != MemberStatus::Removed)
-        .filter_map(|membership| membership.switches.get(&product.key))
-        .peekable();
-    if said.peek().is_none() { product.switched_on } else { said.all(|on| *on) }
+    let said = |counts: fn(MemberStatus) -> bool, word: bool| {
+        facts
+            .path
+            .iter()
+            .filter_map(|level| level.membership.as_ref())
+            .filter(|membership| counts(membership.status))
+            .any(|membership| membership.switches.get(&product.key) == Some(&word))
+    };
+    !said(|status| status != MemberStatus::Removed, false)
+        && (product.switched_on || said(|status| status == MemberStatus::Active, true))
 }
 
 fn nearest(facts: &MemberFacts, said: impl Fn(&AccountLevel) -> Option<&bool>) -> Option<bool> {

@@ -37,6 +37,9 @@ pub fn caller_id(
     let Some(person) = Person::find(world, subject, account) else {
         return CallerIdAnswer::Denied;
     };
+    if !person.channel_allowed(&question.context) {
+        return CallerIdAnswer::Denied;
+    }
     let Some(rules) = world.model.caller_id else { return CallerIdAnswer::None(Vec::new()) };
     let asking = Asking { world, person, account, question, rules };
     asking.answer().unwrap_or_else(CallerIdAnswer::Missing)

@@ -254,7 +254,8 @@ impl Person<'_> {
         entitled && flagged
     }
 
-    /// What the member's switches say about a product: one that is off wins.
+    /// What the member's switches say about a product: one that is off wins, and only an active
+    /// membership switches on.
     fn switched_on(&self, product: &str) -> Option<bool> {
         let mut said = None;
         for level in 0..self.path.len() {
@@ -264,8 +265,10 @@ impl Person<'_> {
             }
             match member.body.switches.get(product) {
                 Some(false) => return Some(false),
-                Some(true) => said = Some(true),
-                None => {}
+                Some(true) if member.body.status == MemberStatus::Active.as_str() => {
+                    said = Some(true);
+                }
+                Some(true) | None => {}
             }
         }
         said

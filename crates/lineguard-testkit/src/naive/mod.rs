@@ -89,7 +89,7 @@ impl Person<'_> {
     fn decides(&self, def: &ActionDef, question: &Question) -> Truth {
         let seeing = def.sees.map_or(Truth::True, |action| self.any_term(action, question));
         let locked = question.context.locked_by.is_some_and(|holder| holder != self.subject);
-        Truth::from(self.channel_allowed(question))
+        Truth::from(self.channel_allowed(&question.context))
             .and(self.any_term(question.action, question))
             .and(seeing)
             .and(self.may_confer(def, question))
@@ -99,8 +99,8 @@ impl Person<'_> {
             .and(self.recipient_fits(def, question))
     }
 
-    fn channel_allowed(&self, question: &Question) -> bool {
-        let Some(channel) = question.context.channel else { return true };
+    fn channel_allowed(&self, context: &Context) -> bool {
+        let Some(channel) = context.channel else { return true };
         permissions(self.world.model).all(|(ix, permission)| match &permission.kind {
             PermissionKind::Channel(channels) if channels.contains(&channel) => self.holds(ix),
             _ => true,
