@@ -41,3 +41,35 @@ async fn a_member_of_a_faxbox_sees_its_faxes_and_nobody_else_does() {
     }
     harness.stop().await;
 }
+
+#[tokio::test]
+async fn many_people_open_their_lists_at_once_on_a_cold_server() {
+    let harness = Harness::start().await;
+    let mut world = product("retarus").account("home").faxbox("box");
+    for n in 0..32 {
+        world = world.member(&format!("m{n}")).role("user").join(&format!("m{n}"), "box");
+    }
+    let mut fax = lineguard_testkit::world::received("f1", "home", 0);
+    fax.faxbox = Some(lineguard_testkit::ids::faxbox("box"));
+    harness.build(world.fax(fax)).await;
+
+    // More of them than the store has connections: one that held a connection and waited for
+    // another would hold up all.
+    let mut lists = tokio::task::JoinSet::new();
+    for n in 0..32 {
+        let mut client = harness.client();
+        lists.spawn(async move {
+            let request = pb::ListVisibleFaxesRequest {
+                tenant: "t1".into(),
+                subject: Some(user(&format!("m{n}"))),
+                account: "home".into(),
+                ..Default::default()
+            };
+            client.list_visible_faxes(request).await.map(|page| page.into_inner().faxes.len())
+        });
+    }
+    for listed in lists.join_all().await {
+        assert_eq!(listed.unwrap(), 1);
+    }
+    harness.stop().await;
+}
