@@ -13,7 +13,7 @@ use lineguard_core::model::reach::{Comparison, FactSet, FaxState};
 use lineguard_core::port::StoreError;
 use lineguard_core::request::{Context, Question};
 use lineguard_core::row::ObjectKind;
-use lineguard_core::vocabulary::{ActionDef, FactName, ResourceDef};
+use lineguard_core::vocabulary::{ActionDef, ActionKind, FactName, ResourceDef, StoredType};
 
 use super::words::{decided, no_member};
 use crate::app::App;
@@ -47,7 +47,8 @@ pub(super) async fn get(
         Err(denied) => return Ok(answered(Vec::new(), &denied)),
         Ok(terms) => terms,
     };
-    let filter = Filter { authority, resource };
+    let above = serving_below(&member, authority, def, resource);
+    let filter = Filter { authority, resource, above };
     let rows: Vec<Rows<'_>> = terms.iter().flat_map(|term| filter.rows(term)).collect();
     let names = Names::load(reader.as_mut(), nums(&rows)).await?;
     let named = rows.iter().map(|rows| rows.named(&names)).collect::<Result<Vec<_>, _>>()?;
@@ -118,9 +119,26 @@ fn overall(
     })
 }
 
+/// Accounts above whose rows `Check` takes for rows of the acting account: those of numbers, where
+/// the model says that numbers flow down. They are managed only where they are set up.
+fn serving_below<'a>(
+    member: &Member,
+    authority: &'a Authority,
+    def: &ActionDef,
+    resource: &ResourceDef,
+) -> &'a [Num] {
+    let numbers = resource.stored == Some(StoredType::Number);
+    if numbers && member.model.tree.numbers_flow_down && def.kind != ActionKind::Manage {
+        &authority.ancestors
+    } else {
+        &[]
+    }
+}
+
 struct Filter<'a> {
     authority: &'a Authority,
     resource: &'a ResourceDef,
+    above: &'a [Num],
 }
 
 /// A set of ids that a field must lie in.
@@ -128,7 +146,7 @@ type Condition<'a> = (FactName, &'a IdSet);
 
 /// What one alternative of one term covers.
 struct Rows<'a> {
-    accounts: &'a [Num],
+    accounts: Vec<Num>,
     conditions: Vec<Condition<'a>>,
     term: &'a Term,
     except: Vec<(Vec<Condition<'a>>, &'a CompiledExcept)>,
@@ -144,11 +162,18 @@ impl<'a> Filter<'a> {
             .into_iter()
             .map(|part| {
                 let conditions = part.into_iter().chain(fixed.iter().copied()).collect();
-                let accounts = self.authority.accounts(term.accounts);
+                let accounts = self.accounts(term);
                 Rows { accounts, conditions, term, except: self.excepts(term) }
             })
             .filter(|rows| rows.conditions.iter().all(|condition| could_hold(*condition)))
             .collect()
+    }
+
+    /// The accounts that a term reaches, and with the acting one those that serve it from above.
+    fn accounts(&self, term: &Term) -> Vec<Num> {
+        let reached = self.authority.accounts(term.accounts);
+        let above = if reached.contains(&self.authority.account) { self.above } else { &[] };
+        reached.iter().chain(above).copied().collect()
     }
 
     /// Conditions that hold for every alternative; none if the term can cover nothing.
@@ -210,7 +235,7 @@ fn could_hold((field, set): Condition<'_>) -> bool {
 fn nums(rows: &[Rows<'_>]) -> BTreeSet<Num> {
     let mut nums = BTreeSet::new();
     for rows in rows {
-        nums.extend(rows.accounts);
+        nums.extend(&rows.accounts);
         let excepted = rows.except.iter().flat_map(|(conditions, _)| conditions);
         for (field, set) in rows.conditions.iter().chain(excepted) {
             if *field != FactName::Source {

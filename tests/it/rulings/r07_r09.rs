@@ -9,7 +9,7 @@ use lineguard_testkit::world::{World, received, world};
 
 use tonic::Code;
 
-use crate::ask::{Ask, ask};
+use crate::ask::{Ask, ask, user};
 use crate::caller_id::caller_id;
 use crate::changes::{
     adjust, custom_role, entitlement, fault, flag, in_faxbox, list, member, numbers, off, on,
@@ -107,6 +107,54 @@ async fn r7_numbers_flow_down_where_the_model_says_so() {
         assert_eq!(harness.misses(grant(at, N2)).await.field, "list");
         caller_id("me", at).number(N2).send(&harness).await.denies("NOT_GRANTED");
     }
+}
+
+#[tokio::test]
+async fn r7_the_filter_of_numbers_covers_those_that_flow_down() {
+    let harness = Harness::start().await;
+    let world = tree("standard", "auditor");
+    harness.build(world.enter("root").number(N1).enter("right").number(N2)).await;
+    let filter = |at: &str, action: &str| pb::GetVisibilityRequest {
+        tenant: "t1".into(),
+        subject: Some(user("me")),
+        account: at.into(),
+        action: Some(pb::Action { name: action.into() }),
+        channel: 0,
+    };
+    let rows = [(N1, "root"), (N2, "right")];
+    for (action, at, covered) in [
+        ("number.view", "left", &["left", "root"][..]),
+        ("number.view", "root", &["left", "right", "root"]),
+        // What is no number does not flow down.
+        ("extension.view", "left", &["left"]),
+    ] {
+        let answer = harness.client().get_visibility(filter(at, action)).await.unwrap();
+        let terms = answer.into_inner().terms;
+        assert!(!terms.is_empty(), "{action} at {at}");
+        for term in terms {
+            let mut accounts = term.accounts;
+            accounts.sort_unstable();
+            assert_eq!(accounts, covered, "{action} at {at}");
+        }
+        for (number, of) in rows.into_iter().filter(|_| action == "number.view") {
+            let answer = ask("me", at, action).on(number).send(&harness).await;
+            if covered.contains(&of) {
+                answer.allows_by("number.view_all");
+            } else {
+                answer.denies(Reason::OutOfReach);
+            }
+        }
+    }
+
+    // It is managed only where it is set up.
+    harness.apply([member("left", "boss", &["administrator"])]).await;
+    let managed = filter("left", "number.manage");
+    let managed = pb::GetVisibilityRequest { subject: Some(user("boss")), ..managed };
+    let answer = harness.client().get_visibility(managed).await.unwrap().into_inner();
+    assert!(answer.terms.iter().all(|term| term.accounts == ["left"]), "{:?}", answer.terms);
+    assert!(!answer.terms.is_empty());
+    let managed = ask("boss", "left", "number.manage").on(N1).send(&harness).await;
+    managed.denies(Reason::OutOfReach);
 }
 
 #[tokio::test]

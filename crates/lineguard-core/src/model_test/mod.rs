@@ -2,6 +2,8 @@
 
 mod given;
 mod question;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -81,17 +83,39 @@ fn run_one(model: &Model, vocabulary: &Vocabulary, body: &Table) -> Result<(), S
     let facts = given::member(model, given, &mut names)?;
     let authority = compile(model, vocabulary, &facts).map_err(|unknown| unknown.to_string())?;
     if let Some(caller_id) = table(ask, "caller_id")? {
+        says_what(expect, &["outcome", "number"], &["reason"])?;
         let question = question::caller_id(caller_id, &mut names)?;
         let candidates = question::candidates(&names.phone_numbers());
         let answer = resolve(model, vocabulary, &authority, &question, &candidates)
             .map_err(|missing| format!("a fact is missing: {missing:?}"))?;
         return caller_id_as_expected(&answer, expect, &names);
     }
-    let question = question::check(vocabulary, ask, &mut names)?;
+    says_what(expect, &["effect"], &["reason", "permission", "obligations"])?;
+    no_more_than_an_error(expect)?;
+    let question = question::check(model, vocabulary, ask, &mut names)?;
     match decide(model, vocabulary, &authority, &question) {
         Ok(decision) => as_expected(model, &authority, &decision, expect),
         Err(missing) => same("effect", text(expect, "effect")?, "error")
             .map_err(|problem| format!("{problem}; missing: {missing:?}")),
+    }
+}
+
+/// Refuses unknown keys, and an expectation that whatever comes out would fulfil.
+fn says_what(expect: &Table, required: &[&str], optional: &[&str]) -> Result<(), String> {
+    only(expect, "expect", &[required, optional].concat())?;
+    if required.iter().any(|key| expect.contains_key(*key)) {
+        return Ok(());
+    }
+    let required: Vec<_> = required.iter().map(|key| format!("`{key}`")).collect();
+    Err(format!("`expect` needs {}", required.join(" or ")))
+}
+
+/// An error carries nothing that a decision does.
+fn no_more_than_an_error(expect: &Table) -> Result<(), String> {
+    let more = expect.keys().find(|key| *key != "effect");
+    match (text(expect, "effect")?, more) {
+        (Some("error"), Some(key)) => Err(format!("an error has no `{key}`")),
+        _ => Ok(()),
     }
 }
 
@@ -101,7 +125,6 @@ fn as_expected(
     decision: &Decision,
     expect: &Table,
 ) -> Result<(), String> {
-    only(expect, "expect", &["effect", "reason", "permission", "obligations"])?;
     let effect = match decision.effect {
         Effect::Allow => "allow",
         Effect::Deny => "deny",
@@ -123,7 +146,6 @@ fn as_expected(
 }
 
 fn caller_id_as_expected(answer: &CallerId, expect: &Table, names: &Names) -> Result<(), String> {
-    only(expect, "expect", &["outcome", "number", "reason"])?;
     let (outcome, number, reason) = match answer.outcome {
         Outcome::Number(number, _) => ("number", names.name_of(number).unwrap_or(""), ""),
         Outcome::Anonymous => ("anonymous", "", ""),

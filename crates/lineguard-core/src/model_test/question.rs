@@ -4,13 +4,14 @@ use toml::Table;
 
 use super::{Names, flag, given, only, strings, table, text};
 use crate::facts::{Capabilities, Fact, NumberFacts, ResourceFacts};
-use crate::id::Num;
-use crate::model::Channel;
+use crate::id::{Key, Num};
 use crate::model::reach::{Direction, FaxState};
-use crate::request::{CallerIdQuestion, Context, Presentation, Question};
-use crate::vocabulary::{FactName, ResourceType, SendChannel, Vocabulary};
+use crate::model::{Channel, Model};
+use crate::request::{CallerIdQuestion, Conferred, Context, Presentation, Question};
+use crate::vocabulary::{Confers, FactName, ResourceType, SendChannel, Vocabulary};
 
 pub(super) fn check(
+    model: &Model,
     vocabulary: &Vocabulary,
     ask: &Table,
     names: &mut Names,
@@ -22,18 +23,40 @@ pub(super) fn check(
     let def = vocabulary.def(action).ok_or("no such action")?;
     let empty = Table::new();
     let facts = table(ask, "facts")?.unwrap_or(&empty);
-    let target = match (table(ask, "target")?, def.target) {
-        (Some(target), Some(of)) => Some(resource(vocabulary, of, target, names)?),
-        (Some(_), None) => return Err(format!("`{name}` has no target")),
-        (None, _) => None,
+    let (target, conferred) = match (table(ask, "target")?, def.confers, def.target) {
+        (None, _, _) => (None, None),
+        (Some(target), Some(confers), _) => (None, Some(conferral(model, confers, target)?)),
+        (Some(target), None, Some(of)) => (Some(resource(vocabulary, of, target, names)?), None),
+        (Some(_), None, None) => return Err(format!("`{name}` has no target")),
     };
     Ok(Question {
         action,
         names_stored_resource: false,
         resource: resource(vocabulary, def.resource, facts, names)?,
         target,
-        conferred: None,
+        conferred,
         context: context(ask, names)?,
+    })
+}
+
+/// What an action that confers has for its target. It must exist: what does not may never be
+/// conferred, so a misspelt key would pass for a denial.
+fn conferral(model: &Model, confers: Confers, target: &Table) -> Result<Conferred, String> {
+    let word = match confers {
+        Confers::Role => "role",
+        Confers::Permission => "permission",
+    };
+    only(target, "target", &[word])?;
+    let named = text(target, word)?.ok_or_else(|| format!("`ask.target` needs `{word}`"))?;
+    let exists = match confers {
+        Confers::Role => model.role(named).is_some(),
+        Confers::Permission => model.permission(named).is_some(),
+    };
+    let key = Key::parse(named).ok().filter(|_| exists);
+    let key = key.ok_or_else(|| format!("unknown {word} `{named}`"))?;
+    Ok(match confers {
+        Confers::Role => Conferred::Role(key),
+        Confers::Permission => Conferred::Permission(key),
     })
 }
 
