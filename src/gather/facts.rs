@@ -136,7 +136,8 @@ impl Reader<'_> {
                 };
                 let member = self.known.member(account, id)?;
                 let subject = self.known.num(ObjectKind::Subject, id);
-                Some(object_facts(member, None, Some(subject)))
+                let facts = object_facts(member, None, Some(subject));
+                Some(ResourceFacts { owner: self.known.owns(account, subject), ..facts })
             }
             Some(kind) => {
                 let object = self.known.object(kind, id)?;
@@ -203,6 +204,7 @@ impl Reader<'_> {
             sources: of.map(FactName::Source, sources, |sources| {
                 sources.iter().copied().map(AttachmentSource::num).collect()
             }),
+            owner: Fact::Absent,
         }
     }
 

@@ -19,6 +19,8 @@ const TENANT: Num = Num(0);
 pub struct Wanted {
     objects: BTreeSet<(ObjectKind, Box<str>)>,
     members: BTreeSet<(AccountId, Box<str>)>,
+    /// Accounts whose owners matter.
+    owned: BTreeSet<AccountId>,
     faxes: BTreeSet<FaxId>,
 }
 
@@ -26,6 +28,9 @@ impl Wanted {
     /// Adds what a question names.
     pub fn of_call(&mut self, call: &CheckCall, vocabulary: &Vocabulary) {
         self.of_resource(&call.resource, &call.account, vocabulary);
+        if vocabulary.def(call.action).is_some_and(|def| def.spares_owners) {
+            self.owned.insert(account_of_member(&call.resource.facts, &call.account).clone());
+        }
         if let Some(target) = &call.target {
             self.of_resource(target, &call.account, vocabulary);
         }
@@ -51,10 +56,7 @@ impl Wanted {
     ) {
         match kind_of(stored) {
             Some(ObjectKind::Member) => {
-                let account = match &facts.account {
-                    Fact::Known(account) => account,
-                    Fact::Missing | Fact::Absent => acting,
-                };
+                let account = account_of_member(facts, acting);
                 self.object(ObjectKind::Account, account.as_str());
                 self.object(ObjectKind::Subject, id.as_str());
                 self.members.insert((account.clone(), id.as_str().into()));
@@ -134,6 +136,14 @@ impl Wanted {
             })
             .collect();
         known.keep(find_all(reader, &members).await?);
+        for account in &self.owned {
+            let Some(account) = known.object(ObjectKind::Account, account.as_str()) else {
+                continue;
+            };
+            let account = account.num;
+            let owners = reader.links_from(LinkKind::AccountOwner, account).await?;
+            known.owners.insert(account, owners);
+        }
         let faxes: Vec<&FaxId> = self.faxes.iter().collect();
         for chunk in faxes.chunks(500) {
             let rows = reader.find_faxes(chunk).await?;
@@ -151,6 +161,11 @@ impl Wanted {
         }
         Ok(known)
     }
+}
+
+/// A member of the acting account, unless the question says otherwise.
+fn account_of_member<'a>(facts: &'a SentFacts, acting: &'a AccountId) -> &'a AccountId {
+    known(&facts.account).unwrap_or(acting)
 }
 
 fn known<T>(fact: &Fact<T>) -> Option<&T> {
@@ -191,6 +206,7 @@ pub struct Known {
     objects: BTreeMap<(ObjectKind, Num, Box<str>), Object>,
     faxes: BTreeMap<FaxId, FaxRow>,
     faxbox_of_number: BTreeMap<Num, Num>,
+    owners: BTreeMap<Num, Vec<Num>>,
 }
 
 impl Known {
@@ -214,6 +230,12 @@ impl Known {
     /// The number that stands for an identifier; [`Num::UNKNOWN`] if the tenant does not know it.
     pub fn num(&self, kind: ObjectKind, id: &str) -> Num {
         self.object(kind, id).map_or(Num::UNKNOWN, |object| object.num)
+    }
+
+    /// Whether a subject owns an account; absent where no question depends on it.
+    pub(super) fn owns(&self, account: Num, subject: Num) -> Fact<bool> {
+        let owners = self.owners.get(&account);
+        owners.map_or(Fact::Absent, |owners| Fact::Known(owners.contains(&subject)))
     }
 
     pub(super) fn fax(&self, id: &str) -> Option<&FaxRow> {

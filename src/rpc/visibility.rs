@@ -80,6 +80,7 @@ const fn depends_on_the_row_alone(def: &ActionDef) -> bool {
         && !def.attaches
         && !def.recipient
         && !def.exclusive
+        && !def.spares_owners
 }
 
 /// The decision that goes with the filter: an allow with its source, or why nothing is covered.

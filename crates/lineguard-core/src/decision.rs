@@ -52,11 +52,13 @@ pub enum Reason {
     RecipientNotVerified,
     /// Somebody else holds the editing lock.
     LockedByAnother,
+    /// It is about an owner of the account, and only owners may do that.
+    OwnerIsSpared,
 }
 
 impl Reason {
     /// All reasons, with their codes.
-    pub const ALL: [(Self, &'static str); 18] = [
+    pub const ALL: [(Self, &'static str); 19] = [
         (Self::Granted, "GRANTED"),
         (Self::NotAMemberOfActingAccount, "NOT_A_MEMBER_OF_ACTING_ACCOUNT"),
         (Self::MemberInvited, "MEMBER_INVITED"),
@@ -75,6 +77,7 @@ impl Reason {
         (Self::Restricted, "RESTRICTED"),
         (Self::RecipientNotVerified, "RECIPIENT_NOT_VERIFIED"),
         (Self::LockedByAnother, "LOCKED_BY_ANOTHER"),
+        (Self::OwnerIsSpared, "OWNER_IS_SPARED"),
     ];
 
     /// The code.

@@ -88,6 +88,9 @@ fn sentence(
             "This account sends to verified recipients only, and this one is not.".into()
         }
         Reason::LockedByAnother => "Somebody else is editing it.".into(),
+        Reason::OwnerIsSpared => {
+            format!("“{title}”{from} does not reach an owner of the account; only owners may.")
+        }
     }
 }
 

@@ -282,6 +282,9 @@ pub struct ResourceFacts {
     pub template: Fact<Num>,
     /// Attachment sources.
     pub sources: Fact<Box<[Num]>>,
+    /// Whether the member it is about owns its account (rulings R4). Read from the store; no caller
+    /// sends it.
+    pub owner: Fact<bool>,
 }
 
 impl ResourceFacts {
@@ -304,6 +307,7 @@ impl ResourceFacts {
             document_type: Fact::Absent,
             template: Fact::Absent,
             sources: Fact::Absent,
+            owner: Fact::Absent,
         }
     }
 }

@@ -66,6 +66,39 @@ async fn r4_the_last_owner_stays_and_suspension_always_wins() {
 }
 
 #[tokio::test]
+async fn r4_only_owners_remove_or_suspend_an_owner() {
+    let harness = Harness::start().await;
+    let world = product("iovox").account("root").owner("top").below("root", "mid");
+    let world = world.owner("ann").member("adm").role("full_editor");
+    let world = world.member("eve").role("full_viewer").member("ben").role("full_viewer");
+    harness.build(world.change(owner("mid", "ben", true))).await;
+
+    let asks = |who: &'static str, at: &'static str, action: &str, whom: &str| {
+        about(ask(who, at, action), "mid").on(&format!("user:{whom}")).send(&harness)
+    };
+    for action in ["member.remove", "member.suspend"] {
+        // Below owner: everybody but an owner.
+        asks("adm", "mid", action, "eve").await.allows();
+        asks("adm", "mid", action, "ann").await.denies(Reason::OwnerIsSpared);
+        // Another owner, and the owner of the account above.
+        for (who, at) in [("ben", "mid"), ("top", "root")] {
+            let answer = asks(who, at, action, "ann").await;
+            let origin = answer.allows().origin.clone().unwrap();
+            assert_eq!((origin.kind(), &*origin.key), (OriginKind::Overlay, "account_owner"));
+        }
+        // An owner of the account below is nobody above.
+        asks("ben", "root", action, "ann").await.denies(Reason::NotAMemberOfActingAccount);
+        // Whoever may not do it to anybody is told so.
+        asks("eve", "mid", action, "ann").await.denies(Reason::NoGrant);
+    }
+    // Other changes to an owner stay what the model says.
+    asks("adm", "mid", "member.update", "ann").await.allows();
+    // Who owns what is read anew.
+    harness.apply([owner("mid", "ann", false)]).await;
+    asks("adm", "mid", "member.remove", "ann").await.allows();
+}
+
+#[tokio::test]
 async fn r4_the_owner_of_a_portal_administers_it_and_opens_no_faxbox() {
     let harness = Harness::start().await;
     let world = product("retarus").account("home").owner("ann").faxbox("box");

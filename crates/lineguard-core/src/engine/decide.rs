@@ -1,10 +1,12 @@
 //! The decision.
 
-use super::authority::{Authority, Obstacle, Term};
+use super::authority::{Authority, Obstacle, OriginKind, Term};
 use super::evaluate::Truth;
 use crate::decision::{Decision, Effect, FactOwner, MissingFact, Obligations, Reason};
 use crate::facts::{Fact, ResourceFacts};
-use crate::model::{Channel, Model, Obligation, PermissionIx, Requirement, RestrictionList};
+use crate::model::{
+    Channel, Model, Obligation, OwnedKind, PermissionIx, Requirement, RestrictionList,
+};
 use crate::request::{Conferred, Context, Question};
 use crate::vocabulary::{Action, ActionDef, Confers, FactName, Outgoing, SendChannel, Vocabulary};
 
@@ -216,6 +218,7 @@ impl<'a> Inquiry<'a> {
     fn narrowed(&self) -> Result<Option<Reason>, MissingFact> {
         let checks = [
             self.conferral(),
+            self.sparing(),
             Ok(self.lock()),
             self.send_from(),
             self.attachments(),
@@ -269,6 +272,33 @@ impl<'a> Inquiry<'a> {
         let declaring = self.authority.terms(self.question.action).iter().filter(declares);
         declaring.fold(Truth::False, |any, term| {
             any.or(|| self.authority.covers(term, resource, target.as_ref()))
+        })
+    }
+
+    /// Nobody below an owner removes or suspends an owner: a term that covers must come from
+    /// ownership of the account or of one above (rulings R4).
+    fn sparing(&self) -> Result<Option<Reason>, MissingFact> {
+        let Question { resource, target, .. } = self.question;
+        if !self.def.spares_owners || resource.owner != Fact::Known(true) {
+            return Ok(None);
+        }
+        let terms = self.authority.terms(self.question.action).iter();
+        let covered =
+            terms.filter(|term| self.owns_an_account(term)).fold(Truth::False, |any, term| {
+                any.or(|| self.authority.covers(term, resource, target.as_ref()))
+            });
+        match covered {
+            Truth::True => Ok(None),
+            Truth::Unknown(missing) => Err(missing),
+            Truth::False => Ok(Some(Reason::OwnerIsSpared)),
+        }
+    }
+
+    fn owns_an_account(&self, term: &Term) -> bool {
+        let origin = self.authority.origin(term.origin);
+        origin.filter(|origin| origin.kind == OriginKind::Overlay).is_some_and(|origin| {
+            let mut overlays = self.model.overlays.iter();
+            overlays.any(|one| one.of == OwnedKind::Account && one.key == origin.key)
         })
     }
 

@@ -194,6 +194,8 @@ pub struct ActionDef {
     pub recipient: bool,
     /// Whether it is refused while somebody else holds the editing lock (rulings R20).
     pub exclusive: bool,
+    /// Whether only owners may do it to an owner of the account (rulings R4).
+    pub spares_owners: bool,
     /// What the target confers, where it does (rulings R15).
     pub confers: Option<Confers>,
 }

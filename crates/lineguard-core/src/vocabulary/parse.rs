@@ -25,6 +25,7 @@ const ACTION_KEYS: &[&str] = &[
     "attaches",
     "recipient",
     "exclusive",
+    "spares_owners",
     "confers",
 ];
 
@@ -179,6 +180,9 @@ impl Names<'_, '_> {
         if fields.value("sends").is_none() && fields.value("attaches").is_none() {
             fields.refuse(&["outgoing"], "needs `sends` or `attaches` beside it");
         }
+        if fields.text("resource") != Some("member") {
+            fields.refuse(&["spares_owners"], "is for actions on `member`");
+        }
         ActionDef {
             name: name.clone(),
             title: fields.title("title"),
@@ -195,6 +199,7 @@ impl Names<'_, '_> {
             attaches: fields.bool("attaches", false),
             recipient: fields.bool("recipient", false),
             exclusive: fields.bool("exclusive", false),
+            spares_owners: fields.bool("spares_owners", false),
             confers: fields.choice("confers", CONFERS),
         }
     }

@@ -105,10 +105,14 @@ impl<'a> Asking<'a> {
     fn question(&mut self, action: Action, def: &ActionDef) -> Question {
         let kind = self.vocabulary.resource(def.resource).expect("a type of this vocabulary");
         let named = kind.stored.is_some() && self.rng.chance(60);
-        let resource = match kind.stored {
+        let mut resource = match kind.stored {
             Some(stored) if named => self.stored(stored),
             _ => self.facts(kind),
         };
+        if kind.stored == Some(StoredType::Member) && resource != ResourceFacts::nowhere() {
+            let owner = self.rng.chance(50);
+            resource.owner = self.wrap(owner);
+        }
         let target = def.target.and_then(|kind| self.vocabulary.resource(kind));
         let target = target.map(|kind| self.facts(kind)).filter(|_| self.rng.chance(90));
         Question {

@@ -24,11 +24,13 @@ pub(super) struct Contribution {
     pub(super) stays: bool,
     /// From an ownership that gives everything.
     pub(super) everything: bool,
+    /// From ownership of an account.
+    pub(super) owner: bool,
 }
 
 impl Contribution {
     pub(super) fn at(level: usize, reach: Option<Vec<Clause>>) -> Self {
-        Self { level, reach, scopes: Vec::new(), stays: false, everything: false }
+        Self { level, reach, scopes: Vec::new(), stays: false, everything: false, owner: false }
     }
 }
 
@@ -159,6 +161,7 @@ impl Person<'_> {
         }
         let given = Contribution {
             stays: true,
+            owner: true,
             ..Contribution::at(level, Some(vec![Clause::word(Word::Account)]))
         };
         let times = self.overlays_with(ix, OwnedKind::Account);

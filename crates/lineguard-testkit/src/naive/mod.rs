@@ -11,6 +11,7 @@ mod terms;
 mod truth;
 
 use lineguard_core::decision::{FactOwner, MissingFact};
+use lineguard_core::facts::Fact;
 use lineguard_core::id::Num;
 use lineguard_core::model::{
     Obligation, PermissionIx, PermissionKind, RestrictionList, SettingRule,
@@ -93,6 +94,7 @@ impl Person<'_> {
             .and(self.any_term(question.action, question))
             .and(seeing)
             .and(self.may_confer(def, question))
+            .and(self.spares_owners(def, question))
             .and(Truth::from(!(def.exclusive && locked)))
             .and(self.number_unrestricted(def, question))
             .and(self.sources_unrestricted(def, question))
@@ -113,6 +115,15 @@ impl Person<'_> {
         let declaring = terms.iter().filter(|term| term.declares(confers));
         let declared = Truth::any(declaring.map(|term| self.holds_for(term, question)));
         declared.or(self.holds_conferred(confers, question))
+    }
+
+    fn spares_owners(&self, def: &ActionDef, question: &Question) -> Truth {
+        if !def.spares_owners || question.resource.owner != Fact::Known(true) {
+            return Truth::True;
+        }
+        let terms = self.terms(question.action);
+        let owners = terms.iter().filter(|term| term.is_an_owners());
+        Truth::any(owners.map(|term| self.holds_for(term, question)))
     }
 
     fn holds_conferred(&self, confers: Confers, question: &Question) -> Truth {

@@ -28,6 +28,11 @@ impl Term<'_> {
         let declared = self.permission.is_some_and(|one| one.confers.contains(&confers));
         declared || self.contribution.everything
     }
+
+    /// Whether it comes from ownership of an account.
+    pub(super) fn is_an_owners(&self) -> bool {
+        self.contribution.owner
+    }
 }
 
 /// All permissions of a model with their indexes.
@@ -101,6 +106,7 @@ impl<'w> Person<'w> {
                 contribution: Contribution {
                     everything: true,
                     stays: true,
+                    owner: true,
                     ..Contribution::at(level, None)
                 },
                 clause: Clause::word(Word::Account),

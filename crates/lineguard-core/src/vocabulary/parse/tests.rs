@@ -15,6 +15,17 @@ title = "Fax"
 holder = "store"
 view = "fax.view"
 facts = ["account", "direction"]
+[[resource]]
+type = "member"
+title = "Member"
+holder = "store"
+facts = ["account"]
+[[action]]
+name = "member.remove"
+title = "Remove a member"
+resource = "member"
+kind = "manage"
+spares_owners = true
 [[action]]
 name = "fax.view"
 title = "See a fax"
@@ -43,7 +54,9 @@ confers = "role"
     assert_eq!(def.target, Some(fax));
     assert_eq!(def.outgoing, Outgoing::Target);
     assert_eq!(def.confers, Some(Confers::Role));
-    assert!(def.attaches && def.recipient && def.exclusive);
+    assert!(def.attaches && def.recipient && def.exclusive && !def.spares_owners);
+    let remove = vocabulary.action("member.remove").expect("it is in the text");
+    assert!(vocabulary.def(remove).expect("it is an action").spares_owners);
     let def = vocabulary.resource(fax).expect("it is a type");
     assert_eq!((def.stored, def.view), (Some(StoredType::Fax), Some(view)));
     assert_eq!(def.facts, [FactName::Account, FactName::Direction]);
@@ -88,6 +101,7 @@ title = "Send"
 resource = "fax"
 kind = "use"
 sees = "call.view"
+spares_owners = true
 "#;
     assert_eq!(
         mistakes(text),
@@ -115,6 +129,7 @@ sees = "call.view"
 30:12: `attaches` must be `true` or `false`, not a string
 31:1: unknown key `exclusiv`; did you mean `exclusive`?
 37:1: `sees` is `call.view`, which acts on another type
+38:1: `spares_owners` is for actions on `member`
 "
     );
 }
