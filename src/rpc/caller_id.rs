@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use lineguard_core::decision::{Decision, Reason};
 use lineguard_core::engine::caller_id::{
-    CallerId, Lost, NoNumber, Outcome, Won, resolve as decide,
+    CallerId, Candidates, Lost, NoNumber, Outcome, Won, resolve as decide,
 };
-use lineguard_core::engine::{Authority, not_a_member};
+use lineguard_core::engine::{AccountReach, Authority, Term, not_a_member};
 use lineguard_core::facts::{Capabilities, NumberFacts};
 use lineguard_core::id::{Num, PhoneNumber, Revision};
 use lineguard_core::port::{StoreError, TenantReader};
@@ -24,8 +24,11 @@ use crate::wire::caller_id::{
 use crate::wire::pb;
 use crate::wire::status::Failure;
 
-/// How many numbers of an account are looked at where the person may choose among all of them.
+/// How many numbers are looked at where the person may choose among all of an account.
 const MAX_NUMBERS: usize = 1_000;
+
+/// How many accounts are looked into for them.
+const MAX_ACCOUNTS: usize = 1_000;
 
 pub(super) async fn resolve(
     app: &App,
@@ -44,12 +47,14 @@ pub(super) async fn resolve(
     }
     let known = wanted(&call).load(reader.as_mut()).await?;
     let question = question(&call, &known);
-    let numbers = numbers(reader.as_mut(), &member, authority, question.requested).await?;
+    let (numbers, complete) =
+        numbers(reader.as_mut(), &member, authority, question.requested).await?;
     let mut candidates = numbers.iter().map(facts).collect::<Result<Vec<_>, _>>()?;
     if question.requested == Presentation::Number(Num::UNKNOWN) {
         candidates.push(unknown());
     }
-    let answer = decide(&member.model, app.vocabulary, authority, &question, &candidates)?;
+    let candidates = Candidates { numbers: &candidates, complete };
+    let answer = decide(&member.model, app.vocabulary, authority, &question, candidates)?;
     Ok(caller_id_response(named(answer, &call, &numbers, &member, authority)?))
 }
 
@@ -85,65 +90,83 @@ fn question(call: &CallerIdCall, known: &Known) -> CallerIdQuestion {
     }
 }
 
-/// The numbers in question: those that the person's lists name, all of the account where a grant
-/// reaches so far, the requested one and the default.
+/// The numbers in question: the requested one, the default, those that the grants name, and all of
+/// the accounts where a grant names none, up to a bound. Tells whether they are all.
 async fn numbers(
     reader: &mut dyn TenantReader,
     member: &Member,
     authority: &Authority,
     requested: Presentation,
-) -> Result<Vec<Object>, StoreError> {
-    if member.model.caller_id.is_none() {
-        return Ok(Vec::new());
-    }
+) -> Result<(Vec<Object>, bool), StoreError> {
+    let Some(rules) = member.model.caller_id else { return Ok((Vec::new(), true)) };
     let mut nums: BTreeSet<Num> = authority.default_number.into_iter().collect();
     if let Presentation::Number(number) = requested {
         nums.insert(number);
     }
-    match listed(member, authority) {
-        Some(listed) => nums.extend(listed),
-        None => nums.extend(of_account(reader, member, authority).await?),
+    let mut unlimited = Vec::new();
+    for term in authority.terms(rules.choose) {
+        match listed(term, authority) {
+            Some(listed) => nums.extend(listed),
+            None => unlimited.push(term.accounts),
+        }
     }
+    let complete = if unlimited.is_empty() {
+        true
+    } else {
+        let accounts = accounts(member, authority, &unlimited);
+        all_of(reader, &accounts, &mut nums).await?
+    };
     let nums: Vec<Num> = nums.into_iter().collect();
     let mut numbers = reader.get(&nums).await?;
     numbers.retain(|object| object.kind == ObjectKind::Number);
     numbers.sort_unstable_by(|a, b| a.id.cmp(&b.id));
-    Ok(numbers)
+    Ok((numbers, complete))
 }
 
-/// The numbers that the grants name, if each names finitely many.
-fn listed(member: &Member, authority: &Authority) -> Option<Vec<Num>> {
-    let choose = member.model.caller_id?.choose;
+/// The numbers that a grant names, if it names finitely many.
+fn listed(term: &Term, authority: &Authority) -> Option<Vec<Num>> {
     let mut listed = Vec::new();
-    for term in authority.terms(choose) {
-        let mut named = false;
-        for (field, set) in term.comparison.alternatives() {
-            if field == FactName::Number {
-                listed.extend_from_slice(authority.set(set).finite()?);
-                named = true;
-            }
-        }
-        if !named {
-            return None;
+    let mut named = false;
+    for (field, set) in term.comparison.alternatives() {
+        if field == FactName::Number {
+            listed.extend_from_slice(authority.set(set).finite()?);
+            named = true;
         }
     }
-    Some(listed)
+    named.then_some(listed)
 }
 
-async fn of_account(
-    reader: &mut dyn TenantReader,
-    member: &Member,
-    authority: &Authority,
-) -> Result<Vec<Num>, StoreError> {
+/// The accounts whose numbers such grants cover: the acting one first, then those that serve it
+/// from above, then those below.
+fn accounts(member: &Member, authority: &Authority, reaches: &[AccountReach]) -> Vec<Num> {
     let above: &[Num] =
         if member.model.tree.numbers_flow_down { &authority.ancestors } else { &[] };
-    let mut nums = Vec::new();
-    for account in std::iter::once(&authority.account).chain(above) {
-        let numbers = reader.list(ObjectKind::Number, Some(*account), Num(0), MAX_NUMBERS).await?;
-        nums.extend(numbers.into_iter().map(|number| number.num));
+    let mut accounts = vec![authority.account];
+    accounts.extend(above);
+    let reached: BTreeSet<Num> =
+        reaches.iter().flat_map(|reach| authority.accounts(*reach)).copied().collect();
+    accounts.extend(reached.into_iter().filter(|account| *account != authority.account));
+    accounts
+}
+
+/// Adds the numbers of accounts as far as the bounds let, and tells whether those are all.
+async fn all_of(
+    reader: &mut dyn TenantReader,
+    accounts: &[Num],
+    nums: &mut BTreeSet<Num>,
+) -> Result<bool, StoreError> {
+    for account in accounts.iter().take(MAX_ACCOUNTS) {
+        // One more than has room tells whether there are more. Some may be among them already.
+        let numbers =
+            reader.list(ObjectKind::Number, Some(*account), Num(0), MAX_NUMBERS + 1).await?;
+        for number in numbers {
+            if nums.len() >= MAX_NUMBERS && !nums.contains(&number.num) {
+                return Ok(false);
+            }
+            nums.insert(number.num);
+        }
     }
-    nums.truncate(MAX_NUMBERS);
-    Ok(nums)
+    Ok(accounts.len() <= MAX_ACCOUNTS)
 }
 
 fn facts(object: &Object) -> Result<NumberFacts, StoreError> {

@@ -167,6 +167,42 @@ async fn r26_the_preset_of_another_account_is_refused_when_it_is_written() {
 }
 
 #[tokio::test]
+async fn r26_who_may_choose_among_all_chooses_among_those_of_the_accounts_below_too() {
+    let harness = Harness::start().await;
+    let world = product("clinicline").account("above").number(D1);
+    let world = world.below("above", "home").owner("boss").number(N1).member("boss");
+    harness.build(world.below("home", "child").below("above", "beside").number(FOREIGN)).await;
+    // What flows down from above is to choose from.
+    let presented = caller_id("boss", "home").send(&harness).await;
+    assert_eq!(presented.is_none("CHOICE_NEEDED").selectable, [N1, D1]);
+    harness.apply([active(D1, false)]).await;
+    caller_id("boss", "home").send(&harness).await.is(N1, "ONLY_SELECTABLE");
+
+    let capabilities = Capabilities { voice: true, fax: true, message: true };
+    let (account, number) = (ids::account("child"), ids::number(N2));
+    harness.apply([Change::AddNumber { account, number, capabilities, active: true }]).await;
+    let presented = caller_id("boss", "home").send(&harness).await;
+    assert_eq!(presented.is_none("CHOICE_NEEDED").selectable, [N1, N2]);
+    caller_id("boss", "home").number(N2).send(&harness).await.is(N2, "REQUESTED");
+}
+
+#[tokio::test]
+async fn r26_the_only_selectable_number_is_not_presented_where_not_all_were_looked_at() {
+    let harness = Harness::start().await;
+    let mut world = product("clinicline").account("home").owner("boss").number(N1).member("boss");
+    for at in 1..1_000 {
+        world = world.change(fax_only(&format!("+1555020{at:04}")));
+    }
+    harness.build(world).await;
+    let asked = || caller_id("boss", "home").send(&harness);
+    assert_eq!(asked().await.is(N1, "ONLY_SELECTABLE").candidates.len(), 1_000);
+    harness.apply([fax_only("+15550201000")]).await;
+    let presented = asked().await;
+    let answer = presented.is_none("CHOICE_NEEDED");
+    assert_eq!((&*answer.selectable, answer.candidates.len()), (&[N1.to_owned()][..], 1_000));
+}
+
+#[tokio::test]
 async fn r26_a_product_without_caller_id_presents_nothing() {
     let harness = Harness::start().await;
     harness.build(office("retarus", "user").access(&[N1])).await;

@@ -103,14 +103,23 @@ pub struct CallerId {
     pub may_be_anonymous: bool,
 }
 
-/// Resolves what a person may present. `candidates` are the numbers in question: those of the
-/// account as far as they could be selectable, the requested one and the default, each once.
+/// The numbers in question.
+#[derive(Debug, Clone, Copy)]
+pub struct Candidates<'a> {
+    /// Those that could be selectable, the requested one and the default, each once.
+    pub numbers: &'a [NumberFacts],
+    /// Whether those that could be selectable are all among them. Otherwise the only selectable
+    /// one is not known to be the only one.
+    pub complete: bool,
+}
+
+/// Resolves what a person may present.
 pub fn resolve(
     model: &Model,
     vocabulary: &Vocabulary,
     authority: &Authority,
     question: &CallerIdQuestion,
-    candidates: &[NumberFacts],
+    candidates: Candidates<'_>,
 ) -> Result<CallerId, MissingFact> {
     if let Some(reason) = authority.barred() {
         return Ok(nothing(Outcome::Denied(Lost::NotGranted(reason))));
@@ -126,6 +135,7 @@ pub fn resolve(
     let resolver = Resolver { model, vocabulary, authority, question, rules };
     let mut selectable = Vec::new();
     let mut lost = Vec::new();
+    let Candidates { numbers: candidates, complete } = candidates;
     for candidate in candidates {
         match resolver.selectable(candidate)? {
             Ok(()) => selectable.push(candidate.number),
@@ -138,7 +148,7 @@ pub fn resolve(
             resolver.requested(number, candidates, &selectable, &lost)?
         }
         Presentation::Anonymous => anonymity,
-        Presentation::Unspecified => resolver.unspecified(candidates, &selectable)?,
+        Presentation::Unspecified => resolver.unspecified(candidates, complete, &selectable)?,
     };
     let may_be_anonymous = anonymity.0 == Outcome::Anonymous;
     Ok(CallerId { outcome, decision, selectable, lost, may_be_anonymous })
@@ -247,6 +257,7 @@ impl Resolver<'_> {
     fn unspecified(
         &self,
         candidates: &[NumberFacts],
+        complete: bool,
         selectable: &[Num],
     ) -> Result<Answer, MissingFact> {
         let mut unusable = None;
@@ -257,11 +268,11 @@ impl Resolver<'_> {
             }
         }
         let outcome = match (selectable, unusable) {
-            ([only], _) if self.rules.single_number_is_default => {
+            ([only], _) if complete && self.rules.single_number_is_default => {
                 Outcome::Number(*only, Won::OnlySelectable)
             }
             (_, Some(why)) => Outcome::None(NoNumber::DefaultNotUsable(why)),
-            ([], None) => Outcome::None(NoNumber::NothingSelectable),
+            ([], None) if complete => Outcome::None(NoNumber::NothingSelectable),
             (_, None) => Outcome::None(NoNumber::ChoiceNeeded),
         };
         Ok((outcome, None))

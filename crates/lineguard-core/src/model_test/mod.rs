@@ -11,7 +11,7 @@ use std::fmt::Display;
 use toml::{Table, Value};
 
 use crate::decision::{Decision, Effect};
-use crate::engine::caller_id::{CallerId, Outcome, resolve};
+use crate::engine::caller_id::{CallerId, Candidates, Outcome, resolve};
 use crate::engine::{Authority, compile, decide};
 use crate::id::{Num, PhoneNumber};
 use crate::model::{Model, ModelTest};
@@ -86,7 +86,8 @@ fn run_one(model: &Model, vocabulary: &Vocabulary, body: &Table) -> Result<(), S
         says_what(expect, &["outcome", "number"], &["reason"])?;
         let question = question::caller_id(caller_id, &mut names)?;
         let candidates = question::candidates(&names.phone_numbers());
-        let answer = resolve(model, vocabulary, &authority, &question, &candidates)
+        let candidates = Candidates { numbers: &candidates, complete: true };
+        let answer = resolve(model, vocabulary, &authority, &question, candidates)
             .map_err(|missing| format!("a fact is missing: {missing:?}"))?;
         return caller_id_as_expected(&answer, expect, &names);
     }

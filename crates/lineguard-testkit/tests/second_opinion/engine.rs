@@ -2,7 +2,7 @@
 
 use lineguard_core::assemble::{Dump, member_facts};
 use lineguard_core::decision::{Decision, Effect, MissingFact, Obligations, Reason};
-use lineguard_core::engine::caller_id::{Outcome, resolve};
+use lineguard_core::engine::caller_id::{Candidates, Outcome, resolve};
 use lineguard_core::engine::{Authority, compile, decide};
 use lineguard_core::facts::{
     Capabilities, Fact, MemberFacts, NumberFacts, Override, ResourceFacts,
@@ -83,7 +83,8 @@ impl<'a> Engine<'a> {
         };
         let numbers = dump.objects.iter().filter(|one| one.kind == ObjectKind::Number);
         let numbers: Vec<_> = numbers.map(number_facts).collect();
-        let answer = resolve(&self.model, self.vocabulary, &authority, question, &numbers);
+        let candidates = Candidates { numbers: &numbers, complete: true };
+        let answer = resolve(&self.model, self.vocabulary, &authority, question, candidates);
         match answer.map(|answer| (answer.outcome, answer.selectable)) {
             Ok((Outcome::Number(number, _), _)) => CallerIdAnswer::Number(number),
             Ok((Outcome::Anonymous, _)) => CallerIdAnswer::Anonymous,
