@@ -81,7 +81,7 @@ impl Person<'_> {
         let view = self.world.vocabulary.resource(def.resource).and_then(|kind| kind.view);
         match view {
             Some(view) if question.names_stored_resource => {
-                self.any_term(view, question) != Truth::False
+                self.any_term(view, question) == Truth::True
             }
             _ => true,
         }
