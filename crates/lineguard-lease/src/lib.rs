@@ -1,0 +1,1 @@
+//! How recent a replica is.
