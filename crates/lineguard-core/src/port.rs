@@ -11,6 +11,7 @@ use crate::id::{
 };
 use crate::model::reach::{Direction, FaxState};
 use crate::row::{Link, LinkKind, Object, ObjectKind};
+use crate::stamp::Stamp;
 
 /// Why a store gave no answer. Never a deny.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -171,6 +172,9 @@ pub struct MemberRows {
 pub trait TenantReader: Send {
     /// The tenant as of this snapshot.
     async fn tenant(&mut self) -> Result<TenantRow, StoreError>;
+
+    /// The stamp of the tenant's shard as of this snapshot.
+    async fn stamp(&mut self) -> Result<Stamp, StoreError>;
 
     /// What `crate::assemble` needs; none if the account does not exist. One statement.
     async fn member_rows(

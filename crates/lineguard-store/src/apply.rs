@@ -11,7 +11,7 @@ use crate::edit::Edit;
 use crate::session::Session;
 use crate::sql::{Sql, Tx};
 use crate::store::SqlStore;
-use crate::{audit, batch_digest, request};
+use crate::{audit, batch_digest, concern, request};
 
 /// What turns changes into rows: [`lineguard_core::change::apply::run`], or a test's own.
 #[async_trait]
@@ -120,5 +120,6 @@ async fn attempt(
     let applied = Applied { revision: session.state.row.revision, changed, warnings };
     let result = Imported { applied, registered: 0 };
     request::keep(session, &batch.request_id, digest, &result).await?;
+    concern::publish(session, now).await?;
     Ok(result.applied)
 }

@@ -35,6 +35,26 @@ pub(crate) fn insert_if_absent(backend: DbBackend, rest: &str) -> String {
     }
 }
 
+/// An `INSERT` into `confirmation`, up to its `VALUES`, that never lowers a counter; `rows` are
+/// the values.
+pub(crate) fn raise_confirmation(backend: DbBackend, rows: &str) -> String {
+    let insert =
+        format!("INSERT INTO confirmation (shard, incarnation, counter, nonce) VALUES {rows}");
+    match backend {
+        // The nonce first: a column that was assigned already reads as its new value.
+        DbBackend::MySql => format!(
+            "{insert} ON DUPLICATE KEY UPDATE \
+             nonce = IF(VALUES(counter) > counter, VALUES(nonce), nonce), \
+             counter = GREATEST(counter, VALUES(counter))"
+        ),
+        _ => format!(
+            "{insert} ON CONFLICT (shard, incarnation) DO UPDATE \
+             SET counter = excluded.counter, nonce = excluded.nonce \
+             WHERE excluded.counter > confirmation.counter"
+        ),
+    }
+}
+
 /// Rows of the fax index that come after a position (its time, then its number, are bound).
 pub(crate) fn after_cursor(backend: DbBackend) -> &'static str {
     match backend {

@@ -9,7 +9,7 @@ use crate::apply::{CoreRules, open};
 use crate::register::{Repeats, insert_new};
 use crate::session::Session;
 use crate::store::SqlStore;
-use crate::{audit, batch_digest, request};
+use crate::{audit, batch_digest, concern, request};
 
 /// Imports a tenant.
 pub(crate) async fn import(
@@ -58,6 +58,7 @@ async fn attempt(
     }
     imported.applied.revision = session.state.row.revision;
     request::keep(session, &import.request_id, digest, &imported).await?;
+    concern::publish(session, now).await?;
     Ok(imported)
 }
 

@@ -14,15 +14,18 @@
 //! | `apply`, `register`, `import` | batches of changes; faxes; both at once |
 //! | `request` | first results, for repeats |
 //! | `audit` | the audit trail and its hash chain |
+//! | `concern`, `feed` | what changes concern; what replicas are told of it |
 //! | `models` | model texts, parsed once |
 
 mod apply;
 mod audit;
 mod batch_digest;
+mod concern;
 mod connect;
 mod dialect;
 mod edit;
 mod error;
+mod feed;
 mod import;
 mod lists;
 mod member;

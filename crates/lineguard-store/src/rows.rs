@@ -81,6 +81,24 @@ impl<'r> Row<'r> {
         self.get(index, column)
     }
 
+    /// Text or none.
+    pub(crate) fn maybe_text(
+        &self,
+        index: usize,
+        column: &'static str,
+    ) -> Result<Option<String>, StoreError> {
+        self.get(index, column)
+    }
+
+    /// Bytes or none.
+    pub(crate) fn maybe_bytes(
+        &self,
+        index: usize,
+        column: &'static str,
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        self.get(index, column)
+    }
+
     /// Bytes.
     pub(crate) fn bytes(&self, index: usize, column: &'static str) -> Result<Vec<u8>, StoreError> {
         self.get(index, column)

@@ -6,7 +6,9 @@ use async_trait::async_trait;
 use lineguard_core::id::{AccountId, FaxId, Num, Subject, TenantId};
 use lineguard_core::port::{FaxRow, MemberRows, StoreError, TenantReader, TenantRow};
 use lineguard_core::row::{Link, LinkKind, Object, ObjectKind};
+use lineguard_core::stamp::{Shard, Stamp};
 
+use crate::concern;
 use crate::edit::Edit;
 use crate::rows::{self, FAX, OBJECT, Row, TENANT, TenantState};
 use crate::sql::{MAX_IN, Sql, Tx, limit, seek};
@@ -15,6 +17,7 @@ use crate::sql::{MAX_IN, Sql, Tx, limit, seek};
 pub(crate) struct Session {
     pub(crate) tx: Tx,
     pub(crate) state: TenantState,
+    stamp: Option<Stamp>,
     pub(crate) edits: Vec<Edit>,
     remembered: Option<Remembered>,
 }
@@ -41,7 +44,21 @@ impl Session {
             return Ok(Err(tx));
         };
         let state = rows::tenant(&row, 0)?;
-        Ok(Ok(Self { tx, state, edits: Vec::new(), remembered: None }))
+        Ok(Ok(Self { tx, state, stamp: None, edits: Vec::new(), remembered: None }))
+    }
+
+    /// The session of a tenant that only reads: with the stamp of its shard, by one statement. That
+    /// statement is the first, so both are of the snapshot that everything else is read from.
+    pub(crate) async fn open_to_read(tx: Tx, id: &TenantId) -> Result<Option<Self>, StoreError> {
+        let text = format!(
+            "SELECT {TENANT}, counter, nonce FROM tenant, rev_shard WHERE id = ? AND shard = ?"
+        );
+        let query =
+            Sql::new(text).bind(id.as_str().as_bytes().to_vec()).bind(i64::from(Shard::of(id).0));
+        let Some(row) = tx.one(query).await? else { return Ok(None) };
+        let state = rows::tenant(&row, 0)?;
+        let stamp = Some(concern::stamp(&Row::new("rev_shard", &row, 0), 7)?);
+        Ok(Some(Self { tx, state, stamp, edits: Vec::new(), remembered: None }))
     }
 
     /// From now on, does not read the same object or links twice.
@@ -130,6 +147,13 @@ impl Session {
 impl TenantReader for Session {
     async fn tenant(&mut self) -> Result<TenantRow, StoreError> {
         Ok(self.state.row.clone())
+    }
+
+    async fn stamp(&mut self) -> Result<Stamp, StoreError> {
+        if let Some(stamp) = self.stamp {
+            return Ok(stamp);
+        }
+        concern::stamp_of(&self.tx, Shard::of(&self.state.row.id)).await
     }
 
     async fn member_rows(

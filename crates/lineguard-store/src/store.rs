@@ -105,7 +105,7 @@ impl SqlStore {
     /// A transaction that reads one snapshot of a tenant.
     async fn session(&self, tenant: &TenantId) -> Result<Option<Session>, StoreError> {
         let tx = Tx::new(self.readers.begin().await.map_err(unavailable)?);
-        Ok(Session::open(tx, tenant).await?.ok())
+        Session::open_to_read(tx, tenant).await
     }
 }
 

@@ -18,6 +18,7 @@ use lineguard_core::port::{
     Stamped, Store, StoreError, TenantReader, TenantRow, TenantTx,
 };
 use lineguard_core::row::{Link, LinkKind, Object, ObjectKind};
+use lineguard_core::stamp::Stamp;
 
 /// A store in memory. Readers hold a whole copy of a tenant; a writer works on a copy of its own
 /// and puts it in place if nobody was faster, or starts again.
@@ -249,6 +250,10 @@ type Working = View<Box<Tenant>>;
 impl<T: Deref<Target = Tenant> + Send> TenantReader for View<T> {
     async fn tenant(&mut self) -> Result<TenantRow, StoreError> {
         Ok(self.0.row.clone())
+    }
+
+    async fn stamp(&mut self) -> Result<Stamp, StoreError> {
+        Ok(Stamp { counter: self.0.row.revision.0, nonce: 0 })
     }
 
     async fn member_rows(

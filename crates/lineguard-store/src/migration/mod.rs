@@ -3,6 +3,7 @@
 mod m0001_setup;
 mod m0002_faxes;
 mod m0003_changes;
+mod m0004_freshness;
 
 use lineguard_core::port::StoreError;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr};
@@ -21,6 +22,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0001_setup::Migration),
             Box::new(m0002_faxes::Migration),
             Box::new(m0003_changes::Migration),
+            Box::new(m0004_freshness::Migration),
         ]
     }
 }

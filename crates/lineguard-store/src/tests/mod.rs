@@ -2,6 +2,7 @@
 
 mod audit;
 mod faults;
+mod feed;
 mod identity;
 mod lists;
 mod member;
@@ -274,6 +275,8 @@ async fn dump(store: &SqlStore) -> String {
         ("fax_gone", "tenant || '|' || hex(id)"),
         ("change_log", "tenant || '|' || revision || '|' || edits || '|' || hex(hash)"),
         ("request", "tenant || '|' || hex(request_id) || '|' || revision || '|' || changed"),
+        ("rev_shard WHERE counter > 0", "shard || '|' || counter || '|' || nonce"),
+        ("concern", "shard || '|' || counter || '|' || tenant || '|' || kind || '|' || num"),
         ("model_text", "content"),
         ("secret", "hex(content)"),
     ] {
