@@ -7,6 +7,7 @@ mod known;
 use std::sync::Arc;
 
 use lineguard_core::assemble::member_facts;
+use lineguard_core::concern::{Concern, of_member_rows};
 use lineguard_core::engine::{Authority, compile};
 use lineguard_core::facts::MemberFacts;
 use lineguard_core::id::{AccountId, Revision, Subject};
@@ -24,8 +25,6 @@ pub struct Member {
     pub tenant: TenantRow,
     /// The tenant's model.
     pub model: Arc<Model>,
-    /// What is known of the subject at the acting account; none if the account does not exist.
-    pub facts: Option<MemberFacts>,
     /// What the subject may do from the acting account; none if the account does not exist. A
     /// subject that is no member has an authority that bars everything.
     pub authority: Option<Arc<Authority>>,
@@ -38,29 +37,34 @@ impl Member {
     }
 }
 
-/// Reads what is known of a subject at an acting account. `model` is the tenant's.
-pub async fn member(
+/// What was read of a subject at an acting account.
+pub struct Read {
+    /// What is known of it; none if the account does not exist.
+    pub facts: Option<MemberFacts>,
+    /// What it may do.
+    pub authority: Option<Arc<Authority>>,
+    /// What the authority depends on; none if it must not be kept.
+    pub concerns: Option<Arc<[Concern]>>,
+}
+
+/// Reads what is known of a subject at an acting account of the tenant of the reader.
+pub async fn read_member(
     reader: &mut dyn TenantReader,
-    model: Arc<Model>,
+    model: &Model,
     vocabulary: &Vocabulary,
     account: &AccountId,
     subject: &Subject,
-) -> Result<Member, StoreError> {
-    let rows = reader.member_rows(account, subject).await?;
-    let tenant = match &rows {
-        Some(rows) => rows.tenant.clone(),
-        None => reader.tenant().await?,
+) -> Result<Read, StoreError> {
+    let Some(rows) = reader.member_rows(account, subject).await? else {
+        return Ok(Read { facts: None, authority: None, concerns: None });
     };
-    let facts = match &rows {
-        Some(rows) => member_facts(rows)?,
-        None => None,
+    let Some(facts) = member_facts(&rows)? else {
+        return Ok(Read { facts: None, authority: None, concerns: None });
     };
-    let authority = match &facts {
-        None => None,
-        Some(facts) => Some(compile(&model, vocabulary, facts).map_err(|unknown| {
-            let row = format!("tenant {} subject {}: {unknown}", tenant.num.0, facts.subject.0);
-            StoreError::Corrupt { table: "object", column: "body", row }
-        })?),
-    };
-    Ok(Member { tenant, model, facts, authority: authority.map(Arc::new) })
+    let authority = compile(model, vocabulary, &facts).map_err(|unknown| {
+        let row = format!("tenant {} subject {}: {unknown}", rows.tenant.num.0, facts.subject.0);
+        StoreError::Corrupt { table: "object", column: "body", row }
+    })?;
+    let concerns = of_member_rows(&rows).map(Arc::from);
+    Ok(Read { facts: Some(facts), authority: Some(Arc::new(authority)), concerns })
 }

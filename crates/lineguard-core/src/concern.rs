@@ -5,6 +5,7 @@
 //! until somebody has said what it concerns.
 
 use crate::id::Num;
+use crate::port::MemberRows;
 use crate::row::{AccountBody, Link, LinkKind, Object, ObjectKind};
 
 /// One thing of a tenant.
@@ -127,7 +128,7 @@ pub fn of_object(before: Option<&Object>, after: Option<&Object>) -> Vec<Concern
             | ObjectKind::Template => concerned.push(Concern::Name(num).into()),
         }
     }
-    if reshapes_the_tree(before, after) {
+    if reshapes_the_tree(before, after) || moves_a_group(before, after) {
         concerned.push(Concern::Tenant.into());
     }
     concerned.sort_unstable();
@@ -150,6 +151,17 @@ fn reshapes_the_tree(before: Option<&Object>, after: Option<&Object>) -> bool {
             before.is_none() || before != after
         }
         _ => true,
+    }
+}
+
+/// Whether a group goes to another account. It comes into reach of members who were built without
+/// it, so nothing that they were built from names it.
+fn moves_a_group(before: Option<&Object>, after: Option<&Object>) -> bool {
+    match (before, after) {
+        (Some(before), Some(after)) => {
+            before.kind == ObjectKind::Group && before.account != after.account
+        }
+        _ => false,
     }
 }
 
@@ -179,4 +191,21 @@ pub fn of_link(link: &Link) -> Vec<Concerned> {
         | LinkKind::AttachmentSource
         | LinkKind::DefaultNumber => vec![Concern::Member(a).into()],
     }
+}
+
+/// What a member's authority depends on that is made of these rows, besides [`Concern::Tenant`],
+/// on which everything depends; none if the tenant does not know the subject, because then nothing
+/// names what would make it known.
+pub fn of_member_rows(rows: &MemberRows) -> Option<Vec<Concern>> {
+    let subject = rows.subject?;
+    let mut concerns = vec![Concern::Subject(subject)];
+    concerns.extend(rows.path.iter().map(|account| Concern::Account(*account)));
+    // The subject's own memberships, and members who delegated to it.
+    let members = rows.objects.iter().filter(|object| object.kind == ObjectKind::Member);
+    concerns.extend(members.map(|member| Concern::Member(member.num)));
+    let groups = rows.objects.iter().filter(|object| object.kind == ObjectKind::Group);
+    concerns.extend(groups.map(|group| Concern::Group(group.num)));
+    let owned = rows.links.iter().filter(|link| link.kind == LinkKind::GroupOwner);
+    concerns.extend(owned.map(|link| Concern::Roster(link.a)));
+    Some(concerns)
 }

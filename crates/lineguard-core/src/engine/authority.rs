@@ -254,6 +254,30 @@ impl Authority {
         self.account == account || self.ancestors.contains(&account)
     }
 
+    /// About how many bytes of memory it takes, for caches that are bounded by bytes.
+    pub fn bytes(&self) -> usize {
+        let set = |set: &IdSet| set.finite().map_or(0, size_of_val);
+        let terms = self.terms.iter().map(|term| {
+            let scopes = term.scopes.iter().map(|(_, ids)| set(ids)).sum::<usize>();
+            size_of_val(&*term.except) + size_of_val(&*term.scopes) + scopes
+        });
+        let names = self.origins.iter().map(|origin| origin.key.as_str().len() + origin.title.len());
+        let standings = self.standings.iter().map(|one| size_of_val(&*one.origins));
+        let roles = self.roles.values().map(|role| size_of_val(&**role) + 64);
+        let accounts = [&self.ancestors, &self.open_below, &self.all_below];
+        size_of::<Self>()
+            + size_of_val(&*self.entries)
+            + size_of_val(&*self.terms)
+            + terms.sum::<usize>()
+            + self.sets.iter().chain(self.restrictions.values()).map(set).sum::<usize>()
+            + accounts.into_iter().map(|list| size_of_val(&**list)).sum::<usize>()
+            + size_of_val(&*self.origins)
+            + names.sum::<usize>()
+            + size_of_val(&*self.standings)
+            + standings.sum::<usize>()
+            + roles.sum::<usize>()
+    }
+
     /// The account fact of a number, as this person's questions see it: a number set up above
     /// serves the accounts below where the model says that numbers flow down (rulings R7).
     pub fn number_account(&self, flows_down: bool, account: Num) -> Fact<Num> {

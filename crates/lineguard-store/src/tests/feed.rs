@@ -61,7 +61,7 @@ async fn every_written_row_raises_the_counter_and_says_what_it_concerns() {
     let cases: [(Op, &[Concern]); 14] = [
         (Op::Update(1, "{}"), &[Concern::Account(num(1))]),
         (Op::Update(3, "{}"), &person),
-        (Op::Update(4, "{}"), &[Concern::Group(num(4))]),
+        (Op::Update(4, "{}"), &[Concern::Tenant]),
         (Op::Update(5, "{}"), &[Concern::Number(num(5)), Concern::Numbers(num(1))]),
         (
             Op::Link(LinkKind::GroupMember, 4, 2),
