@@ -41,6 +41,21 @@ pub enum Mistake {
         /// The other setting.
         other: String,
     },
+    /// A password was given in a flag.
+    PasswordInFlag,
+    /// Two settings do not go together.
+    Conflict {
+        /// What stands here.
+        value: String,
+        /// The other setting.
+        other: &'static str,
+        /// What it is.
+        with: String,
+        /// The setting that the rule is about.
+        key: &'static str,
+        /// What must hold of it.
+        rule: String,
+    },
     /// A file could not be read.
     Unreadable {
         /// Why.
@@ -86,6 +101,14 @@ impl fmt::Display for Mistake {
                  loopback addresses and Unix sockets are served"
             ),
             Self::Both { other } => write!(f, "`{other}` is given as well; give one of them"),
+            Self::PasswordInFlag => f.write_str(
+                "a password in a flag is seen by everyone who lists processes; use the variable \
+                 or the file for it",
+            ),
+            Self::Conflict { value, other, with, key, rule } => {
+                let with = if with.is_empty() { "not set" } else { with };
+                write!(f, "`{value}` does not go with `{other}` (`{with}`): {key}: {rule}")
+            }
             Self::Unreadable { reason } => write!(f, "cannot be read: {reason}"),
             Self::Malformed { reason } => write!(f, "is not TOML: {reason}"),
         }

@@ -3,7 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::layers::{Given, Layers, Origin};
-use super::settings::{SETTINGS, Setting};
+use super::settings::{SETTINGS, Sensitivity, Setting};
+use super::url;
 
 /// The reference page, in Markdown.
 pub fn page() -> String {
@@ -86,13 +87,13 @@ fn effective(layers: &Layers) -> impl Iterator<Item = (&'static Setting, &Given)
 }
 
 fn value_of(setting: &Setting, given: &Given) -> Value {
-    if setting.secret && !given.values.is_empty() {
-        return json!("…");
+    let value = given.values.first().map(String::as_str).unwrap_or_default();
+    match setting.sensitivity {
+        Sensitivity::Secret if !value.is_empty() => json!("…"),
+        Sensitivity::Url => json!(url::redacted(value)),
+        _ if setting.list => json!(given.values),
+        _ => json!(value),
     }
-    if setting.list {
-        return json!(given.values);
-    }
-    json!(given.values.first().cloned().unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -144,6 +145,7 @@ mod tests {
             environment: vec![
                 ("LINEGUARD_PAGE_TOKEN_KEY".into(), KEY.into()),
                 ("LINEGUARD_DRAIN_DELAY".into(), "3s".into()),
+                ("LINEGUARD_REDIS_URL".into(), "redis://:hunter2@h:6379".into()),
             ],
             ..Sources::default()
         };
@@ -152,9 +154,12 @@ mod tests {
         assert!(text.contains("drain.delay = \"3s\" # LINEGUARD_DRAIN_DELAY\n"));
         assert!(text.contains("listen = [\"127.0.0.1:7070\"] # default\n"));
         assert!(text.contains("# models_dir = \"\" # default\n"));
+        assert!(text.contains("redis.url = \"redis://:…@h:6379\" # LINEGUARD_REDIS_URL\n"));
         let json = effective_json(&layers).to_string();
         assert!(json.contains(r#""drain.delay":{"origin":"environment","value":"3s"}"#));
-        assert!(!text.contains(KEY) && !json.contains(KEY));
+        for secret in [KEY, "hunter2"] {
+            assert!(!text.contains(secret) && !json.contains(secret));
+        }
     }
 
     const KEY: &str = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=";

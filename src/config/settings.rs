@@ -13,14 +13,25 @@ pub struct Setting {
     pub default: &'static str,
     /// Takes several values.
     pub list: bool,
-    /// Must never be printed.
-    pub secret: bool,
+    /// What of it must never be printed.
+    pub sensitivity: Sensitivity,
     /// Is of use to commands that open the store without serving.
     pub store: bool,
     /// Heading in help texts.
     pub group: &'static str,
     /// What it does, in a sentence or two.
     pub help: &'static str,
+}
+
+/// What of a value must never be printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sensitivity {
+    /// It may be seen by anyone.
+    None,
+    /// A URL: its password. Refused in a flag.
+    Url,
+    /// All of it. There is no flag for it.
+    Secret,
 }
 
 impl Setting {
@@ -45,7 +56,7 @@ const PLAIN: Setting = Setting {
     value: "",
     default: "",
     list: false,
-    secret: false,
+    sensitivity: Sensitivity::None,
     store: false,
     group: "",
     help: "",
@@ -79,9 +90,43 @@ pub const SETTINGS: &[Setting] = &[
         flag: Some("database-url"),
         value: "URL",
         default: "sqlite:lineguard.db",
+        sensitivity: Sensitivity::Url,
         store: true,
         group: "Store",
-        help: "The store: `sqlite:` and the path of a file.",
+        help: "The store: `sqlite:` and the path of a file, or a database server that replicas \
+               share: `postgres://USER:PASSWORD@HOST:PORT/DATABASE`, \
+               `mysql://USER:PASSWORD@HOST:PORT/DATABASE` (or `mariadb://`). A password is \
+               refused in the flag, because flags show in process lists.",
+        ..PLAIN
+    },
+    Setting {
+        key: "database.url_file",
+        flag: Some("database-url-file"),
+        value: "FILE",
+        store: true,
+        group: "Store",
+        help: "A file that holds `database.url`.",
+        ..PLAIN
+    },
+    Setting {
+        key: "database.max_connections",
+        flag: Some("database-max-connections"),
+        value: "COUNT",
+        default: "16",
+        store: true,
+        group: "Store",
+        help: "Open connections to a database server at most, for each replica.",
+        ..PLAIN
+    },
+    Setting {
+        key: "database.acquire_timeout",
+        flag: Some("database-acquire-timeout"),
+        value: "DURATION",
+        default: "1s",
+        store: true,
+        group: "Store",
+        help: "How long a question may wait for a connection to a database server before the \
+               answer is `UNAVAILABLE`.",
         ..PLAIN
     },
     Setting {
@@ -91,7 +136,7 @@ pub const SETTINGS: &[Setting] = &[
         default: "auto",
         group: "Store",
         help: "Bring the schema up to date at start. `auto` does so only where the SQLite file does \
-               not exist yet; otherwise run `lineguard migrate`.",
+               not exist yet, and never for a database server; otherwise run `lineguard migrate`.",
         ..PLAIN
     },
     Setting {
@@ -106,7 +151,7 @@ pub const SETTINGS: &[Setting] = &[
     Setting {
         key: "page_token_key",
         value: "BASE64",
-        secret: true,
+        sensitivity: Sensitivity::Secret,
         group: "Store",
         help: "The key that seals page tokens: 32 bytes in base64. Without one, a key is made once \
                and kept in the store.",
@@ -118,6 +163,171 @@ pub const SETTINGS: &[Setting] = &[
         value: "FILE",
         group: "Store",
         help: "A file that holds `page_token_key`.",
+        ..PLAIN
+    },
+    Setting {
+        key: "redis.url",
+        flag: Some("redis-url"),
+        value: "URL",
+        sensitivity: Sensitivity::Url,
+        group: "Replicas",
+        help: "A Redis server that replicas share: `redis://:PASSWORD@HOST:PORT/NUMBER`, or \
+               `rediss://` for TLS. Writes are then acknowledged in milliseconds. Without it, and \
+               while it cannot be reached, answers are the same and writes take longer. A \
+               password is refused in the flag.",
+        ..PLAIN
+    },
+    Setting {
+        key: "redis.url_file",
+        flag: Some("redis-url-file"),
+        value: "FILE",
+        group: "Replicas",
+        help: "A file that holds `redis.url`.",
+        ..PLAIN
+    },
+    Setting {
+        key: "redis.timeout",
+        flag: Some("redis-timeout"),
+        value: "DURATION",
+        default: "20ms",
+        group: "Replicas",
+        help: "How long one read or write of a shared decision may take before it counts as a \
+               miss.",
+        ..PLAIN
+    },
+    Setting {
+        key: "cache.l1",
+        flag: Some("cache-l1"),
+        value: "true|false",
+        default: "true",
+        group: "Replicas",
+        help: "Keep decisions, members and facts in memory. Changes no answer.",
+        ..PLAIN
+    },
+    Setting {
+        key: "cache.l1_size",
+        flag: Some("cache-l1-size"),
+        value: "SIZE",
+        default: "64MiB",
+        group: "Replicas",
+        help: "How much memory that may take.",
+        ..PLAIN
+    },
+    Setting {
+        key: "cache.l2",
+        flag: Some("cache-l2"),
+        value: "auto|true|false",
+        default: "auto",
+        group: "Replicas",
+        help: "Share decisions among replicas through Redis. Changes no answer. `auto` does so \
+               where `redis.url` is set.",
+        ..PLAIN
+    },
+    Setting {
+        key: "freshness.lease",
+        flag: Some("freshness-lease"),
+        value: "DURATION",
+        default: "5s",
+        group: "Replicas",
+        help: "How long a state that the database has confirmed may be answered from, 1s to 30s. \
+               A write waits about this long for a replica that says nothing. It should be the \
+               same on all replicas.",
+        ..PLAIN
+    },
+    Setting {
+        key: "freshness.poll",
+        flag: Some("freshness-poll"),
+        value: "DURATION",
+        default: "500ms",
+        group: "Replicas",
+        help: "How often the database is asked for changes; less than half of a lease.",
+        ..PLAIN
+    },
+    Setting {
+        key: "freshness.poll_timeout",
+        flag: Some("freshness-poll-timeout"),
+        value: "DURATION",
+        default: "400ms",
+        group: "Replicas",
+        help: "How long one such question may take; less than the time between two.",
+        ..PLAIN
+    },
+    Setting {
+        key: "freshness.max_records",
+        flag: Some("freshness-max-records"),
+        value: "COUNT",
+        default: "262144",
+        group: "Replicas",
+        help: "How many newest changes are remembered one by one. What was forgotten outdates \
+               everything that is cached of its tenant, so this costs hits, never an answer.",
+        ..PLAIN
+    },
+    Setting {
+        key: "freshness.max_staleness",
+        flag: Some("freshness-max-staleness"),
+        value: "DURATION",
+        default: "0s",
+        group: "Outages",
+        help: "The oldest state that a request may ask to be answered from while the database \
+               cannot be reached, up to 24h. `0s`: none, whatever requests ask for.",
+        ..PLAIN
+    },
+    Setting {
+        key: "outage.view_content",
+        flag: Some("outage-view-content"),
+        value: "fail_closed|stale:DURATION",
+        default: "fail_closed",
+        group: "Outages",
+        help: "What is answered to viewing, playing and downloading content while the \
+               database cannot be reached: `fail_closed` is `UNAVAILABLE`, `stale:30s` the last \
+               known state while it is not older than that (1s to 24h); the answer says how old \
+               it is.",
+        ..PLAIN
+    },
+    Setting {
+        key: "outage.send",
+        flag: Some("outage-send"),
+        value: "fail_closed|stale:DURATION",
+        default: "fail_closed",
+        group: "Outages",
+        help: "The same for sending faxes, messages and e-mail.",
+        ..PLAIN
+    },
+    Setting {
+        key: "outage.place_call",
+        flag: Some("outage-place-call"),
+        value: "fail_closed|stale:DURATION",
+        default: "fail_closed",
+        group: "Outages",
+        help: "The same for placing, answering and transferring calls.",
+        ..PLAIN
+    },
+    Setting {
+        key: "outage.caller_id",
+        flag: Some("outage-caller-id"),
+        value: "fail_closed|stale:DURATION",
+        default: "fail_closed",
+        group: "Outages",
+        help: "The same for which number is presented and who receives a fax.",
+        ..PLAIN
+    },
+    Setting {
+        key: "outage.list",
+        flag: Some("outage-list"),
+        value: "fail_closed|stale:DURATION",
+        default: "fail_closed",
+        group: "Outages",
+        help: "The same for lists and for visibility as a filter.",
+        ..PLAIN
+    },
+    Setting {
+        key: "outage.emergency_call",
+        flag: Some("outage-emergency-call"),
+        value: "allow|fail_closed|stale:DURATION",
+        default: "allow",
+        group: "Outages",
+        help: "The same for calls to emergency services, which are allowed unless you say \
+               otherwise.",
         ..PLAIN
     },
     Setting {
@@ -233,6 +443,16 @@ pub const SETTINGS: &[Setting] = &[
         help: "How long calls in flight may take to finish before connections are cut.",
         ..PLAIN
     },
+    Setting {
+        key: "metrics.listen",
+        flag: Some("metrics-listen"),
+        value: "ADDRESS",
+        group: "Metrics",
+        help: "Where to serve figures for Prometheus, at `/metrics`: `127.0.0.1:9464`. Port 0 \
+               takes a free one. Whoever can reach it can read it; it names no tenant, person or \
+               number. Not set: nowhere.",
+        ..PLAIN
+    },
 ];
 
 /// The setting with this key.
@@ -250,14 +470,14 @@ mod tests {
             let derived = setting.key.replace(['.', '_'], "-");
             match setting.flag {
                 Some(flag) => assert_eq!(flag, derived),
-                None => assert!(setting.secret, "{} has no flag", setting.key),
+                None => assert_eq!(setting.sensitivity, Sensitivity::Secret, "{}", setting.key),
             }
         }
     }
 
     #[test]
     fn every_secret_can_come_from_a_file() {
-        for secret in SETTINGS.iter().filter(|setting| setting.secret) {
+        for secret in SETTINGS.iter().filter(|one| one.sensitivity != Sensitivity::None) {
             assert!(by_key(&format!("{}_file", secret.key)).is_some());
         }
     }

@@ -213,3 +213,139 @@ fn numbers_have_bounds() {
     );
     assert_eq!(found.lines().count(), 5, "{found}");
 }
+
+#[test]
+fn several_replicas_share_a_database_and_redis() {
+    let config = loaded(
+        "[database]\nurl = \"postgres://lineguard:pw@db.test/lineguard\"\nmax_connections = 5\n\
+         [redis]\nurl = \"redis://:pw@redis.test:6379/1\"\ntimeout = \"15ms\"\n\
+         [freshness]\nlease = \"2s\"\npoll = \"200ms\"\npoll_timeout = \"150ms\"\n\
+         [metrics]\nlisten = \"0.0.0.0:9464\"\n",
+        &[],
+        &[],
+    );
+    assert_eq!(config.database.url.kind(), DatabaseKind::Postgres);
+    assert_eq!(config.database.max_connections, 5);
+    assert_eq!(config.database.acquire_timeout, Duration::from_secs(1));
+    let redis = config.redis.as_ref().unwrap();
+    assert_eq!(redis.url.as_str(), "redis://:pw@redis.test:6379/1");
+    assert_eq!(redis.timeout, Duration::from_millis(15));
+    assert_eq!(config.cache, Cache { l1: true, l1_size: 64 << 20, l2: true });
+    assert_eq!(config.freshness.lease, Duration::from_secs(2));
+    assert_eq!(config.freshness.max_records, 262_144);
+    assert_eq!(config.freshness.max_staleness, Duration::ZERO);
+    assert_eq!(config.metrics.listen, Some("0.0.0.0:9464".parse().unwrap()));
+    assert!(!format!("{config:?}").contains("pw"), "{config:?}");
+}
+
+#[test]
+fn alone_nothing_is_shared_and_an_outage_is_no_answer_but_to_emergency_calls() {
+    let config = Config::default();
+    assert_eq!(config.redis, None);
+    assert!(!config.cache.l2);
+    assert_eq!(config.metrics.listen, None);
+    let Outage { view_content, send, place_call, caller_id, list, emergency_call } = config.outage;
+    for rule in [view_content, send, place_call, caller_id, list] {
+        assert_eq!(rule, OutageRule::FailClosed);
+    }
+    assert_eq!(emergency_call, EmergencyRule::Allow);
+
+    let config = loaded("", &[("LINEGUARD_OUTAGE_PLACE_CALL", "stale:5m")], &[]);
+    assert_eq!(config.outage.place_call, OutageRule::Stale(Duration::from_secs(300)));
+    assert!(!loaded("cache.l2 = false\n", &[("LINEGUARD_REDIS_URL", "redis://h")], &[]).cache.l2);
+}
+
+#[test]
+fn only_a_new_file_is_migrated_unasked() {
+    let migrates = |url: &str, when| {
+        let database =
+            Database { url: url.parse().unwrap(), migrate_on_start: when, ..Database::default() };
+        database.migrates()
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let file = format!("sqlite:{}", folder.path().join("a.db").display());
+    assert!(migrates(&file, MigrateOnStart::Auto));
+    fs::write(folder.path().join("a.db"), "").unwrap();
+    assert!(!migrates(&file, MigrateOnStart::Auto));
+    assert!(migrates("sqlite::memory:", MigrateOnStart::Auto));
+    assert!(!migrates("postgres://h/x", MigrateOnStart::Auto));
+    assert!(!migrates("mysql://h/x", MigrateOnStart::Auto));
+    assert!(migrates("postgres://h/x", MigrateOnStart::Always));
+    assert!(!migrates(&file, MigrateOnStart::Never));
+}
+
+#[test]
+fn settings_that_do_not_go_together_are_reported_at_once() {
+    let found = problems(
+        "cache.l2 = true\n[freshness]\nlease = \"1s\"\npoll_timeout = \"500ms\"\n\
+         [deadline]\nwrite = \"1s\"\n",
+        &[("LINEGUARD_METRICS_LISTEN", "127.0.0.1:7070")],
+        &[],
+    );
+    let lines: Vec<_> = found.lines().skip(1).map(str::trim).collect();
+    assert_eq!(
+        lines,
+        [
+            "FILE:1: cache.l2: `true` does not go with `redis.url` (`not set`): cache.l2: replicas \
+             share decisions through Redis",
+            "FILE:3: freshness.lease: `1s` does not go with `freshness.poll` (`500ms`): \
+             freshness.poll: it must be less than half of a lease, so that one failed poll does \
+             not end it",
+            "FILE:4: freshness.poll_timeout: `500ms` does not go with `freshness.poll` (`500ms`): \
+             freshness.poll_timeout: a poll must end before the next begins",
+            "FILE:6: deadline.write: `1s` does not go with `freshness.lease` (`1s`): \
+             deadline.write: a write may wait a little more than a lease for replicas that say \
+             nothing, so it must be at least two leases",
+            "LINEGUARD_METRICS_LISTEN: `127.0.0.1:7070` does not go with `listen` \
+             (`127.0.0.1:7070`): metrics.listen: two listeners cannot share an address",
+        ]
+    );
+}
+
+#[test]
+fn what_replicas_need_has_bounds() {
+    let found = problems(
+        "[database]\nmax_connections = 0\nacquire_timeout = \"0s\"\n\
+         [cache]\nl1 = \"yes\"\nl1_size = \"1KiB\"\nl2 = \"maybe\"\n\
+         [freshness]\nlease = \"31s\"\npoll = \"1ms\"\nmax_records = 1\nmax_staleness = \"25h\"\n\
+         [outage]\nsend = \"allow\"\nemergency_call = \"open\"\n\
+         [redis]\ntimeout = \"2s\"\n[metrics]\nlisten = \"unix:/run/m.sock\"\n",
+        &[],
+        &[],
+    );
+    assert_eq!(found.lines().count(), 14, "{found}");
+}
+
+#[test]
+fn an_empty_text_says_that_there_is_none() {
+    let config = loaded("redis.url = \"\"\nmetrics.listen = \"\"\n", &[], &[]);
+    assert_eq!((config.redis, config.metrics.listen), (None, None));
+    let found = problems("log.level = \"\"\n", &[], &[]);
+    assert!(found.contains("log.level: `` is not a log filter"), "{found}");
+}
+
+#[test]
+fn passwords_come_from_variables_and_files_not_from_flags() {
+    let secret = "postgres://a:hunter2@h/x";
+    let config = loaded("", &[("LINEGUARD_DATABASE_URL", secret)], &[]);
+    assert_eq!(config.database.url.as_str(), secret);
+
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("url");
+    fs::write(&file, format!("{secret}\n")).unwrap();
+    let file = file.display().to_string();
+    let config = loaded("", &[], &[("database.url_file", &file)]);
+    assert_eq!(config.database.url.as_str(), secret);
+    let config = loaded("", &[], &[("database.url", "postgres://a@h/x")]);
+    assert_eq!(config.database.url.as_str(), "postgres://a@h/x");
+
+    let found = problems("", &[], &[("database.url", secret), ("redis.url", "redis://:hunter2@h")]);
+    assert_eq!(found.matches("a password in a flag").count(), 2, "{found}");
+    let both = problems("", &[("LINEGUARD_DATABASE_URL", secret)], &[("database.url_file", &file)]);
+    assert!(both.contains("--database-url-file: `LINEGUARD_DATABASE_URL` is given as well"));
+    let bad = problems("database.url = \"postgres://a:hun@ter2@h/x\"\n", &[], &[]);
+    assert!(bad.contains("database.url: the value is not the URL of a store"), "{bad}");
+    for text in [found, both, bad] {
+        assert!(!text.contains("hunter2") && !text.contains("ter2"), "{text}");
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -62,61 +62,17 @@ impl fmt::Display for Address {
     }
 }
 
-/// The URL of the store.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct DatabaseUrl(String);
-
-impl DatabaseUrl {
-    /// The URL as it was given.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// The file of the store; `None` where it is kept in memory only.
-    pub fn file(&self) -> Option<&Path> {
-        let rest = self.0.strip_prefix("sqlite:")?;
-        let rest = rest.strip_prefix("//").unwrap_or(rest);
-        let path = rest.split_once('?').map_or(rest, |(path, _)| path);
-        (path != ":memory:").then(|| Path::new(path))
-    }
-}
-
-impl FromStr for DatabaseUrl {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let url = Self(text.to_owned());
-        match url.file() {
-            Some(path) if path.as_os_str().is_empty() => {}
-            Some(_) => return Ok(url),
-            None if text.starts_with("sqlite:") => return Ok(url),
-            None => {}
-        }
-        Err("the URL of a store: `sqlite:` and the path of a file".to_owned())
-    }
-}
-
 /// Whether a start brings the schema up to date.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum MigrateOnStart {
-    /// Only where the store does not exist yet.
+    /// Only where the store is a file that does not exist yet; never that of a database server,
+    /// which other processes may be using.
     #[default]
     Auto,
     /// Always.
     Always,
     /// Never; a store of another schema refuses to start.
     Never,
-}
-
-impl MigrateOnStart {
-    /// What it comes to for a store that does, or does not, exist yet.
-    pub fn applies(self, fresh: bool) -> bool {
-        match self {
-            Self::Auto => fresh,
-            Self::Always => true,
-            Self::Never => false,
-        }
-    }
 }
 
 impl FromStr for MigrateOnStart {
@@ -275,17 +231,6 @@ mod tests {
         }
         assert!(format!("unix:/{}", "x".repeat(105)).parse::<Address>().is_ok());
         assert!(format!("unix:/{}", "x".repeat(106)).parse::<Address>().is_err());
-    }
-
-    #[test]
-    fn a_store_is_a_sqlite_file_or_memory() {
-        let file = |text: &str| text.parse::<DatabaseUrl>().unwrap().file().map(Path::to_owned);
-        assert_eq!(file("sqlite:lineguard.db"), Some("lineguard.db".into()));
-        assert_eq!(file("sqlite:///var/x.db?mode=rwc"), Some("/var/x.db".into()));
-        assert_eq!(file("sqlite::memory:"), None);
-        for bad in ["", "sqlite:", "lineguard.db", "postgres://host/db"] {
-            assert!(bad.parse::<DatabaseUrl>().is_err(), "{bad}");
-        }
     }
 
     #[test]
