@@ -39,6 +39,27 @@ need_package() {
     fail "\`$command\` is missing; install $*"
 }
 
+# without_services SERVICE COMMAND...: what the command installs is not started, now or at boot.
+without_services() {
+    local service=$1 policy=/usr/sbin/policy-rc.d ours='' known=''
+    shift
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        [ -e "/etc/init.d/$service" ] && known=yes
+        if [ ! -e "$policy" ]; then
+            ours=yes
+            printf '#!/bin/sh\nexit 101\n' >"$policy"
+            chmod +x "$policy"
+        fi
+    fi
+    local result=0
+    ("$@") || result=$?
+    [ -z "$ours" ] || rm -f "$policy"
+    if [ -z "$known" ] && [ -d /run/systemd/system ] && [ -e "/etc/init.d/$service" ]; then
+        systemctl disable --now "$service" >&2 || true
+    fi
+    [ "$result" = 0 ] || exit "$result"
+}
+
 need_compiler() {
     command -v cargo >/dev/null || fail "Rust is missing; see https://www.rust-lang.org/tools/install"
     need_package cc gcc libc6-dev
