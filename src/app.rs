@@ -25,8 +25,17 @@ use crate::wire::pb::fax_service_server::FaxServiceServer;
 /// The service without its listeners.
 #[derive(Clone)]
 pub struct App {
-    /// Where everything is kept.
+    /// Where everything is kept. What is read here is never cached; writes go through [`App::apply`],
+    /// [`App::import`] and [`App::register`], which wait until they are in force.
     pub store: Arc<dyn Store>,
+    /// How recent what is cached is.
+    pub freshness: Freshness,
+    /// What is cached.
+    pub caches: Arc<Caches>,
+    /// What is answered in an outage.
+    pub contract: Contract,
+    /// What is counted.
+    pub meters: Arc<Meters>,
     /// Parsed product models.
     pub models: Models,
     /// The actions and resource types that questions may name.
@@ -39,14 +48,30 @@ pub struct App {
     pub message_size: usize,
 }
 
-/// A snapshot of a tenant, with its model.
-pub(crate) struct Snapshot<'a> {
-    /// Reads of one revision.
-    pub(crate) reader: Box<dyn TenantReader + 'a>,
-    /// The tenant.
-    pub(crate) tenant: TenantRow,
-    /// Its model.
-    pub(crate) model: Arc<Model>,
+/// What an [`App`] is made of.
+pub struct Parts {
+    /// The store.
+    pub store: Arc<dyn Store>,
+    /// How recent the caches are.
+    pub freshness: Freshness,
+    /// The caches.
+    pub caches: Caches,
+    /// What is answered in an outage.
+    pub contract: Contract,
+    /// Seals tokens.
+    pub tokens: Tokens,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// A write that is in force: every question that is asked from now on, anywhere, is answered by a
+/// state that includes it.
+#[derive(Debug, Clone)]
+pub struct InForce<T> {
+    /// What the write did.
+    pub done: T,
+    /// A state that includes it.
+    pub stamp: Stamp,
 }
 
 /// Why the service cannot start on its store.
@@ -158,12 +183,22 @@ async fn kept_key(store: &SqlStore) -> Result<[u8; KEY_BYTES], OpenError> {
 }
 
 impl App {
-    /// The service on a store.
-    pub fn new(store: Arc<dyn Store>, tokens: Tokens, clock: Arc<dyn Clock>) -> Self {
+    /// The service.
+    pub fn new(parts: Parts) -> Self {
+        let Parts { store, freshness, caches, contract, tokens, clock } = parts;
         let vocabulary = model::built_in_vocabulary();
-        let models = Models::new(Arc::clone(&store), vocabulary);
-        let message_size = Config::default().limits.message_size;
-        Self { store, models, vocabulary, tokens, clock, message_size }
+        Self {
+            models: Models::new(Arc::clone(&store), vocabulary),
+            store,
+            freshness,
+            caches: Arc::new(caches),
+            contract,
+            meters: Arc::new(Meters::default()),
+            vocabulary,
+            tokens,
+            clock,
+            message_size: Config::default().limits.message_size,
+        }
     }
 
     /// The gRPC services.
@@ -177,38 +212,80 @@ impl App {
             .add_service(admin.max_decoding_message_size(limit))
     }
 
+    /// A snapshot of a tenant; none if the tenant does not exist. No later answer of this server is
+    /// of an older state.
+    pub async fn snapshot(
+        &self,
+        tenant: &TenantId,
+    ) -> Result<Option<Box<dyn TenantReader + '_>>, StoreError> {
+        let Some(mut reader) = self.store.snapshot(tenant).await? else { return Ok(None) };
+        self.freshness.answered(Shard::of(tenant), reader.stamp().await?);
+        Ok(Some(reader))
+    }
+
     /// A snapshot of a tenant with its model; none if the tenant does not exist.
     ///
     /// A model that has to be read first is read while no snapshot is held: whoever holds one
     /// connection and waits for another starves others who do the same.
-    pub(crate) async fn snapshot(
+    pub async fn with_model(
         &self,
         tenant: &TenantId,
-    ) -> Result<Option<Snapshot<'_>>, StoreError> {
+    ) -> Result<Option<(Box<dyn TenantReader + '_>, Setting)>, StoreError> {
         loop {
-            let Some(mut reader) = self.store.snapshot(tenant).await? else { return Ok(None) };
+            let Some(mut reader) = self.snapshot(tenant).await? else { return Ok(None) };
             let tenant = reader.tenant().await?;
             if let Some(model) = self.models.parsed(&tenant.model) {
-                return Ok(Some(Snapshot { reader, tenant, model }));
+                return Ok(Some((reader, Setting { tenant, model })));
             }
             drop(reader);
             self.models.get(&tenant.model).await?;
         }
     }
 
-    /// A snapshot of a tenant, with what it says about a subject at an acting account; none if the
-    /// tenant does not exist.
-    pub(crate) async fn member(
-        &self,
-        tenant: &TenantId,
-        account: &AccountId,
-        subject: &Subject,
-    ) -> Result<Option<(Box<dyn TenantReader + '_>, Member)>, StoreError> {
-        let Some(Snapshot { mut reader, model, .. }) = self.snapshot(tenant).await? else {
-            return Ok(None);
+    /// Applies a batch of changes and waits until it is in force.
+    ///
+    /// Both go on when the caller no longer waits: a commit that nobody announces would be found by
+    /// the replicas only at their next poll, and a repeat would have to wait for them again.
+    ///
+    /// # Errors
+    ///
+    /// [`ApplyError`]; nothing was changed then, unless the connection was lost at the commit. A
+    /// repeat with the same request id tells.
+    pub async fn apply(&self, batch: Batch) -> Result<InForce<Applied>, ApplyError> {
+        let (app, now) = (self.clone(), self.clock.now());
+        let write = async move {
+            let done = app.store.apply(&batch, now).await?;
+            Ok(app.in_force(&batch.tenant, done).await)
         };
-        let member =
-            gather::member(reader.as_mut(), model, self.vocabulary, account, subject).await?;
-        Ok(Some((reader, member)))
+        unabandoned(write).await
     }
+
+    /// Imports a tenant and waits until it is in force. As [`Self::apply`].
+    ///
+    /// # Errors
+    ///
+    /// [`ApplyError`].
+    pub async fn import(&self, import: Arc<Import>) -> Result<InForce<Imported>, ApplyError> {
+        let (app, now) = (self.clone(), self.clock.now());
+        let write = async move {
+            let done = app.store.import(&import, now).await?;
+            Ok(app.in_force(&import.tenant, done).await)
+        };
+        unabandoned(write).await
+    }
+
+    async fn in_force<T>(&self, tenant: &TenantId, done: T) -> InForce<T> {
+        let stamp = self.freshness.in_force(Shard::of(tenant)).await;
+        InForce { done, stamp }
+    }
+}
+
+/// Goes on even if the caller goes away.
+async fn unabandoned<T: Send + 'static>(
+    write: impl Future<Output = Result<T, ApplyError>> + Send + 'static,
+) -> Result<T, ApplyError> {
+    tokio::spawn(write).await.unwrap_or_else(|_| {
+        let detail = "a write ended without a result".into();
+        Err(ApplyError::Store(StoreError::Unavailable { detail }))
+    })
 }

@@ -7,7 +7,8 @@ use lineguard_core::id::{FaxboxId, GroupId};
 use lineguard_core::model::TargetKind;
 use lineguard_core::port::StoreError;
 
-use crate::app::{App, Snapshot};
+use crate::answer::Setting;
+use crate::app::App;
 use crate::models::OneModel;
 use crate::names::Names;
 use crate::wire::auto_assign::{
@@ -21,9 +22,10 @@ pub(super) async fn resolve(
     message: pb::ResolveAutoAssignRequest,
 ) -> Result<pb::ResolveAutoAssignResponse, Failure> {
     let (tenant, number) = auto_assign_call(message)?;
-    let Some(Snapshot { mut reader, tenant, model }) = app.snapshot(&tenant).await? else {
+    let Some((mut reader, setting)) = app.with_model(&tenant).await? else {
         return Err(Failure::NotFound("number"));
     };
+    let Setting { tenant, model } = setting;
     let models = OneModel(tenant.model, model);
     let mut resolver =
         Resolver { reader: reader.as_mut(), models: &models, vocabulary: app.vocabulary };

@@ -2,25 +2,28 @@
 
 use std::collections::BTreeSet;
 
+use async_trait::async_trait;
 use lineguard_core::decision::{Decision, Reason};
 use lineguard_core::engine::caller_id::{
     CallerId, Candidates, Lost, NoNumber, Outcome, Won, resolve as decide,
 };
 use lineguard_core::engine::{AccountReach, Authority, Term, not_a_member};
 use lineguard_core::facts::{Capabilities, NumberFacts};
-use lineguard_core::id::{Num, PhoneNumber, Revision};
+use lineguard_core::id::{Num, PhoneNumber, Revision, TenantId};
 use lineguard_core::port::{StoreError, TenantReader};
 use lineguard_core::request::{CallerIdQuestion, Context, Presentation};
 use lineguard_core::row::{NumberBody, Object, ObjectKind};
 use lineguard_core::vocabulary::FactName;
 
 use super::words::decided;
+use crate::answer::{Answer, Answered, Ask, Gathering, Operation, Question, remembered};
 use crate::app::App;
 use crate::gather::{Known, Member, Wanted};
 use crate::wire::caller_id::{
     CallerIdAnswer, CallerIdCall, Candidate, Presented, Requested, caller_id_call,
     caller_id_response,
 };
+use crate::wire::consistency::duration_to_wire;
 use crate::wire::pb;
 use crate::wire::status::Failure;
 
@@ -34,28 +37,61 @@ pub(super) async fn resolve(
     app: &App,
     message: pb::ResolveCallerIdRequest,
 ) -> Result<pb::ResolveCallerIdResponse, Failure> {
-    let call = caller_id_call(message)?;
-    let Some((mut reader, member)) = app.member(&call.tenant, &call.account, &call.subject).await?
-    else {
-        return Ok(caller_id_response(no_member(Revision(0))));
+    let asked = Question::caller_id(&message);
+    let call = caller_id_call(message, &app.tokens)?;
+    let answered = remembered(app, &Resolving(&call), asked, &call.consistency).await?;
+    let Answered { answer: Answer::CallerId(response), revision, staleness } = answered else {
+        return Err(Failure::Internal("a caller ID was answered with something else".into()));
     };
+    let staleness = staleness.map(duration_to_wire);
+    Ok(pb::ResolveCallerIdResponse { revision: revision.0, staleness, ..response })
+}
+
+struct Resolving<'a>(&'a CallerIdCall);
+
+#[async_trait]
+impl Ask for Resolving<'_> {
+    type Answer = Answer;
+
+    fn tenant(&self) -> &TenantId {
+        &self.0.tenant
+    }
+
+    fn operation(&self) -> Operation {
+        Operation::CallerId
+    }
+
+    async fn ask(&self, app: &App, from: &mut Gathering<'_>) -> Result<Answer, Failure> {
+        resolved(app, self.0, from).await.map(caller_id_response).map(Answer::CallerId)
+    }
+
+    fn nowhere(&self) -> Result<Answer, Failure> {
+        Ok(Answer::CallerId(caller_id_response(no_member(Revision(0)))))
+    }
+}
+
+async fn resolved(
+    app: &App,
+    call: &CallerIdCall,
+    from: &mut Gathering<'_>,
+) -> Result<CallerIdAnswer, Failure> {
+    let member = from.member(&call.account, &call.subject).await?;
     let Some(authority) = member.authority.as_deref() else {
-        return Ok(caller_id_response(no_member(member.revision())));
+        return Ok(no_member(member.revision()));
     };
     if let Some(reason) = authority.barred() {
-        return Ok(caller_id_response(barred(reason, &member)));
+        return Ok(barred(reason, &member));
     }
-    let known = wanted(&call).load(reader.as_mut()).await?;
-    let question = question(&call, &known);
-    let (numbers, complete) =
-        numbers(reader.as_mut(), &member, authority, question.requested).await?;
+    let known = wanted(call).load(from).await?;
+    let question = question(call, &known);
+    let (numbers, complete) = numbers(from, &member, authority, question.requested).await?;
     let mut candidates = numbers.iter().map(facts).collect::<Result<Vec<_>, _>>()?;
     if question.requested == Presentation::Number(Num::UNKNOWN) {
         candidates.push(unknown());
     }
     let candidates = Candidates { numbers: &candidates, complete };
     let answer = decide(&member.model, app.vocabulary, authority, &question, candidates)?;
-    Ok(caller_id_response(named(answer, &call, &numbers, &member, authority)?))
+    Ok(named(answer, call, &numbers, &member, authority)?)
 }
 
 fn wanted(call: &CallerIdCall) -> Wanted {

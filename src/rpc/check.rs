@@ -1,17 +1,20 @@
-//! `Check` and `BatchCheck`: a single question is a batch of one.
+//! `Check` and `BatchCheck`.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::sync::Arc;
 
+use async_trait::async_trait;
 use lineguard_core::engine::decide;
 use lineguard_core::id::{AccountId, Revision, Subject, TenantId};
 use lineguard_core::port::StoreError;
+use lineguard_core::vocabulary::OutageKind;
 
-use super::words::{decided, no_member};
-use crate::app::{App, Snapshot};
-use crate::gather::{self, Known, Member, Wanted, question};
-use crate::wire::check::{CheckCall, batch_check_calls, check_call};
+use super::words::{allowed_in_outage, decided, no_member};
+use crate::answer::{Answer, Answered, Ask, Gathering, Operation, Question, gathered, remembered};
+use crate::app::App;
+use crate::gather::{Known, Member, Wanted, question};
+use crate::wire::check::{BatchCall, CheckCall, batch_check_calls, check_call};
+use crate::wire::consistency::duration_to_wire;
 use crate::wire::decision::{batch_check_response, check_response};
 use crate::wire::pb;
 use crate::wire::status::Failure;
@@ -20,17 +23,79 @@ pub(super) async fn check(
     app: &App,
     message: pb::CheckRequest,
 ) -> Result<pb::CheckResponse, Failure> {
-    let call = check_call(message, app.vocabulary)?;
-    let answers = of_tenant(app, &call.tenant, &[&call]).await?;
-    let answer = answers.into_iter().next().unwrap_or_else(|| Ok(no_member(Revision(0))));
-    answer.map(check_response)
+    let asked = Question::check(&message);
+    let call = check_call(message, app.vocabulary, &app.tokens)?;
+    match remembered(app, &One(&call, operation(app, &call)), asked, &call.consistency).await {
+        Ok(answered) => told(answered).map(check_response),
+        Err(failure) => in_outage(app, &call, failure).map(check_response),
+    }
+}
+
+/// The decision with its revision and age.
+fn told(answered: Answered<Answer>) -> Result<pb::Decision, Failure> {
+    let Answered { answer: Answer::Decision(decision), revision, staleness } = answered else {
+        return Err(Failure::Internal("a check was answered with something else".into()));
+    };
+    let staleness = staleness.map(duration_to_wire);
+    Ok(pb::Decision { revision: revision.0, staleness, ..decision })
+}
+
+/// Emergency calls pass when nothing can be known, if the operator lets them; it is recorded.
+fn in_outage(app: &App, call: &CheckCall, failure: Failure) -> Result<pb::Decision, Failure> {
+    let emergency = operation(app, call) == Operation::EmergencyCall;
+    let unknown = matches!(failure, Failure::Store(StoreError::Unavailable { .. }));
+    if !(emergency && unknown && app.contract.allows_emergency_calls()) {
+        return Err(failure);
+    }
+    app.meters.emergency_allowed();
+    tracing::warn!("an emergency call was allowed while the store could not be asked");
+    Ok(allowed_in_outage())
+}
+
+fn operation(app: &App, call: &CheckCall) -> Operation {
+    match app.vocabulary.def(call.action).and_then(|def| def.outage) {
+        Some(OutageKind::ViewContent) => Operation::ViewContent,
+        Some(OutageKind::Send) => Operation::Send,
+        Some(OutageKind::PlaceCall) => Operation::PlaceCall,
+        Some(OutageKind::EmergencyCall) => Operation::EmergencyCall,
+        None => Operation::Other,
+    }
+}
+
+/// One question.
+struct One<'a>(&'a CheckCall, Operation);
+
+#[async_trait]
+impl Ask for One<'_> {
+    type Answer = Answer;
+
+    fn tenant(&self) -> &TenantId {
+        &self.0.tenant
+    }
+
+    fn operation(&self) -> Operation {
+        self.1
+    }
+
+    async fn ask(&self, app: &App, from: &mut Gathering<'_>) -> Result<Answer, Failure> {
+        let mut wanted = Wanted::default();
+        wanted.of_call(self.0, app.vocabulary);
+        let member = from.member(&self.0.account, &self.0.subject).await?;
+        let known = wanted.load(from).await?;
+        one(app, self.0, &member, &known).map(Answer::Decision)
+    }
+
+    fn nowhere(&self) -> Result<Answer, Failure> {
+        Ok(Answer::Decision(no_member(Revision(0))))
+    }
 }
 
 pub(super) async fn batch_check(
     app: &App,
     message: pb::BatchCheckRequest,
 ) -> Result<pb::BatchCheckResponse, Failure> {
-    let calls = batch_check_calls(message, app.vocabulary)?;
+    let BatchCall { calls, consistency } =
+        batch_check_calls(message, app.vocabulary, &app.tokens)?;
     let mut by_tenant: BTreeMap<&TenantId, Vec<(usize, &CheckCall)>> = BTreeMap::new();
     for (at, call) in calls.iter().enumerate() {
         if let Ok(call) = call {
@@ -40,11 +105,13 @@ pub(super) async fn batch_check(
     let mut answers = BTreeMap::new();
     for (tenant, calls) in by_tenant {
         let (places, calls): (Vec<usize>, Vec<&CheckCall>) = calls.into_iter().unzip();
-        match of_tenant(app, tenant, &calls).await {
-            Ok(of_tenant) => answers.extend(places.into_iter().zip(of_tenant)),
+        let many = Many { tenant, calls: &calls };
+        match gathered(app, &many, &consistency).await {
+            Ok(answered) => answers.extend(places.into_iter().zip(stamped(answered))),
             // The other tenants of the batch still get their answers.
-            Err(error) => {
-                answers.extend(places.into_iter().map(|at| (at, Err(Failure::from(error.clone())))))
+            Err(failure) => {
+                let items = places.into_iter().zip(&calls);
+                answers.extend(items.map(|(at, call)| (at, in_outage(app, call, failure.clone()))));
             }
         }
     }
@@ -57,34 +124,57 @@ pub(super) async fn batch_check(
     Ok(batch_check_response(in_order.collect::<Vec<_>>()))
 }
 
-/// Answers questions about one tenant, all from one snapshot.
-async fn of_tenant(
-    app: &App,
-    tenant: &TenantId,
-    calls: &[&CheckCall],
-) -> Result<Vec<Result<pb::Decision, Failure>>, StoreError> {
-    let Some(Snapshot { mut reader, model, .. }) = app.snapshot(tenant).await? else {
-        return Ok(calls.iter().map(|_| Ok(no_member(Revision(0)))).collect());
-    };
-    let mut wanted = Wanted::default();
-    let mut members: BTreeMap<(&AccountId, &Subject), Result<Member, StoreError>> = BTreeMap::new();
-    for call in calls {
-        wanted.of_call(call, app.vocabulary);
-        if let Entry::Vacant(place) = members.entry((&call.account, &call.subject)) {
-            let (model, vocabulary) = (Arc::clone(&model), app.vocabulary);
-            let (account, subject) = (&call.account, &call.subject);
-            let member = gather::member(reader.as_mut(), model, vocabulary, account, subject);
-            // A row of one member that does not parse leaves the others their answers.
-            place.insert(member.await);
-        }
+/// The answers of a batch, each with its age; all are of one revision.
+fn stamped(answered: Answered<Items>) -> Items {
+    let staleness = answered.staleness.map(duration_to_wire);
+    let revision = answered.revision.0;
+    let stamp = |decision| pb::Decision { revision, staleness, ..decision };
+    answered.answer.into_iter().map(|item| item.map(stamp)).collect()
+}
+
+type Items = Vec<Result<pb::Decision, Failure>>;
+
+/// Questions about one tenant, all answered from one state of it.
+struct Many<'a> {
+    tenant: &'a TenantId,
+    calls: &'a [&'a CheckCall],
+}
+
+#[async_trait]
+impl Ask for Many<'_> {
+    type Answer = Items;
+
+    fn tenant(&self) -> &TenantId {
+        self.tenant
     }
-    let known = wanted.load(reader.as_mut()).await?;
-    let answer = |call: &&CheckCall| match members.get(&(&call.account, &call.subject)) {
-        Some(Ok(member)) => one(app, call, member, &known),
-        Some(Err(error)) => Err(Failure::from(error.clone())),
-        None => Ok(no_member(Revision(0))),
-    };
-    Ok(calls.iter().map(answer).collect())
+
+    fn operation(&self) -> Operation {
+        Operation::Other
+    }
+
+    async fn ask(&self, app: &App, from: &mut Gathering<'_>) -> Result<Items, Failure> {
+        let mut wanted = Wanted::default();
+        let mut members: BTreeMap<(&AccountId, &Subject), Result<Member, StoreError>> =
+            BTreeMap::new();
+        for call in self.calls {
+            wanted.of_call(call, app.vocabulary);
+            if let Entry::Vacant(place) = members.entry((&call.account, &call.subject)) {
+                // A row of one member that does not parse leaves the others their answers.
+                place.insert(from.member(&call.account, &call.subject).await);
+            }
+        }
+        let known = wanted.load(from).await?;
+        let answer = |call: &&CheckCall| match members.get(&(&call.account, &call.subject)) {
+            Some(Ok(member)) => one(app, call, member, &known),
+            Some(Err(error)) => Err(Failure::from(error.clone())),
+            None => Ok(no_member(Revision(0))),
+        };
+        Ok(self.calls.iter().map(answer).collect())
+    }
+
+    fn nowhere(&self) -> Result<Items, Failure> {
+        Ok(self.calls.iter().map(|_| Ok(no_member(Revision(0)))).collect())
+    }
 }
 
 fn one(

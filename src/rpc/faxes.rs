@@ -73,7 +73,7 @@ async fn change(app: &App, batch: &Batch) -> Result<(u64, bool), Failure> {
 async fn get(app: &App, message: pb::GetFaxRequest) -> Result<pb::GetFaxResponse, Failure> {
     let (tenant, fax) = wire::get_fax_call(message)?;
     let unknown = || Failure::NotFound("fax");
-    let mut reader = app.store.snapshot(&tenant).await?.ok_or_else(unknown)?;
+    let mut reader = app.snapshot(&tenant).await?.ok_or_else(unknown)?;
     let revision = reader.tenant().await?.revision.0;
     let row = reader.fax(&fax).await?.ok_or_else(unknown)?;
     let named = named_faxes(reader.as_mut(), &[row]).await?;
@@ -151,7 +151,7 @@ async fn name(
     field: &impl Fn(&Fault) -> String,
 ) -> Result<(Vec<Outcome>, Revision), Failure> {
     let unknown = || Failure::NotFound("tenant");
-    let mut reader = app.store.snapshot(tenant).await?.ok_or_else(unknown)?;
+    let mut reader = app.snapshot(tenant).await?.ok_or_else(unknown)?;
     let revision = reader.tenant().await?.revision;
     let rows: Vec<_> = answers.iter().flatten().map(|answer| answer.fax.clone()).collect();
     let named = match named_faxes(reader.as_mut(), &rows).await {

@@ -2,56 +2,85 @@
 
 use std::collections::BTreeMap;
 
+use async_trait::async_trait;
 use lineguard_core::change::{AttachmentSource, OverrideValue};
 use lineguard_core::engine::{Authority, levels_in_force};
 use lineguard_core::explain::clause_word;
-use lineguard_core::facts::{Membership, Override};
-use lineguard_core::id::Num;
+use lineguard_core::facts::{MemberFacts, Membership, Override};
+use lineguard_core::id::{Num, TenantId};
 use lineguard_core::model::{Permission, PermissionIx, ScopeKind};
 use lineguard_core::port::StoreError;
 use lineguard_core::row::ObjectKind;
 
 use super::words::origin;
+use crate::answer::{Ask, Gathering, Operation, Setting, from_database};
 use crate::app::App;
-use crate::gather::Member;
 use crate::names::Names;
 use crate::wire::enums::WireEnum;
 use crate::wire::pb;
-use crate::wire::permissions::{EffectivePermission, list_permissions_call, permission_to_wire};
+use crate::wire::permissions::{
+    EffectivePermission, ListPermissionsCall, list_permissions_call, permission_to_wire,
+};
 use crate::wire::status::Failure;
 
 pub(super) async fn list(
     app: &App,
     message: pb::ListPermissionsRequest,
 ) -> Result<pb::ListPermissionsResponse, Failure> {
-    let call = list_permissions_call(message)?;
-    let not_found = || Failure::NotFound("member");
-    let (mut reader, member) =
-        app.member(&call.tenant, &call.account, &call.subject).await?.ok_or_else(not_found)?;
-    let acting = member.facts.as_ref().and_then(|facts| facts.path.first());
-    let membership = acting.and_then(|level| level.membership.as_ref()).ok_or_else(not_found)?;
-    let authority = member.authority.as_deref().ok_or_else(not_found)?;
-    let levels = levels(&member)?;
-    let names = Names::load(reader.as_mut(), scope_values(membership)).await?;
-    let permissions = (0u16..)
-        .zip(&member.model.permissions)
-        .map(|(ix, permission)| {
-            let effective = effective(authority, PermissionIx(ix), permission, membership, &names);
-            effective.map(permission_to_wire)
-        })
-        .collect::<Result<_, StoreError>>()?;
-    Ok(pb::ListPermissionsResponse {
-        permissions,
-        status: WireEnum::to_wire(membership.status),
-        visibility: levels.join(","),
-        revision: member.revision().0,
-    })
+    let call = list_permissions_call(message, &app.tokens)?;
+    let answered = from_database(app, &Listing(&call), &call.consistency).await?;
+    Ok(answered.answer)
 }
 
-fn levels(member: &Member) -> Result<Vec<&str>, StoreError> {
-    let Some(facts) = &member.facts else { return Ok(Vec::new()) };
-    let levels = levels_in_force(&member.model, facts).map_err(|unknown| {
-        let row = format!("tenant {}: {unknown}", member.tenant.num.0);
+struct Listing<'a>(&'a ListPermissionsCall);
+
+#[async_trait]
+impl Ask for Listing<'_> {
+    type Answer = pb::ListPermissionsResponse;
+
+    fn tenant(&self) -> &TenantId {
+        &self.0.tenant
+    }
+
+    fn operation(&self) -> Operation {
+        Operation::Other
+    }
+
+    async fn ask(&self, _app: &App, from: &mut Gathering<'_>) -> Result<Self::Answer, Failure> {
+        let not_found = || Failure::NotFound("member");
+        let setting = from.setting()?;
+        let read = from.read_member(&self.0.account, &self.0.subject).await?;
+        let facts = read.facts.as_ref().ok_or_else(not_found)?;
+        let acting = facts.path.first();
+        let membership =
+            acting.and_then(|level| level.membership.as_ref()).ok_or_else(not_found)?;
+        let authority = read.authority.as_deref().ok_or_else(not_found)?;
+        let levels = levels(&setting, facts)?;
+        let names = Names::load(from, scope_values(membership)).await?;
+        let permissions = (0u16..)
+            .zip(&setting.model.permissions)
+            .map(|(ix, permission)| {
+                let ix = PermissionIx(ix);
+                let effective = effective(authority, ix, permission, membership, &names);
+                effective.map(permission_to_wire)
+            })
+            .collect::<Result<_, StoreError>>()?;
+        Ok(pb::ListPermissionsResponse {
+            permissions,
+            status: WireEnum::to_wire(membership.status),
+            visibility: levels.join(","),
+            revision: from.revision().0,
+        })
+    }
+
+    fn nowhere(&self) -> Result<Self::Answer, Failure> {
+        Err(Failure::NotFound("member"))
+    }
+}
+
+fn levels<'a>(setting: &'a Setting, facts: &MemberFacts) -> Result<Vec<&'a str>, StoreError> {
+    let levels = levels_in_force(&setting.model, facts).map_err(|unknown| {
+        let row = format!("tenant {}: {unknown}", setting.tenant.num.0);
         StoreError::Corrupt { table: "object", column: "body", row }
     })?;
     Ok(levels.into_iter().map(|level| level.as_str()).collect())

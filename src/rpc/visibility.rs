@@ -3,11 +3,12 @@
 
 use std::collections::BTreeSet;
 
+use async_trait::async_trait;
 use lineguard_core::change::AttachmentSource;
 use lineguard_core::decision::{Decision, Effect};
 use lineguard_core::engine::{Authority, CompiledExcept, IdSet, Term, decide, may_see};
 use lineguard_core::facts::ResourceFacts;
-use lineguard_core::id::{Num, Revision};
+use lineguard_core::id::{Num, Revision, TenantId};
 use lineguard_core::model::Requirement;
 use lineguard_core::model::reach::{Comparison, FactSet, FaxState};
 use lineguard_core::port::StoreError;
@@ -16,9 +17,11 @@ use lineguard_core::row::ObjectKind;
 use lineguard_core::vocabulary::{ActionDef, ActionKind, FactName, ResourceDef, StoredType};
 
 use super::words::{decided, no_member};
+use crate::answer::{Answer, Answered, Ask, Gathering, Operation, Question, remembered};
 use crate::app::App;
 use crate::gather::Member;
 use crate::names::Names;
+use crate::wire::consistency::duration_to_wire;
 use crate::wire::invalid::InvalidRequest;
 use crate::wire::pb;
 use crate::wire::status::Failure;
@@ -30,12 +33,54 @@ pub(super) async fn get(
     app: &App,
     message: pb::GetVisibilityRequest,
 ) -> Result<pb::GetVisibilityResponse, Failure> {
-    let call = visibility_call(message, app.vocabulary)?;
+    let asked = Question::visibility(&message);
+    let call = visibility_call(message, app.vocabulary, &app.tokens)?;
     let (def, resource) = listable(app, &call)?;
-    let Some((mut reader, member)) = app.member(&call.tenant, &call.account, &call.subject).await?
-    else {
-        return Ok(visibility_response(Vec::new(), no_member(Revision(0)), Revision(0)));
+    let seen = Seen { call: &call, def, resource };
+    let answered = remembered(app, &seen, asked, &call.consistency).await?;
+    let Answered { answer: Answer::Visibility(response), revision, staleness } = answered else {
+        return Err(Failure::Internal("a visibility was answered with something else".into()));
     };
+    let staleness = staleness.map(duration_to_wire);
+    let stamp = |decision| pb::Decision { revision: revision.0, ..decision };
+    let decision = response.decision.map(stamp);
+    Ok(pb::GetVisibilityResponse { decision, revision: revision.0, staleness, ..response })
+}
+
+struct Seen<'a> {
+    call: &'a VisibilityCall,
+    def: &'a ActionDef,
+    resource: &'a ResourceDef,
+}
+
+#[async_trait]
+impl Ask for Seen<'_> {
+    type Answer = Answer;
+
+    fn tenant(&self) -> &TenantId {
+        &self.call.tenant
+    }
+
+    fn operation(&self) -> Operation {
+        Operation::List
+    }
+
+    async fn ask(&self, app: &App, from: &mut Gathering<'_>) -> Result<Answer, Failure> {
+        visible(app, self, from).await.map(Answer::Visibility)
+    }
+
+    fn nowhere(&self) -> Result<Answer, Failure> {
+        let (decision, revision) = (no_member(Revision(0)), Revision(0));
+        Ok(Answer::Visibility(visibility_response(Vec::new(), decision, revision)))
+    }
+}
+
+async fn visible(
+    app: &App,
+    Seen { call, def, resource }: &Seen<'_>,
+    from: &mut Gathering<'_>,
+) -> Result<pb::GetVisibilityResponse, Failure> {
+    let member = from.member(&call.account, &call.subject).await?;
     let Some(authority) = member.authority.as_deref() else {
         let revision = member.revision();
         return Ok(visibility_response(Vec::new(), no_member(revision), revision));
@@ -50,9 +95,9 @@ pub(super) async fn get(
     let above = serving_below(&member, authority, def, resource);
     let filter = Filter { authority, resource, above };
     let rows: Vec<Rows<'_>> = terms.iter().flat_map(|term| filter.rows(term)).collect();
-    let names = Names::load(reader.as_mut(), nums(&rows)).await?;
+    let names = Names::load(from, nums(&rows)).await?;
     let named = rows.iter().map(|rows| rows.named(&names)).collect::<Result<Vec<_>, _>>()?;
-    let decision = overall(app, &call, &member, def, terms.first().filter(|_| !named.is_empty()))?;
+    let decision = overall(app, call, &member, def, terms.first().filter(|_| !named.is_empty()))?;
     Ok(answered(named, &decision))
 }
 

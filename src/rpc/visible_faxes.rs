@@ -1,12 +1,14 @@
 //! `ListVisibleFaxes`: keyset pages, newest first.
 
+use async_trait::async_trait;
 use lineguard_core::engine::may_see;
-use lineguard_core::id::{Num, Revision, Timestamp};
-use lineguard_core::list::{Filter, Limits, ListError, Page, Terms, Walk};
-use lineguard_core::port::{FaxCursor, FaxRow, FaxSlice, StoreError, TenantReader};
+use lineguard_core::id::{Num, Revision, TenantId, Timestamp};
+use lineguard_core::list::{Filter, Limits, Page, Terms, Walk};
+use lineguard_core::port::{FaxCursor, FaxSlice, StoreError, TenantReader};
 use lineguard_core::row::ObjectKind;
 use lineguard_core::vocabulary::Action;
 
+use crate::answer::{Ask, Gathering, Operation, from_database};
 use crate::app::App;
 use crate::gather::{Member, Wanted};
 use crate::names::named_faxes;
@@ -16,90 +18,71 @@ use crate::wire::invalid::InvalidRequest;
 use crate::wire::pb;
 use crate::wire::status::Failure;
 
-/// How often a page is read again because the tenant changed meanwhile.
-const TRIES: usize = 5;
-
 pub(super) async fn list(
     app: &App,
     message: pb::ListVisibleFaxesRequest,
 ) -> Result<pb::ListVisibleFaxesResponse, Failure> {
-    let call = list_faxes_call(message)?;
+    let call = list_faxes_call(message, &app.tokens)?;
     let query = query(&call);
     let after = position(app, &call, &query)?;
     let view = app
         .vocabulary
         .action(lineguard_core::FAX_VIEW)
         .ok_or_else(|| Failure::Internal("the vocabulary has no action to view a fax".into()))?;
-    for _ in 0..TRIES {
-        if let Some(answer) = page(app, &call, view, after, &query).await? {
-            return Ok(answer);
-        }
-    }
-    let detail = "the tenant changed each time a page of faxes was read".into();
-    Err(Failure::Store(StoreError::Unavailable { detail }))
+    let listing = Listing { call: &call, view, after, query: &query };
+    let answered = from_database(app, &listing, &call.consistency).await?;
+    Ok(answered.answer)
 }
 
-/// One page, or none if the tenant changed while it was read.
-///
-/// The snapshots before and after the walk are not held during it: a list that kept one connection
-/// and waited for another would starve others like it. All three reads are of one revision, or
-/// there is no page.
-async fn page(
-    app: &App,
-    call: &ListFaxesCall,
+/// A page. Authority, rows and names are read from one snapshot, so they are of one revision.
+struct Listing<'a> {
+    call: &'a ListFaxesCall,
     view: Action,
     after: Option<FaxCursor>,
-    query: &Query,
-) -> Result<Option<pb::ListVisibleFaxesResponse>, Failure> {
-    let Some((mut reader, member)) = app.member(&call.tenant, &call.account, &call.subject).await?
-    else {
-        return Ok(Some(pb::ListVisibleFaxesResponse::default()));
-    };
-    let revision = member.revision();
-    let terms = terms(reader.as_mut(), &member, call, view).await?;
-    drop(reader);
-    let Some((terms, filter)) = terms else {
-        return Ok(Some(answer(Vec::new(), String::new(), revision)));
-    };
-    let FaxFilter { not_before, before, .. } = call.filter;
-    let walk = Walk {
-        tenant: member.tenant.num,
-        terms,
-        filter,
-        slice: FaxSlice { after, not_before, before },
-        size: call.page.size,
-        limits: Limits::default(),
-    };
-    let Page { faxes, next } = match walk.page(app.store.as_ref()).await {
-        Ok(page) => page,
-        Err(ListError::Changed(_)) => return Ok(None),
-        Err(ListError::Store(error)) => return Err(error.into()),
-    };
-    let Some(faxes) = named(app, call, revision, &faxes).await? else { return Ok(None) };
-    let token = match next {
-        None => String::new(),
-        Some(next) => app
-            .tokens
-            .seal(query, &encode(next))
-            .map_err(|_| Failure::Internal("the system gave no randomness".into()))?,
-    };
-    Ok(Some(answer(faxes, token, revision)))
+    query: &'a Query,
 }
 
-/// The faxes with their identifiers, from a snapshot that is at least as new as the rows: a fax
-/// that arrived meanwhile may have brought a sender or label with it. None if the tenant changed.
-async fn named(
-    app: &App,
-    call: &ListFaxesCall,
-    revision: Revision,
-    faxes: &[FaxRow],
-) -> Result<Option<Vec<pb::Fax>>, StoreError> {
-    let Some(mut reader) = app.store.snapshot(&call.tenant).await? else { return Ok(None) };
-    if reader.tenant().await?.revision != revision {
-        return Ok(None);
+#[async_trait]
+impl Ask for Listing<'_> {
+    type Answer = pb::ListVisibleFaxesResponse;
+
+    fn tenant(&self) -> &TenantId {
+        &self.call.tenant
     }
-    let named = named_faxes(reader.as_mut(), faxes).await?;
-    Ok(Some(named.iter().map(fax_to_wire).collect()))
+
+    fn operation(&self) -> Operation {
+        Operation::List
+    }
+
+    async fn ask(&self, app: &App, from: &mut Gathering<'_>) -> Result<Self::Answer, Failure> {
+        let call = self.call;
+        let member = from.member(&call.account, &call.subject).await?;
+        let Some((terms, filter)) = terms(from, &member, call, self.view).await? else {
+            return Ok(answer(Vec::new(), String::new(), from.revision()));
+        };
+        let FaxFilter { not_before, before, .. } = call.filter;
+        let walk = Walk {
+            terms,
+            filter,
+            slice: FaxSlice { after: self.after, not_before, before },
+            size: call.page.size,
+            limits: Limits::default(),
+        };
+        let Page { faxes, next } = walk.page(from).await?;
+        let faxes = named_faxes(from, &faxes).await?.iter().map(fax_to_wire).collect();
+        let token = match next {
+            None => String::new(),
+            Some(next) => app
+                .tokens
+                .seal(self.query, &encode(next))
+                .map_err(|_| Failure::Internal("the system gave no randomness".into()))?,
+        };
+        Ok(answer(faxes, token, from.revision()))
+    }
+
+    fn nowhere(&self) -> Result<Self::Answer, Failure> {
+        Ok(pb::ListVisibleFaxesResponse::default())
+    }
 }
 
 const fn answer(
@@ -139,7 +122,7 @@ async fn terms<'m>(
 
 /// Everything of the query but the page.
 fn query(call: &ListFaxesCall) -> Query {
-    let ListFaxesCall { tenant, account, subject, channel, filter, page: _ } = call;
+    let ListFaxesCall { tenant, account, subject, channel, filter, page: _, consistency: _ } = call;
     let FaxFilter { direction, number, faxbox, states, not_before, before } = filter;
     let time = |time: &Option<Timestamp>| time.map(|time| time.0.to_be_bytes());
     let states: Vec<u8> = states.iter().map(|state| *state as u8).collect();

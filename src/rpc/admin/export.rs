@@ -13,7 +13,8 @@ use tokio_stream::{Stream, StreamExt as _};
 use tonic::Status;
 
 use super::recreate;
-use crate::app::{App, Snapshot};
+use crate::answer::Setting;
+use crate::app::App;
 use crate::objects::{self, Account, Stored};
 use crate::wire::admin::export_call;
 use crate::wire::change::{change_to_wire, new_fax_to_wire};
@@ -101,8 +102,8 @@ async fn run(
     parts: &mpsc::Sender<Sent>,
 ) -> Result<(), Ended> {
     let unknown = || Ended::Failed(Failure::NotFound("tenant"));
-    let snapshot = app.snapshot(tenant).await?.ok_or_else(unknown)?;
-    let Snapshot { mut reader, tenant: row, model } = snapshot;
+    let (mut reader, setting) = app.with_model(tenant).await?.ok_or_else(unknown)?;
+    let Setting { tenant: row, model } = setting;
     let reader = reader.as_mut();
     let mut out = Out::new(parts, row.revision.0);
     tenant_and_accounts(reader, &row, &mut out).await?;

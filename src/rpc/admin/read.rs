@@ -20,7 +20,7 @@ const IN_TENANT: Num = Num(0);
 pub(super) async fn get(app: &App, message: pb::GetRequest) -> Result<pb::GetResponse, Failure> {
     let (tenant, key) = get_call(message)?;
     let unknown = || Failure::NotFound(kind_of(&key).map_or("tenant", ObjectKind::as_str));
-    let mut reader = app.store.snapshot(&tenant).await?.ok_or_else(unknown)?;
+    let mut reader = app.snapshot(&tenant).await?.ok_or_else(unknown)?;
     let row = reader.tenant().await?;
     let object = if key == ObjectKey::Tenant {
         tenant_object(&row)
@@ -99,7 +99,7 @@ pub(super) async fn list(app: &App, message: pb::ListRequest) -> Result<pb::List
     let after = position(app, &query, &page)?;
     let word = if account.is_some() { "account" } else { "tenant" };
     let unknown = || Failure::NotFound(word);
-    let mut reader = app.store.snapshot(&tenant).await?.ok_or_else(unknown)?;
+    let mut reader = app.snapshot(&tenant).await?.ok_or_else(unknown)?;
     let account = match &account {
         Some(id) => Some(account_num(reader.as_mut(), id).await?.ok_or_else(unknown)?),
         None => None,

@@ -1,0 +1,244 @@
+//! How a question gets its answer: from memory while a lease holds, from the database otherwise,
+//! and in an outage only as far as the operator allows.
+//!
+//! | module | what it holds |
+//! | --- | --- |
+//! | `gathering` | what one question reads, and what its answer was built from |
+//! | `caches` | the caches, their keys and what they weigh |
+//! | `outage` | what is answered while the present state cannot be known |
+
+mod caches;
+mod gathering;
+mod outage;
+mod question;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use lineguard_cache::Turn;
+use lineguard_core::id::{Revision, TenantId};
+use lineguard_core::port::StoreError;
+use lineguard_core::stamp::{Shard, Stamp};
+use lineguard_lease::Sight;
+
+pub use caches::{CacheSize, Caches, Setting};
+pub use gathering::Gathering;
+pub use outage::{Contract, Operation};
+pub use question::{Answer, Method, Question};
+
+use crate::app::App;
+use crate::token::RevisionToken;
+use crate::wire::consistency::Consistency;
+use crate::wire::status::Failure;
+
+/// Something that is asked about one tenant.
+#[async_trait]
+pub trait Ask: Sync {
+    /// What is answered.
+    type Answer: Send;
+
+    /// The tenant.
+    fn tenant(&self) -> &TenantId;
+
+    /// What kind of operation the answer is for, for the case of an outage.
+    fn operation(&self) -> Operation;
+
+    /// The answer, from what a gathering reads. Asked again with another gathering where cached
+    /// parts alone did not do.
+    async fn ask(&self, app: &App, from: &mut Gathering<'_>) -> Result<Self::Answer, Failure>;
+
+    /// The answer where the tenant does not exist.
+    fn nowhere(&self) -> Result<Self::Answer, Failure>;
+}
+
+/// An answer and what it is of.
+#[derive(Debug, Clone)]
+pub struct Answered<A> {
+    /// The answer.
+    pub answer: A,
+    /// The tenant's revision; zero if there is no such tenant.
+    pub revision: Revision,
+    /// How old the state is at most, if the answer may be stale.
+    pub staleness: Option<Duration>,
+}
+
+impl<A> Answered<A> {
+    const fn fresh(answer: A, revision: Revision) -> Self {
+        Self { answer, revision, staleness: None }
+    }
+
+    /// The same with another answer.
+    pub fn map<B>(self, to: impl FnOnce(A) -> B) -> Answered<B> {
+        let Self { answer, revision, staleness } = self;
+        Answered { answer: to(answer), revision, staleness }
+    }
+}
+
+/// What a question may be answered from right now.
+fn usable(app: &App, shard: Shard, consistency: &Consistency) -> Option<Sight> {
+    let sight = app.caches.are_on().then(|| app.freshness.sight(shard)).flatten()?;
+    let enough = consistency.at_least.as_ref().is_none_or(|token| reaches(sight.stamp(shard), token));
+    enough.then_some(sight)
+}
+
+/// Whether a state includes the write that a token stands for.
+fn reaches(stamp: Stamp, token: &RevisionToken) -> bool {
+    match stamp.counter.cmp(&token.stamp.counter) {
+        std::cmp::Ordering::Less => false,
+        std::cmp::Ordering::Equal => stamp.nonce == token.stamp.nonce,
+        std::cmp::Ordering::Greater => true,
+    }
+}
+
+/// Answers from cached parts, or from one snapshot of the database.
+pub async fn gathered<Q: Ask>(
+    app: &App,
+    asked: &Q,
+    consistency: &Consistency,
+) -> Result<Answered<Q::Answer>, Failure> {
+    let kept = |_: &Q::Answer, _: &Gathering<'_>| {};
+    let sight = usable(app, Shard::of(asked.tenant()), consistency);
+    gather(app, asked, consistency, sight, &kept).await
+}
+
+/// The same for a question that is always read from the database: its rows are never cached.
+pub async fn from_database<Q: Ask>(
+    app: &App,
+    asked: &Q,
+    consistency: &Consistency,
+) -> Result<Answered<Q::Answer>, Failure> {
+    let sight = usable(app, Shard::of(asked.tenant()), consistency);
+    read(app, asked, consistency, sight, &|_, _| {}).await
+}
+
+/// Answers a question whose whole answer may be kept.
+pub async fn remembered<Q: Ask<Answer = Answer>>(
+    app: &App,
+    asked: &Q,
+    question: Question,
+    consistency: &Consistency,
+) -> Result<Answered<Answer>, Failure> {
+    let shard = Shard::of(asked.tenant());
+    let now = app.clock.now();
+    let keep = |answer: &Answer, from: &Gathering<'_>| {
+        let Some(origin) = from.origin() else { return };
+        if let Some(shared) = &app.caches.shared {
+            shared.put(&question, &answer.encode(), &origin);
+        }
+        app.caches.answers.put(question.clone(), answer.clone(), origin);
+    };
+    loop {
+        let sight = usable(app, shard, consistency);
+        let Some(held) = &sight else {
+            return gather(app, asked, consistency, None, &keep).await;
+        };
+        if let Some(hit) = app.caches.answers.get(&question, held, now) {
+            return Ok(Answered::fresh(hit.value, hit.revision));
+        }
+        // Whoever waited for somebody else's answer looks for it as everybody does: under a lease
+        // that holds after the wait.
+        let turn = match app.caches.flights.join(&question) {
+            Turn::Leader(leader) => leader,
+            Turn::Follower(follower) => match follower.wait().await {
+                true => continue,
+                false => return gather(app, asked, consistency, sight, &keep).await,
+            },
+        };
+        if let Some(answered) = from_shared(app, &question, held).await {
+            return Ok(answered);
+        }
+        let answered = gather(app, asked, consistency, sight, &keep).await;
+        drop(turn);
+        return answered;
+    }
+}
+
+/// An answer that another replica left in the shared cache, under the rule for our own.
+async fn from_shared(app: &App, question: &Question, sight: &Sight) -> Option<Answered<Answer>> {
+    let shared = app.caches.shared.as_ref()?;
+    let found = shared.get(question, sight, app.clock.now()).await?;
+    let answer = Answer::decode(question.method(), &found.answer)?;
+    app.caches.answers.put(question.clone(), answer.clone(), found.origin);
+    Some(Answered::fresh(answer, found.revision))
+}
+
+/// What to do with an answer that may be kept.
+type Keep<'k, A> = &'k (dyn Fn(&A, &Gathering<'_>) + Sync);
+
+async fn gather<Q: Ask>(
+    app: &App,
+    asked: &Q,
+    consistency: &Consistency,
+    sight: Option<Sight>,
+    keep: Keep<'_, Q::Answer>,
+) -> Result<Answered<Q::Answer>, Failure> {
+    if let Some(sight) = &sight
+        && let Some(answered) = from_cached_parts(app, asked, sight, keep).await?
+    {
+        return Ok(answered);
+    }
+    read(app, asked, consistency, sight, keep).await
+}
+
+/// None if cached parts alone do not do.
+async fn from_cached_parts<Q: Ask>(
+    app: &App,
+    asked: &Q,
+    sight: &Sight,
+    keep: Keep<'_, Q::Answer>,
+) -> Result<Option<Answered<Q::Answer>>, Failure> {
+    let mut from = Gathering::cached(app, asked.tenant(), sight.clone(), app.clock.now());
+    let answer = asked.ask(app, &mut from).await;
+    if from.has_missed() {
+        return Ok(None);
+    }
+    let answer = answer?;
+    keep(&answer, &from);
+    Ok(Some(Answered::fresh(answer, from.revision())))
+}
+
+/// From the database; as the contract for outages says if it cannot be reached.
+async fn read<Q: Ask>(
+    app: &App,
+    asked: &Q,
+    consistency: &Consistency,
+    sight: Option<Sight>,
+    keep: Keep<'_, Q::Answer>,
+) -> Result<Answered<Q::Answer>, Failure> {
+    let reading = tokio::time::timeout(
+        app.contract.patience,
+        read_snapshot(app, asked, consistency, sight, keep),
+    );
+    let failure = match reading.await {
+        Ok(Err(failure @ Failure::Store(StoreError::Unavailable { .. }))) => failure,
+        Ok(answered) => return answered,
+        Err(_) => {
+            let detail = "the database did not answer in time".into();
+            Failure::Store(StoreError::Unavailable { detail })
+        }
+    };
+    match outage::stale(app, asked, consistency).await {
+        Some(answered) => Ok(answered),
+        None => Err(failure),
+    }
+}
+
+async fn read_snapshot<Q: Ask>(
+    app: &App,
+    asked: &Q,
+    consistency: &Consistency,
+    sight: Option<Sight>,
+    keep: Keep<'_, Q::Answer>,
+) -> Result<Answered<Q::Answer>, Failure> {
+    let reading = Gathering::read(app, asked.tenant(), sight, app.clock.now()).await?;
+    let Some(mut from) = reading else {
+        return asked.nowhere().map(|answer| Answered::fresh(answer, Revision(0)));
+    };
+    // The primary database always knows what it acknowledged, unless it was put back.
+    if consistency.at_least.as_ref().is_some_and(|token| !reaches(from.stamp(), token)) {
+        return Err(Failure::LostHistory);
+    }
+    let answer = asked.ask(app, &mut from).await?;
+    keep(&answer, &from);
+    Ok(Answered::fresh(answer, from.revision()))
+}

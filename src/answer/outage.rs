@@ -1,0 +1,95 @@
+//! What is answered while neither a lease nor the database is there.
+
+use std::time::Duration;
+
+use lineguard_core::stamp::Shard;
+
+use super::{Answered, Ask, Gathering, reaches};
+use crate::app::App;
+use crate::config::{EmergencyRule, Outage, OutageRule};
+use crate::wire::consistency::Consistency;
+
+/// Kinds of operation, as far as outages treat them differently.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Operation {
+    /// Opening, playing or downloading what was received or sent.
+    ViewContent,
+    /// Sending.
+    Send,
+    /// Placing, answering and transferring calls.
+    PlaceCall,
+    /// A call to emergency services.
+    EmergencyCall,
+    /// Which number is presented.
+    CallerId,
+    /// Lists, and visibility as a filter.
+    List,
+    /// Everything else: always fails closed.
+    Other,
+}
+
+/// What the operator allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Contract {
+    /// By kind of operation.
+    pub outage: Outage,
+    /// How stale an answer a request may ask for.
+    pub most_staleness: Duration,
+    /// How long an answer waits for the database before there is an outage.
+    pub patience: Duration,
+}
+
+impl Contract {
+    /// How stale an answer may be.
+    fn staleness(&self, operation: Operation, asked_for: Option<Duration>) -> Duration {
+        let of = |rule| match rule {
+            OutageRule::FailClosed => Duration::ZERO,
+            OutageRule::Stale(age) => age,
+        };
+        let Outage { view_content, send, place_call, caller_id, list, emergency_call } =
+            self.outage;
+        let allowed = match operation {
+            Operation::ViewContent => of(view_content),
+            Operation::Send => of(send),
+            Operation::PlaceCall => of(place_call),
+            Operation::CallerId => of(caller_id),
+            Operation::List => of(list),
+            Operation::EmergencyCall => match emergency_call {
+                EmergencyRule::Allow => Duration::ZERO,
+                EmergencyRule::Rule(rule) => of(rule),
+            },
+            Operation::Other => Duration::ZERO,
+        };
+        asked_for.map_or(allowed, |age| age.min(allowed.max(self.most_staleness)))
+    }
+
+    /// Whether an emergency call is allowed when nothing can be known.
+    pub fn allows_emergency_calls(&self) -> bool {
+        self.outage.emergency_call == EmergencyRule::Allow
+    }
+}
+
+/// An answer from the last state that was known, if it is recent enough and all parts are cached.
+pub(super) async fn stale<Q: Ask>(
+    app: &App,
+    asked: &Q,
+    consistency: &Consistency,
+) -> Option<Answered<Q::Answer>> {
+    let allowed = app.contract.staleness(asked.operation(), consistency.max_staleness);
+    if allowed.is_zero() || !app.caches.are_on() {
+        return None;
+    }
+    let (sight, age) = app.freshness.stale_sight()?;
+    let stamp = sight.stamp(Shard::of(asked.tenant()));
+    let enough = consistency.at_least.as_ref().is_none_or(|token| reaches(stamp, token));
+    if age > allowed || !enough {
+        return None;
+    }
+    let mut from = Gathering::cached(app, asked.tenant(), sight, app.clock.now());
+    let answer = asked.ask(app, &mut from).await.ok()?;
+    if from.has_missed() {
+        return None;
+    }
+    app.meters.stale_answer();
+    Some(Answered { answer, revision: from.revision(), staleness: Some(age) })
+}
