@@ -7,6 +7,7 @@ use lineguard_core::id::{AccountId, FaxId, Num, Subject, TenantId};
 use lineguard_core::port::{FaxRow, MemberRows, StoreError, TenantReader, TenantRow};
 use lineguard_core::row::{Link, LinkKind, Object, ObjectKind};
 
+use crate::dialect;
 use crate::edit::Edit;
 use crate::rows::{self, FAX, OBJECT, Row, TENANT, TenantState};
 use crate::sql::{MAX_IN, Sql, Tx, limit, seek};
@@ -34,14 +35,26 @@ enum End {
 }
 
 impl Session {
-    /// The session of a tenant; gives the transaction back if there is no such tenant.
+    /// The session of a tenant that writes; gives the transaction back if there is no such tenant.
+    /// Locks the tenant before anything else is read, so that all that is read stays true.
     pub(crate) async fn open(tx: Tx, id: &TenantId) -> Result<Result<Self, Tx>, StoreError> {
-        let query = Sql::new(format!("SELECT {TENANT} FROM tenant WHERE id = ?"));
+        let lock = dialect::for_update(tx.backend());
+        let query = Sql::new(format!("SELECT {TENANT} FROM tenant WHERE id = ?{lock}"));
         let Some(row) = tx.one(query.bind(id.as_str().as_bytes().to_vec())).await? else {
             return Ok(Err(tx));
         };
         let state = rows::tenant(&row, 0)?;
         Ok(Ok(Self { tx, state, edits: Vec::new(), remembered: None }))
+    }
+
+    /// The session of a tenant that only reads.
+    pub(crate) async fn open_to_read(tx: Tx, id: &TenantId) -> Result<Option<Self>, StoreError> {
+        let query = Sql::new(format!("SELECT {TENANT} FROM tenant WHERE id = ?"));
+        let Some(row) = tx.one(query.bind(id.as_str().as_bytes().to_vec())).await? else {
+            return Ok(None);
+        };
+        let state = rows::tenant(&row, 0)?;
+        Ok(Some(Self { tx, state, edits: Vec::new(), remembered: None }))
     }
 
     /// From now on, does not read the same object or links twice.
