@@ -11,6 +11,7 @@ use crate::edit::Edit;
 use crate::session::Session;
 use crate::sql::{Sql, Tx};
 use crate::store::SqlStore;
+use crate::writer::Turn;
 use crate::{audit, batch_digest, concern, request};
 
 /// What turns changes into rows: [`lineguard_core::change::apply::run`], or a test's own.
@@ -49,8 +50,23 @@ pub(crate) async fn apply(
     now: Timestamp,
     rules: &dyn Rules,
 ) -> Result<Applied, ApplyError> {
-    let turn = store.writer.turn().await;
-    let tx = store.writer.begin(&turn).await?;
+    let mut turn = store.writer.turn_of(&batch.tenant).await;
+    loop {
+        let answer = apply_once(store, &turn, batch, now, rules).await;
+        if answer.is_ok() || !turn.again() {
+            return answer;
+        }
+    }
+}
+
+async fn apply_once(
+    store: &SqlStore,
+    turn: &Turn<'_>,
+    batch: &Batch,
+    now: Timestamp,
+    rules: &dyn Rules,
+) -> Result<Applied, ApplyError> {
+    let tx = store.writer.begin(turn).await?;
     let mut session = open(tx, &batch.tenant, batch.changes.first()).await?;
     match attempt(store, &mut session, batch, now, rules).await {
         Ok(applied) => {

@@ -1,9 +1,5 @@
 //! All that differs between databases.
 
-use std::path::Path;
-use std::time::Duration;
-
-use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{DbBackend, SqliteTransactionMode, Statement, TransactionOptions, Value};
 
 /// A statement of text with `?` for each value.
@@ -27,12 +23,10 @@ fn numbered(text: &str) -> String {
     out
 }
 
-/// An `INSERT` that leaves a row with the same key alone; `rest` follows `INTO`.
-pub(crate) fn insert_if_absent(backend: DbBackend, rest: &str) -> String {
-    match backend {
-        DbBackend::MySql => format!("INSERT IGNORE INTO {rest}"),
-        _ => format!("INSERT INTO {rest} ON CONFLICT DO NOTHING"),
-    }
+/// What follows a `SELECT` that locks its rows until the transaction ends. A writing transaction of
+/// SQLite has the whole file locked.
+pub(crate) fn for_update(backend: DbBackend) -> &'static str {
+    if backend == DbBackend::Sqlite { "" } else { " FOR UPDATE" }
 }
 
 /// An `INSERT` into `confirmation`, up to its `VALUES`, that never lowers a counter; `rows` are
@@ -79,7 +73,8 @@ pub(crate) fn write_options(backend: DbBackend) -> TransactionOptions {
 }
 
 /// Fills in the types of a `CREATE TABLE`: `{int}`, `{bytes}` (an identifier, compared byte for
-/// byte), `{blob}`, `{text}`, `{auto_key}`, and `{end}` after the closing parenthesis.
+/// byte), `{blob}`, `{text}`, `{auto_key}`, and `{end}` after the closing parenthesis. Where a step
+/// can be left half done, what it has made already is not made again.
 pub(crate) fn ddl(backend: DbBackend, text: &str) -> String {
     let words: [(&str, &str); 6] = match backend {
         DbBackend::Postgres => [
@@ -109,6 +104,9 @@ pub(crate) fn ddl(backend: DbBackend, text: &str) -> String {
     };
     let text = match backend {
         DbBackend::Sqlite => text.replace("{keyed_end}", " STRICT, WITHOUT ROWID"),
+        DbBackend::MySql => text
+            .replace("{keyed_end}", "{end}")
+            .replace("CREATE TABLE ", "CREATE TABLE IF NOT EXISTS "),
         _ => text.replace("{keyed_end}", "{end}"),
     };
     words.iter().fold(text, |text, (word, sql)| text.replace(word, sql))
@@ -121,63 +119,21 @@ pub(crate) fn table_names(backend: DbBackend) -> &'static str {
             "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
         }
         DbBackend::Postgres => {
-            "SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema()"
+            "SELECT CAST(table_name AS text) FROM information_schema.tables \
+             WHERE table_schema = current_schema()"
         }
-        _ => "SELECT table_name FROM information_schema.tables WHERE table_schema = database()",
+        _ => {
+            "SELECT CAST(table_name AS CHAR) FROM information_schema.tables \
+             WHERE table_schema = database()"
+        }
     }
 }
 
-/// A setting that must have taken effect, with the value that shows it.
-pub(crate) struct Setting {
-    /// Its name.
-    pub(crate) name: &'static str,
-    /// The statement that reads it.
-    pub(crate) query: &'static str,
-    /// What it must give.
-    pub(crate) expected: &'static str,
+/// Whether a step of the schema can be left half done: where no transaction holds it together.
+pub(crate) fn steps_can_break(backend: DbBackend) -> bool {
+    backend == DbBackend::MySql
 }
 
-/// How durable an SQLite file is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Durability {
-    /// A commit is on the disk.
-    Full,
-    /// Nothing outlives the process: for tests.
-    None,
-}
-
-/// Options of a connection to an SQLite file.
-pub(crate) fn sqlite_options(
-    file: &Path,
-    durability: Durability,
-    writes: bool,
-) -> SqliteConnectOptions {
-    let options = SqliteConnectOptions::new()
-        .filename(file)
-        .create_if_missing(writes)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(match durability {
-            Durability::Full => SqliteSynchronous::Full,
-            Durability::None => SqliteSynchronous::Off,
-        })
-        .foreign_keys(true)
-        .busy_timeout(Duration::from_secs(5))
-        .statement_cache_capacity(256)
-        .pragma("trusted_schema", "OFF")
-        .pragma("temp_store", "MEMORY");
-    if writes { options } else { options.pragma("query_only", "ON") }
-}
-
-/// What [`sqlite_options`] asked for and a file may have refused.
-pub(crate) fn sqlite_settings(durability: Durability) -> [Setting; 3] {
-    let synchronous = match durability {
-        Durability::Full => "2",
-        Durability::None => "0",
-    };
-    [
-        ("journal_mode", "SELECT journal_mode FROM pragma_journal_mode", "wal"),
-        ("synchronous", "SELECT CAST(synchronous AS TEXT) FROM pragma_synchronous", synchronous),
-        ("foreign_keys", "SELECT CAST(foreign_keys AS TEXT) FROM pragma_foreign_keys", "1"),
-    ]
-    .map(|(name, query, expected)| Setting { name, query, expected })
-}
+/// Counts the indexes with a name (bound second) of a table (bound first).
+pub(crate) const INDEXES_OF_TABLE: &str = "SELECT COUNT(*) FROM information_schema.statistics \
+     WHERE table_schema = database() AND table_name = ? AND index_name = ?";

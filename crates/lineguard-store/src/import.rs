@@ -9,6 +9,7 @@ use crate::apply::{CoreRules, open};
 use crate::register::{Repeats, insert_new};
 use crate::session::Session;
 use crate::store::SqlStore;
+use crate::writer::Turn;
 use crate::{audit, batch_digest, concern, request};
 
 /// Imports a tenant.
@@ -17,8 +18,22 @@ pub(crate) async fn import(
     import: &Import,
     now: Timestamp,
 ) -> Result<Imported, ApplyError> {
-    let turn = store.writer.turn().await;
-    let tx = store.writer.begin(&turn).await?;
+    let mut turn = store.writer.turn_of(&import.tenant).await;
+    loop {
+        let answer = import_once(store, &turn, import, now).await;
+        if answer.is_ok() || !turn.again() {
+            return answer;
+        }
+    }
+}
+
+async fn import_once(
+    store: &SqlStore,
+    turn: &Turn<'_>,
+    import: &Import,
+    now: Timestamp,
+) -> Result<Imported, ApplyError> {
+    let tx = store.writer.begin(turn).await?;
     let first = import.parts.first().and_then(|part| part.changes.first());
     let mut session = open(tx, &import.tenant, first).await?;
     match attempt(store, &mut session, import, now).await {

@@ -5,7 +5,8 @@
 //!
 //! | module | what it holds |
 //! | --- | --- |
-//! | `connect` | opening: lock, settings, schema |
+//! | `connect` | opening: connections, lock, settings, schema |
+//! | `writer` | turns to write, and what is tried again |
 //! | `dialect`, `sql` | what differs between databases; a statement with its values |
 //! | `rows` | rows to domain values; a row that does not parse is named |
 //! | `session` | one transaction of one tenant: reads, and writes with their record |
@@ -38,10 +39,11 @@ mod session;
 mod sql;
 mod store;
 mod write;
+mod writer;
 
 #[cfg(test)]
 mod tests;
 
 pub use audit::Chain;
-pub use connect::{OpenError, OpenMode};
+pub use connect::{OpenError, OpenMode, OpenOptions};
 pub use store::SqlStore;

@@ -20,6 +20,7 @@ use crate::session::Session;
 use crate::sql::{MAX_IN, Sql};
 use crate::store::SqlStore;
 use crate::write::{maybe_stored, stored};
+use crate::writer::Turn;
 
 /// Most faxes inserted by one statement.
 const MAX_ROWS: usize = 128;
@@ -76,8 +77,23 @@ pub(crate) async fn register(
     faxes: &[NewFax],
     rules: &dyn FaxRules,
 ) -> Result<Answers, ApplyError> {
-    let turn = store.writer.turn().await;
-    let tx = store.writer.begin(&turn).await?;
+    let mut turn = store.writer.turn_of(tenant).await;
+    loop {
+        let answer = register_once(store, &turn, tenant, faxes, rules).await;
+        if answer.is_ok() || !turn.again() {
+            return answer;
+        }
+    }
+}
+
+async fn register_once(
+    store: &SqlStore,
+    turn: &Turn<'_>,
+    tenant: &TenantId,
+    faxes: &[NewFax],
+    rules: &dyn FaxRules,
+) -> Result<Answers, ApplyError> {
+    let tx = store.writer.begin(turn).await?;
     let mut session = match Session::open(tx, tenant).await? {
         Ok(session) => session,
         Err(tx) => {

@@ -49,9 +49,10 @@ impl<'r> Row<'r> {
         self.row.try_get_by_index(self.first + index).map_err(|_| self.corrupt(column))
     }
 
-    /// An integer.
+    /// An integer. What a statement counts or says itself is smaller than what a table holds on
+    /// PostgreSQL.
     pub(crate) fn int(&self, index: usize, column: &'static str) -> Result<i64, StoreError> {
-        self.get(index, column)
+        self.get(index, column).or_else(|_| self.get::<i32>(index, column).map(i64::from))
     }
 
     /// A count, a position or a number.

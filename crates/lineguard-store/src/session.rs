@@ -9,6 +9,7 @@ use lineguard_core::row::{Link, LinkKind, Object, ObjectKind};
 use lineguard_core::stamp::{Shard, Stamp};
 
 use crate::concern;
+use crate::dialect;
 use crate::edit::Edit;
 use crate::rows::{self, FAX, OBJECT, Row, TENANT, TenantState};
 use crate::sql::{MAX_IN, Sql, Tx, limit, seek};
@@ -37,9 +38,11 @@ enum End {
 }
 
 impl Session {
-    /// The session of a tenant; gives the transaction back if there is no such tenant.
+    /// The session of a tenant that writes; gives the transaction back if there is no such tenant.
+    /// Locks the tenant before anything else is read, so that all that is read stays true.
     pub(crate) async fn open(tx: Tx, id: &TenantId) -> Result<Result<Self, Tx>, StoreError> {
-        let query = Sql::new(format!("SELECT {TENANT} FROM tenant WHERE id = ?"));
+        let lock = dialect::for_update(tx.backend());
+        let query = Sql::new(format!("SELECT {TENANT} FROM tenant WHERE id = ?{lock}"));
         let Some(row) = tx.one(query.bind(id.as_str().as_bytes().to_vec())).await? else {
             return Ok(Err(tx));
         };

@@ -1,12 +1,15 @@
 //! A statement with its values, and the ways to run one.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use lineguard_core::id::{Num, Revision};
 use lineguard_core::port::StoreError;
-use sea_orm::{ConnectionTrait, DatabaseTransaction, QueryResult, Value};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, QueryResult, Value};
 
 use crate::audit::{self, Chain};
 use crate::dialect;
-use crate::error::unavailable;
+use crate::error::{is_conflict, is_repeated_key, unavailable};
 
 /// Most values of one `IN` list.
 pub(crate) const MAX_IN: usize = 500;
@@ -69,8 +72,7 @@ impl Sql {
         self,
         db: &impl ConnectionTrait,
     ) -> Result<Vec<QueryResult>, StoreError> {
-        let statement = dialect::statement(db.get_database_backend(), self.text, self.values);
-        db.query_all_raw(statement).await.map_err(unavailable)
+        self.try_all(db).await.map_err(unavailable)
     }
 
     /// The only row, if there is one.
@@ -78,14 +80,22 @@ impl Sql {
         self,
         db: &impl ConnectionTrait,
     ) -> Result<Option<QueryResult>, StoreError> {
-        let statement = dialect::statement(db.get_database_backend(), self.text, self.values);
-        db.query_one_raw(statement).await.map_err(unavailable)
+        self.try_one(db).await.map_err(unavailable)
     }
 
-    /// Runs it; the number of rows it concerned.
-    pub(crate) async fn run(self, db: &impl ConnectionTrait) -> Result<u64, StoreError> {
+    async fn try_all(self, db: &impl ConnectionTrait) -> Result<Vec<QueryResult>, DbErr> {
         let statement = dialect::statement(db.get_database_backend(), self.text, self.values);
-        Ok(db.execute_raw(statement).await.map_err(unavailable)?.rows_affected())
+        db.query_all_raw(statement).await
+    }
+
+    async fn try_one(self, db: &impl ConnectionTrait) -> Result<Option<QueryResult>, DbErr> {
+        let statement = dialect::statement(db.get_database_backend(), self.text, self.values);
+        db.query_one_raw(statement).await
+    }
+
+    async fn try_run(self, db: &impl ConnectionTrait) -> Result<u64, DbErr> {
+        let statement = dialect::statement(db.get_database_backend(), self.text, self.values);
+        Ok(db.execute_raw(statement).await?.rows_affected())
     }
 }
 
@@ -103,8 +113,10 @@ pub(crate) fn limit(count: usize) -> i64 {
 /// fail.
 pub(crate) struct Tx {
     inner: DatabaseTransaction,
+    /// Raised when a statement fails for the sake of another transaction.
+    lost: Option<Arc<AtomicBool>>,
     #[cfg(test)]
-    pub(crate) fuse: Option<std::sync::Arc<Fuse>>,
+    pub(crate) fuse: Option<Arc<Fuse>>,
 }
 
 impl Tx {
@@ -112,32 +124,64 @@ impl Tx {
     pub(crate) fn new(inner: DatabaseTransaction) -> Self {
         Self {
             inner,
+            lost: None,
             #[cfg(test)]
             fuse: None,
         }
     }
 
+    /// The same, to be tried again where `lost` is raised.
+    pub(crate) fn to_be_tried_again(self, lost: &Arc<AtomicBool>) -> Self {
+        Self { lost: Some(Arc::clone(lost)), ..self }
+    }
+
     /// The kind of database.
-    pub(crate) fn backend(&self) -> sea_orm::DbBackend {
+    pub(crate) fn backend(&self) -> DbBackend {
         self.inner.get_database_backend()
     }
 
     /// All rows.
     pub(crate) async fn all(&self, sql: Sql) -> Result<Vec<QueryResult>, StoreError> {
         self.step()?;
-        sql.all(&self.inner).await
+        sql.try_all(&self.inner).await.map_err(|error| self.failed(error))
     }
 
     /// The only row, if there is one.
     pub(crate) async fn one(&self, sql: Sql) -> Result<Option<QueryResult>, StoreError> {
         self.step()?;
-        sql.one(&self.inner).await
+        sql.try_one(&self.inner).await.map_err(|error| self.failed(error))
     }
 
     /// Runs it; the number of rows it concerned.
     pub(crate) async fn run(&self, sql: Sql) -> Result<u64, StoreError> {
         self.step()?;
-        sql.run(&self.inner).await
+        sql.try_run(&self.inner).await.map_err(|error| self.failed(error))
+    }
+
+    /// Inserts a row unless one with its key is there; whether it was new. The text follows
+    /// `INSERT INTO`.
+    pub(crate) async fn insert_new(&self, mut row: Sql) -> Result<bool, StoreError> {
+        self.step()?;
+        row.text.insert_str(0, "INSERT INTO ");
+        // What ignores the key would ignore every other mistake there, too.
+        let fails = self.backend() == DbBackend::MySql;
+        if !fails {
+            row.push(" ON CONFLICT DO NOTHING");
+        }
+        match row.try_run(&self.inner).await {
+            Ok(rows) => Ok(rows > 0),
+            Err(error) if fails && is_repeated_key(&error) => Ok(false),
+            Err(error) => Err(self.failed(error)),
+        }
+    }
+
+    fn failed(&self, error: DbErr) -> StoreError {
+        if let Some(lost) = &self.lost
+            && is_conflict(&error)
+        {
+            lost.store(true, Ordering::Relaxed);
+        }
+        unavailable(error)
     }
 
     /// Checks an audit trail in this snapshot.
@@ -185,7 +229,7 @@ pub(crate) struct Fuse {
 #[cfg(test)]
 impl Fuse {
     fn step(&self) -> Result<(), StoreError> {
-        let left = self.left.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
+        let left = self.left.fetch_sub(1, Ordering::SeqCst);
         if left == 0 {
             return Err(StoreError::Unavailable { detail: "fuse".to_owned() });
         }

@@ -12,17 +12,17 @@ use lineguard_core::port::{
 };
 use lineguard_core::row::ObjectKind;
 use sea_orm::{DatabaseConnection, TransactionTrait as _};
-use tokio::sync::{Mutex, MutexGuard};
 
 use crate::apply::CoreRules;
 use crate::audit::Chain;
-use crate::connect::{self, Held, OpenError, OpenMode};
+use crate::connect::{self, Held, OpenError, OpenMode, OpenOptions};
 use crate::error::unavailable;
+use crate::lists;
 use crate::models::{self, Models};
 use crate::rows::{self, Row, TENANT};
 use crate::session::Session;
 use crate::sql::{Sql, Tx, limit, seek};
-use crate::{dialect, lists};
+use crate::writer::{Turn, Writer};
 
 /// A store in an SQL database.
 pub struct SqlStore {
@@ -32,48 +32,39 @@ pub struct SqlStore {
     held: Held,
 }
 
-/// The only connection that writes. Writers take turns before they ask for it, so that waiting has
-/// no time limit of the pool's.
-pub(crate) struct Writer {
-    connection: DatabaseConnection,
-    turn: Mutex<()>,
-    #[cfg(test)]
-    pub(crate) fuse: Arc<crate::sql::Fuse>,
-}
-
-impl Writer {
-    /// Waits until no other write is under way.
-    pub(crate) async fn turn(&self) -> MutexGuard<'_, ()> {
-        self.turn.lock().await
-    }
-
-    /// Begins a transaction that holds the write lock.
-    pub(crate) async fn begin(&self, _turn: &MutexGuard<'_, ()>) -> Result<Tx, StoreError> {
-        let options = dialect::write_options(self.connection.get_database_backend());
-        let inner = self.connection.begin_with_options(options).await.map_err(unavailable)?;
-        #[cfg_attr(not(test), expect(unused_mut, reason = "tests put a fuse in"))]
-        let mut tx = Tx::new(inner);
-        #[cfg(test)]
-        {
-            tx.fuse = Some(Arc::clone(&self.fuse));
-        }
-        Ok(tx)
-    }
-}
-
 impl SqlStore {
-    /// Opens the store at an address: `sqlite:` and the path of a file, or `sqlite::memory:` for
-    /// one of a test, which is gone when it is dropped.
+    /// Opens the store at an address, with the usual [`OpenOptions`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::open_with`].
     pub async fn open(url: &str, mode: OpenMode) -> Result<Self, OpenError> {
-        let opened = connect::open(url, mode).await?;
+        Self::open_with(url, mode, OpenOptions::default()).await
+    }
+
+    /// Opens the store at an address:
+    ///
+    /// - `sqlite:` and the path of a file, or `sqlite::memory:` for one of a test, which is gone
+    ///   when it is dropped;
+    /// - `postgres://user:password@host:port/database`, also `postgresql://`;
+    /// - `mariadb://user:password@host:port/database`, also `mysql://`. MySQL itself is expected to
+    ///   work, and is not tested.
+    ///
+    /// What else an address of a server may say, such as `sslmode`, is documented by sqlx.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`]: no such address, no answer, settings that would lose a commit that has
+    /// returned, or a schema that is not this program's.
+    pub async fn open_with(
+        url: &str,
+        mode: OpenMode,
+        options: OpenOptions,
+    ) -> Result<Self, OpenError> {
+        let opened = connect::open(url, mode, options).await?;
         Ok(Self {
             readers: opened.readers,
-            writer: Writer {
-                connection: opened.writer,
-                turn: Mutex::new(()),
-                #[cfg(test)]
-                fuse: Arc::new(crate::sql::Fuse { left: (-1).into() }),
-            },
+            writer: Writer::new(opened.writer, opened.writers),
             models: Models::new(),
             held: opened.held,
         })
@@ -83,7 +74,7 @@ impl SqlStore {
     pub async fn close(self) -> Result<(), StoreError> {
         let Self { readers, writer, models: _, held } = self;
         readers.close().await.map_err(unavailable)?;
-        writer.connection.close().await.map_err(unavailable)?;
+        writer.close().await?;
         drop(held);
         Ok(())
     }
@@ -106,6 +97,27 @@ impl SqlStore {
     async fn session(&self, tenant: &TenantId) -> Result<Option<Session>, StoreError> {
         let tx = Tx::new(self.readers.begin().await.map_err(unavailable)?);
         Session::open_to_read(tx, tenant).await
+    }
+
+    /// One try of [`Store::secret`].
+    async fn secret_once(
+        &self,
+        turn: &Turn<'_>,
+        name: &'static str,
+        make: &(dyn Fn() -> Vec<u8> + Sync),
+    ) -> Result<Vec<u8>, StoreError> {
+        let tx = self.writer.begin(turn).await?;
+        let key = name.as_bytes().to_vec();
+        let query = Sql::new("SELECT content FROM secret WHERE name = ?").bind(key.clone());
+        if let Some(row) = tx.one(query).await? {
+            tx.rollback().await;
+            return Row::new("secret", &row, 0).bytes(0, "content");
+        }
+        let value = make();
+        let insert = Sql::new("INSERT INTO secret (name, content) VALUES (?, ?)");
+        tx.run(insert.bind(key).bind(value.clone())).await?;
+        tx.commit().await?;
+        Ok(value)
     }
 }
 
@@ -199,9 +211,8 @@ impl Store for SqlStore {
         let digest = ModelDigest::of(text);
         let turn = self.writer.turn().await;
         let tx = self.writer.begin(&turn).await?;
-        let insert =
-            dialect::insert_if_absent(tx.backend(), "model_text (digest, content) VALUES (?, ?)");
-        tx.run(Sql::new(insert).bind(digest.0.to_vec()).bind(text)).await?;
+        let insert = Sql::new("model_text (digest, content) VALUES (?, ?)");
+        tx.insert_new(insert.bind(digest.0.to_vec()).bind(text)).await?;
         tx.commit().await?;
         Ok(digest)
     }
@@ -215,19 +226,13 @@ impl Store for SqlStore {
         name: &'static str,
         make: &(dyn Fn() -> Vec<u8> + Sync),
     ) -> Result<Vec<u8>, StoreError> {
-        let turn = self.writer.turn().await;
-        let tx = self.writer.begin(&turn).await?;
-        let key = name.as_bytes().to_vec();
-        let query = Sql::new("SELECT content FROM secret WHERE name = ?").bind(key.clone());
-        if let Some(row) = tx.one(query).await? {
-            tx.rollback().await;
-            return Row::new("secret", &row, 0).bytes(0, "content");
+        let mut turn = self.writer.turn().await;
+        loop {
+            let answer = self.secret_once(&turn, name, make).await;
+            if answer.is_ok() || !turn.again() {
+                return answer;
+            }
         }
-        let value = make();
-        let insert = Sql::new("INSERT INTO secret (name, content) VALUES (?, ?)");
-        tx.run(insert.bind(key).bind(value.clone())).await?;
-        tx.commit().await?;
-        Ok(value)
     }
 }
 

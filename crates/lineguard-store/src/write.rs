@@ -6,7 +6,6 @@ use lineguard_core::port::{FaxColumn, FaxRow, StoreError, TenantTx};
 use lineguard_core::row::{Link, Object, ObjectKind};
 use sea_orm::Value;
 
-use crate::dialect;
 use crate::edit::Edit;
 use crate::error::refused;
 use crate::rows::{self, FAX, OBJECT, labels_text, state_code};
@@ -123,16 +122,12 @@ impl TenantTx for Session {
 
     async fn link(&mut self, link: Link) -> Result<bool, StoreError> {
         self.forget();
-        let text = dialect::insert_if_absent(
-            self.tx.backend(),
-            "link (tenant, kind, a, b) VALUES (?, ?, ?, ?)",
-        );
-        let insert = Sql::new(text)
+        let insert = Sql::new("link (tenant, kind, a, b) VALUES (?, ?, ?, ?)")
             .bind(self.tenant_num())
             .bind(i64::from(link.kind as u8))
             .bind(stored(link.a)?)
             .bind(stored(link.b)?);
-        let new = self.tx.run(insert).await? > 0;
+        let new = self.tx.insert_new(insert).await?;
         if new {
             self.edits.push(Edit::Link { link, on: true });
         }

@@ -38,6 +38,8 @@ pub(crate) enum Schema {
     Older(Vec<String>),
     /// Ours, with steps that this program does not know.
     Newer(Vec<String>),
+    /// Ours, with this step begun and not finished.
+    Half(String),
     /// Ours.
     Current,
 }
@@ -53,11 +55,20 @@ pub(crate) async fn inspect(db: &DatabaseConnection) -> Result<Schema, StoreErro
         return Ok(Schema::Foreign);
     }
     let seen = names(Sql::new("SELECT version FROM seaql_migrations").all(db).await?)?;
+    let mut begun = Vec::new();
+    if tables.iter().any(|name| name == "schema_begun") {
+        begun = names(Sql::new("SELECT version FROM schema_begun").all(db).await?)?;
+        begun.retain(|step| !seen.contains(step));
+    }
     let known: Vec<String> =
         Migrator::migrations().iter().map(|step| step.name().to_owned()).collect();
-    let unknown: Vec<String> = seen.iter().filter(|step| !known.contains(step)).cloned().collect();
+    let unknown = seen.iter().chain(&begun).filter(|step| !known.contains(step));
+    let unknown: Vec<String> = unknown.cloned().collect();
     if !unknown.is_empty() {
         return Ok(Schema::Newer(unknown));
+    }
+    if let Some(step) = begun.pop() {
+        return Ok(Schema::Half(step));
     }
     let missing: Vec<String> = known.into_iter().filter(|step| !seen.contains(step)).collect();
     Ok(if missing.is_empty() { Schema::Current } else { Schema::Older(missing) })
@@ -69,14 +80,57 @@ fn names(rows: Vec<sea_orm::QueryResult>) -> Result<Vec<String>, StoreError> {
 
 /// Takes the steps that are missing.
 pub(crate) async fn migrate(db: &DatabaseConnection) -> Result<(), StoreError> {
+    if dialect::steps_can_break(db.get_database_backend()) {
+        return migrate_step_by_step(db).await.map_err(unavailable);
+    }
     Migrator::up(db, None).await.map_err(unavailable)
 }
 
-/// Runs statements that `dialect::ddl` fills in.
-async fn run_all(manager: &SchemaManager<'_>, statements: &[&str]) -> Result<(), DbErr> {
-    let db = manager.get_connection();
-    for text in statements {
-        db.execute_unprepared(&dialect::ddl(manager.get_database_backend(), text)).await?;
+/// Notes each step before it is taken: no transaction holds it together. A step that was left half
+/// done is taken again from its start; see [`run_all`].
+async fn migrate_step_by_step(db: &DatabaseConnection) -> Result<(), DbErr> {
+    Migrator::install(db).await?;
+    let note = "CREATE TABLE schema_begun (version varchar(192) NOT NULL PRIMARY KEY){end}";
+    db.execute_unprepared(&dialect::ddl(db.get_database_backend(), note)).await?;
+    for step in Migrator::get_pending_migrations(db).await? {
+        // The names are our own.
+        let name = step.name();
+        let forget = format!("DELETE FROM schema_begun WHERE version = '{name}'");
+        db.execute_unprepared(&forget).await?;
+        let note = format!("INSERT INTO schema_begun (version) VALUES ('{name}')");
+        db.execute_unprepared(&note).await?;
+        Migrator::up(db, Some(1)).await?;
+        db.execute_unprepared(&forget).await?;
     }
     Ok(())
+}
+
+/// Runs statements that `dialect::ddl` fills in. Where a step can be left half done, it is run
+/// again: tables and indexes that are there already are left alone, and every other statement must
+/// do no harm when it is repeated.
+async fn run_all(manager: &SchemaManager<'_>, statements: &[&str]) -> Result<(), DbErr> {
+    let db = manager.get_connection();
+    let backend = manager.get_database_backend();
+    for text in statements {
+        if dialect::steps_can_break(backend) && has_index(db, text).await? {
+            continue;
+        }
+        db.execute_unprepared(&dialect::ddl(backend, text)).await?;
+    }
+    Ok(())
+}
+
+/// Whether a statement makes an index that is there.
+async fn has_index(db: &impl ConnectionTrait, text: &str) -> Result<bool, DbErr> {
+    let mut words = text.split_whitespace().filter(|word| *word != "UNIQUE");
+    let (Some("CREATE"), Some("INDEX"), Some(index), Some("ON"), Some(table)) =
+        (words.next(), words.next(), words.next(), words.next(), words.next())
+    else {
+        return Ok(false);
+    };
+    let values = [table, index].map(sea_orm::Value::from).to_vec();
+    let count = dialect::INDEXES_OF_TABLE.to_owned();
+    let count = dialect::statement(db.get_database_backend(), count, values);
+    let row = db.query_one_raw(count).await?;
+    row.map_or(Ok(false), |row| row.try_get_by_index::<i64>(0).map(|count| count > 0))
 }
