@@ -1,26 +1,28 @@
-//! Composition: what every service needs, gathered once at start. The only module that names a
-//! concrete store.
+//! What every service needs, gathered once at start.
 
-use std::fmt;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use lineguard_core::id::{AccountId, Subject, TenantId};
-use lineguard_core::model::{self, BUILT_IN, Model, TextError};
-use lineguard_core::port::{Store, StoreError, TenantReader, TenantRow};
+use lineguard_core::change::{Applied, Batch, Import, Imported};
+use lineguard_core::feed::Feed;
+use lineguard_core::id::{Revision, TenantId};
+use lineguard_core::model;
+use lineguard_core::port::{ApplyError, Store, StoreError, TenantReader};
+use lineguard_core::stamp::{Shard, Stamp};
 use lineguard_core::vocabulary::Vocabulary;
-use lineguard_store::{OpenMode, SqlStore};
+use lineguard_lease::Freshness;
 use tonic::service::Routes;
 
-use crate::clock::{Clock, SystemClock};
-use crate::config::{Config, MigrateOnStart};
-use crate::gather::{self, Member};
+use crate::answer::{Caches, Contract, Setting};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::meters::Meters;
 use crate::models::Models;
 use crate::rpc::{Admin, Authorization, Faxes};
-use crate::token::{self, KEY_BYTES, Tokens};
+use crate::token::{RevisionToken, Tokens};
 use crate::wire::pb::admin_service_server::AdminServiceServer;
 use crate::wire::pb::authorization_service_server::AuthorizationServiceServer;
 use crate::wire::pb::fax_service_server::FaxServiceServer;
+use crate::wire::status::Failure;
 
 /// The service without its listeners.
 #[derive(Clone)]
@@ -28,6 +30,8 @@ pub struct App {
     /// Where everything is kept. What is read here is never cached; writes go through [`App::apply`],
     /// [`App::import`] and [`App::register`], which wait until they are in force.
     pub store: Arc<dyn Store>,
+    /// What replicas know of each other; for operators.
+    pub feed: Arc<dyn Feed>,
     /// How recent what is cached is.
     pub freshness: Freshness,
     /// What is cached.
@@ -52,6 +56,8 @@ pub struct App {
 pub struct Parts {
     /// The store.
     pub store: Arc<dyn Store>,
+    /// The same store, as replicas see it.
+    pub feed: Arc<dyn Feed>,
     /// How recent the caches are.
     pub freshness: Freshness,
     /// The caches.
@@ -74,122 +80,15 @@ pub struct InForce<T> {
     pub stamp: Stamp,
 }
 
-/// Why the service cannot start on its store.
-#[derive(Debug)]
-pub enum OpenError {
-    /// The store cannot be opened: unreachable, held by another process, or of another schema.
-    Store(lineguard_store::OpenError),
-    /// A folder or file of product models cannot be read.
-    ModelFile(PathBuf, std::io::Error),
-    /// A product model has mistakes.
-    Model(PathBuf, Vec<TextError>),
-    /// The system gave no randomness for a key.
-    NoRandomness,
-    /// The key kept in the store is not one.
-    BadKey,
-}
-
-impl fmt::Display for OpenError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Store(error) => error.fmt(f),
-            Self::ModelFile(path, error) => write!(f, "`{}`: {error}", path.display()),
-            Self::Model(path, mistakes) => {
-                write!(f, "`{}` has {} mistakes", path.display(), mistakes.len())?;
-                mistakes.iter().try_for_each(|mistake| write!(f, "\n  {mistake}"))
-            }
-            Self::NoRandomness => f.write_str("the system gave no randomness for a key"),
-            Self::BadKey => f.write_str("the page token key kept in the store has a wrong length"),
-        }
-    }
-}
-
-impl std::error::Error for OpenError {}
-
-impl From<lineguard_store::OpenError> for OpenError {
-    fn from(error: lineguard_store::OpenError) -> Self {
-        Self::Store(error)
-    }
-}
-
-impl From<StoreError> for OpenError {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error.into())
-    }
-}
-
-/// Opens the store, keeps the built-in models and those of the models folder in it, and makes the
-/// service.
-///
-/// # Errors
-///
-/// [`OpenError`].
-pub async fn open(config: &Config) -> Result<App, OpenError> {
-    let url = config.database.url.as_str();
-    let mode = match config.database.migrate_on_start {
-        MigrateOnStart::Always => OpenMode::Migrate,
-        MigrateOnStart::Never => OpenMode::Existing,
-        MigrateOnStart::Auto => match config.database.url.file() {
-            Some(file) if file.exists() => OpenMode::Existing,
-            _ => OpenMode::Migrate,
-        },
-    };
-    let store = SqlStore::open(url, mode).await?;
-    keep_models(&store, config.models_dir.as_deref()).await?;
-    let key = match &config.page_token_key {
-        Some(key) => *key.bytes(),
-        None => kept_key(&store).await?,
-    };
-    let app = App::new(Arc::new(store), Tokens::new(&key), Arc::new(SystemClock));
-    Ok(App { message_size: config.limits.message_size, ..app })
-}
-
-/// Brings the schema up to date and says what was done.
-///
-/// # Errors
-///
-/// [`OpenError`].
-pub async fn migrate(config: &Config) -> Result<String, OpenError> {
-    let store = SqlStore::open(config.database.url.as_str(), OpenMode::Migrate).await?;
-    keep_models(&store, config.models_dir.as_deref()).await?;
-    store.close().await?;
-    Ok("The schema is up to date.".to_owned())
-}
-
-async fn keep_models(store: &SqlStore, folder: Option<&Path>) -> Result<(), OpenError> {
-    for (_, text) in BUILT_IN {
-        store.put_model(text).await?;
-    }
-    let Some(folder) = folder else { return Ok(()) };
-    let unreadable = |error| OpenError::ModelFile(folder.to_owned(), error);
-    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
-        let path = entry.map_err(unreadable)?.path();
-        if path.extension().is_some_and(|extension| extension == "toml") {
-            let text = std::fs::read_to_string(&path)
-                .map_err(|error| OpenError::ModelFile(path.clone(), error))?;
-            model::parse(&text, model::built_in_vocabulary())
-                .map_err(|mistakes| OpenError::Model(path, mistakes))?;
-            store.put_model(&text).await?;
-        }
-    }
-    Ok(())
-}
-
-/// The key that was made once and is kept in the store, so that tokens survive a restart.
-async fn kept_key(store: &SqlStore) -> Result<[u8; KEY_BYTES], OpenError> {
-    let fresh = token::random::<KEY_BYTES>().map_err(|_| OpenError::NoRandomness)?;
-    let kept = store.secret("page_token_key", &move || fresh.to_vec()).await?;
-    kept.try_into().map_err(|_| OpenError::BadKey)
-}
-
 impl App {
     /// The service.
     pub fn new(parts: Parts) -> Self {
-        let Parts { store, freshness, caches, contract, tokens, clock } = parts;
+        let Parts { store, feed, freshness, caches, contract, tokens, clock } = parts;
         let vocabulary = model::built_in_vocabulary();
         Self {
             models: Models::new(Arc::clone(&store), vocabulary),
             store,
+            feed,
             freshness,
             caches: Arc::new(caches),
             contract,
@@ -255,7 +154,7 @@ impl App {
         let (app, now) = (self.clone(), self.clock.now());
         let write = async move {
             let done = app.store.apply(&batch, now).await?;
-            Ok(app.in_force(&batch.tenant, done).await)
+            app.in_force(&batch.tenant, done).await
         };
         unabandoned(write).await
     }
@@ -269,14 +168,34 @@ impl App {
         let (app, now) = (self.clone(), self.clock.now());
         let write = async move {
             let done = app.store.import(&import, now).await?;
-            Ok(app.in_force(&import.tenant, done).await)
+            app.in_force(&import.tenant, done).await
         };
         unabandoned(write).await
     }
 
-    async fn in_force<T>(&self, tenant: &TenantId, done: T) -> InForce<T> {
-        let stamp = self.freshness.in_force(Shard::of(tenant)).await;
-        InForce { done, stamp }
+    async fn in_force<T>(&self, tenant: &TenantId, done: T) -> Result<InForce<T>, ApplyError> {
+        let shard = Shard::of(tenant);
+        self.freshness.in_force(shard).await?;
+        let sight = self.freshness.stale_sight();
+        let stamp = sight.map_or(Stamp::default(), |(sight, _)| sight.stamp(shard));
+        Ok(InForce { done, stamp })
+    }
+
+    /// The token of a state of a tenant.
+    ///
+    /// # Errors
+    ///
+    /// If the system gives no randomness.
+    pub fn revision_token(
+        &self,
+        tenant: &TenantId,
+        stamp: Stamp,
+        revision: Revision,
+    ) -> Result<String, Failure> {
+        let token = RevisionToken { stamp, revision };
+        self.tokens
+            .seal_revision(tenant, &token)
+            .map_err(|_| Failure::Internal("the system gave no randomness".into()))
     }
 }
 

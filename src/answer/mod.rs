@@ -15,7 +15,7 @@ mod question;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use lineguard_cache::Turn;
+use lineguard_cache::{Joined, Turn};
 use lineguard_core::id::{Revision, TenantId};
 use lineguard_core::port::StoreError;
 use lineguard_core::stamp::{Shard, Stamp};
@@ -29,6 +29,7 @@ pub use question::{Answer, Method, Question};
 use crate::app::App;
 use crate::token::RevisionToken;
 use crate::wire::consistency::Consistency;
+use crate::wire::invalid::InvalidRequest;
 use crate::wire::status::Failure;
 
 /// Something that is asked about one tenant.
@@ -49,6 +50,39 @@ pub trait Ask: Sync {
 
     /// The answer where the tenant does not exist.
     fn nowhere(&self) -> Result<Self::Answer, Failure>;
+}
+
+/// How recent the state must be that an answer is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Recency {
+    /// A write that it must include.
+    pub at_least: Option<RevisionToken>,
+    /// The oldest state that will do in an outage; none leaves it to the operator.
+    pub max_staleness: Option<Duration>,
+}
+
+impl Recency {
+    /// What a question about a tenant says.
+    ///
+    /// # Errors
+    ///
+    /// A fault of the field if it has a token that is none of this tenant.
+    pub fn of(
+        consistency: &Consistency,
+        app: &App,
+        tenant: &TenantId,
+    ) -> Result<Self, InvalidRequest> {
+        let at_least = consistency.at_least(&app.tokens, tenant)?;
+        Ok(Self { at_least, max_staleness: consistency.max_staleness })
+    }
+
+    /// What does for both of two questions.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        let tokens = self.at_least.into_iter().chain(other.at_least);
+        let ages = self.max_staleness.into_iter().chain(other.max_staleness);
+        Self { at_least: tokens.max_by_key(|token| token.stamp.counter), max_staleness: ages.min() }
+    }
 }
 
 /// An answer and what it is of.
@@ -75,9 +109,9 @@ impl<A> Answered<A> {
 }
 
 /// What a question may be answered from right now.
-fn usable(app: &App, shard: Shard, consistency: &Consistency) -> Option<Sight> {
+fn usable(app: &App, shard: Shard, recency: &Recency) -> Option<Sight> {
     let sight = app.caches.are_on().then(|| app.freshness.sight(shard)).flatten()?;
-    let enough = consistency.at_least.as_ref().is_none_or(|token| reaches(sight.stamp(shard), token));
+    let enough = recency.at_least.as_ref().is_none_or(|token| reaches(sight.stamp(shard), token));
     enough.then_some(sight)
 }
 
@@ -94,21 +128,21 @@ fn reaches(stamp: Stamp, token: &RevisionToken) -> bool {
 pub async fn gathered<Q: Ask>(
     app: &App,
     asked: &Q,
-    consistency: &Consistency,
+    recency: &Recency,
 ) -> Result<Answered<Q::Answer>, Failure> {
     let kept = |_: &Q::Answer, _: &Gathering<'_>| {};
-    let sight = usable(app, Shard::of(asked.tenant()), consistency);
-    gather(app, asked, consistency, sight, &kept).await
+    let sight = usable(app, Shard::of(asked.tenant()), recency);
+    gather(app, asked, recency, sight, &kept).await
 }
 
 /// The same for a question that is always read from the database: its rows are never cached.
 pub async fn from_database<Q: Ask>(
     app: &App,
     asked: &Q,
-    consistency: &Consistency,
+    recency: &Recency,
 ) -> Result<Answered<Q::Answer>, Failure> {
-    let sight = usable(app, Shard::of(asked.tenant()), consistency);
-    read(app, asked, consistency, sight, &|_, _| {}).await
+    let sight = usable(app, Shard::of(asked.tenant()), recency);
+    read(app, asked, recency, sight, &|_, _| {}).await
 }
 
 /// Answers a question whose whole answer may be kept.
@@ -116,7 +150,7 @@ pub async fn remembered<Q: Ask<Answer = Answer>>(
     app: &App,
     asked: &Q,
     question: Question,
-    consistency: &Consistency,
+    recency: &Recency,
 ) -> Result<Answered<Answer>, Failure> {
     let shard = Shard::of(asked.tenant());
     let now = app.clock.now();
@@ -127,30 +161,44 @@ pub async fn remembered<Q: Ask<Answer = Answer>>(
         }
         app.caches.answers.put(question.clone(), answer.clone(), origin);
     };
-    loop {
-        let sight = usable(app, shard, consistency);
-        let Some(held) = &sight else {
-            return gather(app, asked, consistency, None, &keep).await;
-        };
-        if let Some(hit) = app.caches.answers.get(&question, held, now) {
-            return Ok(Answered::fresh(hit.value, hit.revision));
-        }
-        // Whoever waited for somebody else's answer looks for it as everybody does: under a lease
-        // that holds after the wait.
-        let turn = match app.caches.flights.join(&question) {
-            Turn::Leader(leader) => leader,
-            Turn::Follower(follower) => match follower.wait().await {
-                true => continue,
-                false => return gather(app, asked, consistency, sight, &keep).await,
-            },
-        };
-        if let Some(answered) = from_shared(app, &question, held).await {
-            return Ok(answered);
-        }
-        let answered = gather(app, asked, consistency, sight, &keep).await;
-        drop(turn);
-        return answered;
+    let Some(sight) = usable(app, shard, recency) else {
+        return gather(app, asked, recency, None, &keep).await;
+    };
+    if let Some(hit) = app.caches.answers.get(&question, &sight, now) {
+        return Ok(Answered::fresh(hit.value, hit.revision));
     }
+    let leader = match app.caches.flights.join(&question) {
+        Joined::Leader(leader) => leader,
+        Joined::Follower(follower) => {
+            let turn = follower.wait().await;
+            // Whoever waited for somebody else's answer looks for it as everybody does: under a
+            // lease that holds after the wait.
+            let sight = usable(app, shard, recency);
+            let hit = sight.as_ref().and_then(|sight| app.caches.answers.get(&question, sight, now));
+            match (hit, turn) {
+                (Some(hit), _) => return Ok(Answered::fresh(hit.value, hit.revision)),
+                (None, Turn::Lead(leader)) => leader,
+                // There is nothing to wait for: the answer is none that is kept.
+                (None, Turn::Landed | Turn::TimedOut) => {
+                    return gather(app, asked, recency, sight, &keep).await;
+                }
+            }
+        }
+    };
+    // The lead may have taken a while to come.
+    let sight = usable(app, shard, recency);
+    let shared = match &sight {
+        Some(sight) => from_shared(app, &question, sight).await,
+        None => None,
+    };
+    let answered = match shared {
+        Some(answered) => Ok(answered),
+        None => gather(app, asked, recency, sight, &keep).await,
+    };
+    if answered.is_ok() {
+        leader.land();
+    }
+    answered
 }
 
 /// An answer that another replica left in the shared cache, under the rule for our own.
@@ -168,7 +216,7 @@ type Keep<'k, A> = &'k (dyn Fn(&A, &Gathering<'_>) + Sync);
 async fn gather<Q: Ask>(
     app: &App,
     asked: &Q,
-    consistency: &Consistency,
+    recency: &Recency,
     sight: Option<Sight>,
     keep: Keep<'_, Q::Answer>,
 ) -> Result<Answered<Q::Answer>, Failure> {
@@ -177,7 +225,7 @@ async fn gather<Q: Ask>(
     {
         return Ok(answered);
     }
-    read(app, asked, consistency, sight, keep).await
+    read(app, asked, recency, sight, keep).await
 }
 
 /// None if cached parts alone do not do.
@@ -201,13 +249,13 @@ async fn from_cached_parts<Q: Ask>(
 async fn read<Q: Ask>(
     app: &App,
     asked: &Q,
-    consistency: &Consistency,
+    recency: &Recency,
     sight: Option<Sight>,
     keep: Keep<'_, Q::Answer>,
 ) -> Result<Answered<Q::Answer>, Failure> {
     let reading = tokio::time::timeout(
         app.contract.patience,
-        read_snapshot(app, asked, consistency, sight, keep),
+        read_snapshot(app, asked, recency, sight, keep),
     );
     let failure = match reading.await {
         Ok(Err(failure @ Failure::Store(StoreError::Unavailable { .. }))) => failure,
@@ -217,7 +265,7 @@ async fn read<Q: Ask>(
             Failure::Store(StoreError::Unavailable { detail })
         }
     };
-    match outage::stale(app, asked, consistency).await {
+    match outage::stale(app, asked, recency).await {
         Some(answered) => Ok(answered),
         None => Err(failure),
     }
@@ -226,7 +274,7 @@ async fn read<Q: Ask>(
 async fn read_snapshot<Q: Ask>(
     app: &App,
     asked: &Q,
-    consistency: &Consistency,
+    recency: &Recency,
     sight: Option<Sight>,
     keep: Keep<'_, Q::Answer>,
 ) -> Result<Answered<Q::Answer>, Failure> {
@@ -235,8 +283,8 @@ async fn read_snapshot<Q: Ask>(
         return asked.nowhere().map(|answer| Answered::fresh(answer, Revision(0)));
     };
     // The primary database always knows what it acknowledged, unless it was put back.
-    if consistency.at_least.as_ref().is_some_and(|token| !reaches(from.stamp(), token)) {
-        return Err(Failure::LostHistory);
+    if recency.at_least.as_ref().is_some_and(|token| !reaches(from.stamp(), token)) {
+        return Err(Failure::HistoryLost);
     }
     let answer = asked.ask(app, &mut from).await?;
     keep(&answer, &from);

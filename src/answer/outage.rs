@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use lineguard_core::stamp::Shard;
 
-use super::{Answered, Ask, Gathering, reaches};
+use super::{Answered, Ask, Gathering, Recency, reaches};
 use crate::app::App;
 use crate::config::{EmergencyRule, Outage, OutageRule};
-use crate::wire::consistency::Consistency;
 
 /// Kinds of operation, as far as outages treat them differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -73,15 +72,15 @@ impl Contract {
 pub(super) async fn stale<Q: Ask>(
     app: &App,
     asked: &Q,
-    consistency: &Consistency,
+    recency: &Recency,
 ) -> Option<Answered<Q::Answer>> {
-    let allowed = app.contract.staleness(asked.operation(), consistency.max_staleness);
+    let allowed = app.contract.staleness(asked.operation(), recency.max_staleness);
     if allowed.is_zero() || !app.caches.are_on() {
         return None;
     }
     let (sight, age) = app.freshness.stale_sight()?;
     let stamp = sight.stamp(Shard::of(asked.tenant()));
-    let enough = consistency.at_least.as_ref().is_none_or(|token| reaches(stamp, token));
+    let enough = recency.at_least.as_ref().is_none_or(|token| reaches(stamp, token));
     if age > allowed || !enough {
         return None;
     }

@@ -16,7 +16,7 @@ use lineguard_core::row::{NumberBody, Object, ObjectKind};
 use lineguard_core::vocabulary::FactName;
 
 use super::words::decided;
-use crate::answer::{Answer, Answered, Ask, Gathering, Operation, Question, remembered};
+use crate::answer::{Answer, Answered, Ask, Gathering, Operation, Recency, Question, remembered};
 use crate::app::App;
 use crate::gather::{Known, Member, Wanted};
 use crate::wire::caller_id::{
@@ -38,8 +38,9 @@ pub(super) async fn resolve(
     message: pb::ResolveCallerIdRequest,
 ) -> Result<pb::ResolveCallerIdResponse, Failure> {
     let asked = Question::caller_id(&message);
-    let call = caller_id_call(message, &app.tokens)?;
-    let answered = remembered(app, &Resolving(&call), asked, &call.consistency).await?;
+    let call = caller_id_call(message)?;
+    let recency = Recency::of(&call.consistency, app, &call.tenant)?;
+    let answered = remembered(app, &Resolving(&call), asked, &recency).await?;
     let Answered { answer: Answer::CallerId(response), revision, staleness } = answered else {
         return Err(Failure::Internal("a caller ID was answered with something else".into()));
     };

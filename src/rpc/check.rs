@@ -10,10 +10,10 @@ use lineguard_core::port::StoreError;
 use lineguard_core::vocabulary::OutageKind;
 
 use super::words::{allowed_in_outage, decided, no_member};
-use crate::answer::{Answer, Answered, Ask, Gathering, Operation, Question, gathered, remembered};
+use crate::answer::{Answer, Answered, Ask, Gathering, Operation, Question, Recency, gathered, remembered};
 use crate::app::App;
 use crate::gather::{Known, Member, Wanted, question};
-use crate::wire::check::{BatchCall, CheckCall, batch_check_calls, check_call};
+use crate::wire::check::{CheckCall, batch_check_calls, check_call};
 use crate::wire::consistency::duration_to_wire;
 use crate::wire::decision::{batch_check_response, check_response};
 use crate::wire::pb;
@@ -24,8 +24,9 @@ pub(super) async fn check(
     message: pb::CheckRequest,
 ) -> Result<pb::CheckResponse, Failure> {
     let asked = Question::check(&message);
-    let call = check_call(message, app.vocabulary, &app.tokens)?;
-    match remembered(app, &One(&call, operation(app, &call)), asked, &call.consistency).await {
+    let call = check_call(message, app.vocabulary)?;
+    let recency = Recency::of(&call.consistency, app, &call.tenant)?;
+    match remembered(app, &One(&call, operation(app, &call)), asked, &recency).await {
         Ok(answered) => told(answered).map(check_response),
         Err(failure) => in_outage(app, &call, failure).map(check_response),
     }
@@ -94,8 +95,7 @@ pub(super) async fn batch_check(
     app: &App,
     message: pb::BatchCheckRequest,
 ) -> Result<pb::BatchCheckResponse, Failure> {
-    let BatchCall { calls, consistency } =
-        batch_check_calls(message, app.vocabulary, &app.tokens)?;
+    let calls = batch_check_calls(message, app.vocabulary)?;
     let mut by_tenant: BTreeMap<&TenantId, Vec<(usize, &CheckCall)>> = BTreeMap::new();
     for (at, call) in calls.iter().enumerate() {
         if let Ok(call) = call {
@@ -105,8 +105,7 @@ pub(super) async fn batch_check(
     let mut answers = BTreeMap::new();
     for (tenant, calls) in by_tenant {
         let (places, calls): (Vec<usize>, Vec<&CheckCall>) = calls.into_iter().unzip();
-        let many = Many { tenant, calls: &calls };
-        match gathered(app, &many, &consistency).await {
+        match of_tenant(app, tenant, &calls).await {
             Ok(answered) => answers.extend(places.into_iter().zip(stamped(answered))),
             // The other tenants of the batch still get their answers.
             Err(failure) => {
@@ -122,6 +121,18 @@ pub(super) async fn batch_check(
         }),
     });
     Ok(batch_check_response(in_order.collect::<Vec<_>>()))
+}
+
+async fn of_tenant(
+    app: &App,
+    tenant: &TenantId,
+    calls: &[&CheckCall],
+) -> Result<Answered<Items>, Failure> {
+    let mut recency = Recency::default();
+    for call in calls {
+        recency = recency.and(Recency::of(&call.consistency, app, tenant)?);
+    }
+    gathered(app, &Many { tenant, calls }, &recency).await
 }
 
 /// The answers of a batch, each with its age; all are of one revision.

@@ -13,7 +13,7 @@ use lineguard_core::port::StoreError;
 use lineguard_core::row::ObjectKind;
 
 use super::words::origin;
-use crate::answer::{Ask, Gathering, Operation, Setting, from_database};
+use crate::answer::{Ask, Gathering, Operation, Recency, Setting, from_database};
 use crate::app::App;
 use crate::names::Names;
 use crate::wire::enums::WireEnum;
@@ -27,8 +27,9 @@ pub(super) async fn list(
     app: &App,
     message: pb::ListPermissionsRequest,
 ) -> Result<pb::ListPermissionsResponse, Failure> {
-    let call = list_permissions_call(message, &app.tokens)?;
-    let answered = from_database(app, &Listing(&call), &call.consistency).await?;
+    let call = list_permissions_call(message)?;
+    let recency = Recency::of(&call.consistency, app, &call.tenant)?;
+    let answered = from_database(app, &Listing(&call), &recency).await?;
     Ok(answered.answer)
 }
 

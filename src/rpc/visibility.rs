@@ -17,7 +17,7 @@ use lineguard_core::row::ObjectKind;
 use lineguard_core::vocabulary::{ActionDef, ActionKind, FactName, ResourceDef, StoredType};
 
 use super::words::{decided, no_member};
-use crate::answer::{Answer, Answered, Ask, Gathering, Operation, Question, remembered};
+use crate::answer::{Answer, Answered, Ask, Gathering, Operation, Recency, Question, remembered};
 use crate::app::App;
 use crate::gather::Member;
 use crate::names::Names;
@@ -34,10 +34,11 @@ pub(super) async fn get(
     message: pb::GetVisibilityRequest,
 ) -> Result<pb::GetVisibilityResponse, Failure> {
     let asked = Question::visibility(&message);
-    let call = visibility_call(message, app.vocabulary, &app.tokens)?;
+    let call = visibility_call(message, app.vocabulary)?;
     let (def, resource) = listable(app, &call)?;
     let seen = Seen { call: &call, def, resource };
-    let answered = remembered(app, &seen, asked, &call.consistency).await?;
+    let recency = Recency::of(&call.consistency, app, &call.tenant)?;
+    let answered = remembered(app, &seen, asked, &recency).await?;
     let Answered { answer: Answer::Visibility(response), revision, staleness } = answered else {
         return Err(Failure::Internal("a visibility was answered with something else".into()));
     };

@@ -8,7 +8,7 @@ use lineguard_core::port::{FaxCursor, FaxSlice, StoreError, TenantReader};
 use lineguard_core::row::ObjectKind;
 use lineguard_core::vocabulary::Action;
 
-use crate::answer::{Ask, Gathering, Operation, from_database};
+use crate::answer::{Ask, Gathering, Operation, Recency, from_database};
 use crate::app::App;
 use crate::gather::{Member, Wanted};
 use crate::names::named_faxes;
@@ -22,7 +22,7 @@ pub(super) async fn list(
     app: &App,
     message: pb::ListVisibleFaxesRequest,
 ) -> Result<pb::ListVisibleFaxesResponse, Failure> {
-    let call = list_faxes_call(message, &app.tokens)?;
+    let call = list_faxes_call(message)?;
     let query = query(&call);
     let after = position(app, &call, &query)?;
     let view = app
@@ -30,7 +30,8 @@ pub(super) async fn list(
         .action(lineguard_core::FAX_VIEW)
         .ok_or_else(|| Failure::Internal("the vocabulary has no action to view a fax".into()))?;
     let listing = Listing { call: &call, view, after, query: &query };
-    let answered = from_database(app, &listing, &call.consistency).await?;
+    let recency = Recency::of(&call.consistency, app, &call.tenant)?;
+    let answered = from_database(app, &listing, &recency).await?;
     Ok(answered.answer)
 }
 

@@ -1,0 +1,201 @@
+//! Puts the service together from its configuration. The only module that names a concrete store.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use lineguard_cache::{L2, RedisBus};
+use lineguard_core::feed::Feed;
+use lineguard_core::model::{self, BUILT_IN, TextError};
+use lineguard_core::port::{Store, StoreError};
+use lineguard_lease::{Bus, Freshness, NoBus, Params, ParamsError};
+use lineguard_store::{OpenMode, OpenOptions, SqlStore};
+use sha2::{Digest, Sha256};
+
+use crate::answer::{CacheSize, Caches, Contract};
+use crate::app::{App, Parts};
+use crate::clock::SystemClock;
+use crate::config::{Config, Database};
+use crate::token::{self, KEY_BYTES, Tokens};
+
+/// Why the service cannot start on its store.
+#[derive(Debug)]
+pub enum OpenError {
+    /// The store cannot be opened: unreachable, held by another process, or of another schema.
+    Store(lineguard_store::OpenError),
+    /// A folder or file of product models cannot be read.
+    ModelFile(PathBuf, std::io::Error),
+    /// A product model has mistakes.
+    Model(PathBuf, Vec<TextError>),
+    /// The system gave no randomness for a key.
+    NoRandomness,
+    /// A key kept in the store is not one.
+    BadKey,
+    /// Settings of freshness do not fit together.
+    Freshness(ParamsError),
+    /// Redis cannot be used as it is configured.
+    Redis(String),
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Store(error) => error.fmt(f),
+            Self::ModelFile(path, error) => write!(f, "`{}`: {error}", path.display()),
+            Self::Model(path, mistakes) => {
+                write!(f, "`{}` has {} mistakes", path.display(), mistakes.len())?;
+                mistakes.iter().try_for_each(|mistake| write!(f, "\n  {mistake}"))
+            }
+            Self::NoRandomness => f.write_str("the system gave no randomness for a key"),
+            Self::BadKey => f.write_str("a key kept in the store has a wrong length"),
+            Self::Freshness(error) => write!(f, "freshness: {error}"),
+            Self::Redis(problem) => write!(f, "redis.url: {problem}"),
+        }
+    }
+}
+
+impl std::error::Error for OpenError {}
+
+impl From<lineguard_store::OpenError> for OpenError {
+    fn from(error: lineguard_store::OpenError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<ParamsError> for OpenError {
+    fn from(error: ParamsError) -> Self {
+        Self::Freshness(error)
+    }
+}
+
+impl From<StoreError> for OpenError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+/// Opens the store, keeps the built-in models and those of the models folder in it, and makes the
+/// service.
+///
+/// # Errors
+///
+/// [`OpenError`].
+pub async fn open(config: &Config) -> Result<App, OpenError> {
+    let params = params(config);
+    params.check()?;
+    let mode = if config.database.migrates() { OpenMode::Migrate } else { OpenMode::Existing };
+    let store = Arc::new(open_store(config, mode).await?);
+    keep_models(&store, config.models_dir.as_deref()).await?;
+    let key = match &config.page_token_key {
+        Some(key) => *key.bytes(),
+        None => kept_key(&store, "page_token_key").await?,
+    };
+    let (bus, shared) = match &config.redis {
+        None => (Arc::new(NoBus) as Arc<dyn Bus>, None),
+        Some(redis) => {
+            let key = kept_key(&store, "cache_key").await?;
+            let bus = RedisBus::start(redis.url.as_str(), &key)?;
+            let shared = config.cache.l2.then(|| {
+                L2::start(redis.url.as_str(), &key, redis.timeout, env!("LINEGUARD_ENGINE"))
+            });
+            (Arc::new(bus) as Arc<dyn Bus>, shared.transpose()?)
+        }
+    };
+    let feed = Arc::clone(&store) as Arc<dyn Feed>;
+    let clock = Arc::new(lineguard_lease::SystemClock);
+    let freshness = Freshness::start(feed, bus, clock, params, ids()?);
+    let size = CacheSize(config.cache.l1.then_some(config.cache.l1_size));
+    let app = App::new(Parts {
+        feed: Arc::clone(&store) as Arc<dyn Feed>,
+        store,
+        freshness,
+        caches: Caches::new(size, shared),
+        contract: contract(config),
+        tokens: Tokens::new(&key),
+        clock: Arc::new(SystemClock),
+    });
+    Ok(App { message_size: config.limits.message_size, ..app })
+}
+
+async fn open_store(config: &Config, mode: OpenMode) -> Result<SqlStore, OpenError> {
+    let Database { url, max_connections, acquire_timeout, migrate_on_start: _ } = &config.database;
+    let options = OpenOptions {
+        max_connections: *max_connections,
+        acquire_timeout: *acquire_timeout,
+    };
+    Ok(SqlStore::open_with(url.as_str(), mode, options).await?)
+}
+
+fn params(config: &Config) -> Params {
+    let freshness = config.freshness;
+    Params {
+        lease: freshness.lease,
+        poll: freshness.poll,
+        poll_timeout: freshness.poll_timeout,
+        max_records: freshness.max_records,
+        name: format!("{} {}", rustix::system::uname().nodename().to_string_lossy(), std::process::id()),
+        ..Params::default()
+    }
+}
+
+fn contract(config: &Config) -> Contract {
+    Contract {
+        outage: config.outage,
+        most_staleness: config.freshness.max_staleness,
+        // What is left of the deadline is for the answer that the contract allows.
+        patience: config.deadline.decision.mul_f64(0.7),
+    }
+}
+
+/// Gives ids that no other process gives: hashes of a count under a secret start.
+fn ids() -> Result<Arc<dyn Fn() -> [u8; 16] + Send + Sync>, OpenError> {
+    let start = token::random::<32>().map_err(|_| OpenError::NoRandomness)?;
+    let count = AtomicU64::new(0);
+    Ok(Arc::new(move || {
+        let next = count.fetch_add(1, Ordering::Relaxed);
+        let hash = Sha256::new().chain_update(start).chain_update(next.to_be_bytes()).finalize();
+        let mut id = [0; 16];
+        id.iter_mut().zip(hash).for_each(|(place, byte)| *place = byte);
+        id
+    }))
+}
+
+/// Brings the schema up to date and says what was done.
+///
+/// # Errors
+///
+/// [`OpenError`].
+pub async fn migrate(config: &Config) -> Result<String, OpenError> {
+    let store = open_store(config, OpenMode::Migrate).await?;
+    keep_models(&store, config.models_dir.as_deref()).await?;
+    store.close().await?;
+    Ok("The schema is up to date.".to_owned())
+}
+
+async fn keep_models(store: &SqlStore, folder: Option<&Path>) -> Result<(), OpenError> {
+    for (_, text) in BUILT_IN {
+        store.put_model(text).await?;
+    }
+    let Some(folder) = folder else { return Ok(()) };
+    let unreadable = |error| OpenError::ModelFile(folder.to_owned(), error);
+    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        if path.extension().is_some_and(|extension| extension == "toml") {
+            let text = std::fs::read_to_string(&path)
+                .map_err(|error| OpenError::ModelFile(path.clone(), error))?;
+            model::parse(&text, model::built_in_vocabulary())
+                .map_err(|mistakes| OpenError::Model(path, mistakes))?;
+            store.put_model(&text).await?;
+        }
+    }
+    Ok(())
+}
+
+/// A key that was made once and is kept in the store, so that it survives a restart and all
+/// replicas have it.
+async fn kept_key(store: &SqlStore, name: &'static str) -> Result<[u8; KEY_BYTES], OpenError> {
+    let fresh = token::random::<KEY_BYTES>().map_err(|_| OpenError::NoRandomness)?;
+    let kept = store.secret(name, &move || fresh.to_vec()).await?;
+    kept.try_into().map_err(|_| OpenError::BadKey)
+}
