@@ -1,1 +1,42 @@
 //! How recent a replica is.
+//!
+//! Replicas answer from caches without asking anybody, and still no answer that starts after a
+//! write was acknowledged is older than that write. This crate keeps the promise:
+//!
+//! - Every change raises a counter in the database. Each replica polls the counters, and what
+//!   changed behind those that moved. What a poll showed is the replica's *view*; from the moment
+//!   the poll was sent it may answer from that view for the length of a *lease*, by its own clock.
+//! - A cached entry says at which state it was built, and from what. It may be used while nothing
+//!   it was built from has changed since, as far as the view tells ([`Sight::valid`]).
+//! - A writer acknowledges when all replicas have confirmed that they installed its change, or
+//!   when every lease that was taken before its commit is over ([`Freshness::in_force`]).
+//! - A replica that did not confirm is fenced: it gets no new lease before it has registered
+//!   anew, so that others need not wait for it for long.
+//!
+//! Messages between replicas ([`Bus`]) make this quick. It is right without them.
+
+mod bus;
+mod clock;
+mod freshness;
+mod heard;
+mod keeper;
+mod params;
+mod plan;
+mod poller;
+mod records;
+mod replica;
+mod shards;
+mod state;
+mod status;
+mod sync;
+mod view;
+mod writer;
+
+pub use bus::{Bus, Heard, NoBus};
+pub use clock::{Clock, Moment, SystemClock};
+pub use freshness::{Freshness, NotReached};
+pub use lineguard_core::feed::Incarnation;
+pub use params::{Params, ParamsError};
+pub use status::Status;
+pub use view::Sight;
+pub use writer::Acknowledged;

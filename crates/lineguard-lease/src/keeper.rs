@@ -1,0 +1,136 @@
+//! The small duties: confirmations in the database, rows that are to be removed, old changes,
+//! and whether the replica is ready.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use lineguard_core::feed::Incarnation;
+use lineguard_core::id::Timestamp;
+use lineguard_core::stamp::Shard;
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+use crate::poller::lease_remaining;
+use crate::replica::{Replica, guard};
+use crate::status::count;
+
+/// How often old changes are removed, and fenced replicas looked for that nobody told of.
+const TRIM: Duration = Duration::from_secs(10 * 60);
+
+/// Keeps in the database what is installed.
+pub(crate) async fn confirm(replica: Arc<Replica>) {
+    loop {
+        tokio::select! {
+            biased;
+            () = replica.stopped() => return,
+            () = replica.to_confirm.notified() => {}
+        }
+        let (by, stamps) = guard(&replica.unconfirmed).clone();
+        let Some(by) = by.filter(|_| !stamps.is_empty()) else { continue };
+        let stamps: Vec<_> = stamps.into_iter().collect();
+        match replica.ask(replica.feed.confirm(by, &stamps)).await {
+            Ok(()) => {
+                let mut unconfirmed = guard(&replica.unconfirmed);
+                if unconfirmed.0 == Some(by) {
+                    unconfirmed.1.retain(|shard, stamp| !stamps.contains(&(*shard, *stamp)));
+                }
+            }
+            Err(error) => {
+                warn!(%error, "confirmations could not be kept");
+                tokio::time::sleep(replica.params.poll / 2).await;
+                replica.to_confirm.notify_one();
+            }
+        }
+    }
+}
+
+/// Removes rows that nobody needs any more.
+pub(crate) async fn clear(replica: Arc<Replica>) {
+    let mut trim = Instant::now() + replica.jittered(TRIM);
+    let mut look = true;
+    loop {
+        remove_orphans(&replica).await;
+        if look || !guard(&replica.fenced).is_empty() {
+            look = !remove_fenced(&replica).await;
+        }
+        let busy =
+            look || !guard(&replica.fenced).is_empty() || !guard(&replica.orphans).is_empty();
+        let next = match busy {
+            true => trim.min(Instant::now() + replica.jittered(replica.params.poll)),
+            false => trim,
+        };
+        tokio::select! {
+            biased;
+            () = replica.stopped() => return,
+            () = replica.to_clear.notified() => {}
+            () = tokio::time::sleep_until(next) => {}
+        }
+        if Instant::now() >= trim {
+            look = true;
+            trim = Instant::now() + replica.jittered(TRIM);
+            remove_old(&replica).await;
+        }
+    }
+}
+
+/// Removes own rows under which no lease is held.
+pub(crate) async fn remove_orphans(replica: &Replica) {
+    let orphans = guard(&replica.orphans).clone();
+    for incarnation in orphans {
+        remove(replica, incarnation).await;
+    }
+}
+
+async fn remove(replica: &Replica, incarnation: Incarnation) {
+    match replica.ask(replica.feed.remove(incarnation)).await {
+        Ok(()) => guard(&replica.orphans).retain(|orphan| *orphan != incarnation),
+        Err(error) => warn!(%incarnation, %error, "a row of this replica could not be removed"),
+    }
+}
+
+/// Removes replicas that were seen fenced so long ago that their leases are over for certain.
+/// Tells whether it could look.
+async fn remove_fenced(replica: &Replica) -> bool {
+    let Ok(audience) = replica.ask(replica.feed.audience(Shard(0))).await else { return false };
+    replica.saw(&audience.replicas);
+    let now = replica.clock.now();
+    let fenced = guard(&replica.fenced).clone();
+    let over = fenced.into_iter().filter(|(_, seen)| now.waited(*seen) >= replica.params.wait());
+    for (incarnation, _) in over {
+        if replica.ask(replica.feed.remove(incarnation)).await.is_ok() {
+            guard(&replica.fenced).remove(&incarnation);
+            info!(%incarnation, "removed the row of a fenced replica");
+        }
+    }
+    true
+}
+
+async fn remove_old(replica: &Replica) {
+    let age = i64::try_from(replica.params.trim_after.as_millis()).unwrap_or(i64::MAX);
+    let before = Timestamp(replica.clock.now().timestamp().0.saturating_sub(age));
+    if let Err(error) = replica.ask(replica.feed.trim(before)).await {
+        warn!(%error, "old changes could not be removed");
+    }
+}
+
+/// Says whether a lease is held, and counts those that ended before they were renewed.
+pub(crate) async fn watch(replica: Arc<Replica>) {
+    let mut progress = replica.progress.subscribe();
+    loop {
+        let remaining = lease_remaining(&replica);
+        let was = replica.ready.send_replace(remaining.is_some());
+        if was && remaining.is_none() {
+            warn!("the lease ended before it was renewed");
+            count(&replica.counts.leases_lost);
+        }
+        // A clock may jump, so no sleep is trusted for long.
+        let sleep = remaining.unwrap_or(Duration::MAX).min(replica.params.poll);
+        tokio::select! {
+            biased;
+            () = replica.stopped() => break,
+            _ = progress.changed() => {}
+            () = tokio::time::sleep(sleep) => {}
+        }
+    }
+    replica.ready.send_replace(false);
+}

@@ -1,0 +1,166 @@
+//! The poller: keeps the incarnation, the view and the lease.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use lineguard_core::feed::Incarnation;
+use lineguard_core::id::Timestamp;
+use lineguard_core::port::StoreError;
+use lineguard_core::stamp::{SHARDS, Shard, Stamp};
+use tokio::time::Instant;
+use tracing::{debug, error, info, warn};
+
+use crate::replica::{Replica, guard};
+use crate::state::{Outcome, Reply};
+use crate::status::count;
+
+/// How far back the first poll looks for changes, in milliseconds: so old may an answer be that
+/// another replica left behind and that this one uses.
+const RECENT_MILLIS: i64 = 60 * 60 * 1_000;
+
+/// Polls at every tick and whenever somebody asks; one poll at a time.
+pub(crate) async fn run(replica: Arc<Replica>) {
+    let mut tick = Instant::now();
+    loop {
+        tokio::select! {
+            biased;
+            () = replica.stopped() => return,
+            () = replica.wanted.notified() => {}
+            () = tokio::time::sleep_until(tick) => {}
+        }
+        let regular = Instant::now() >= tick;
+        if regular {
+            tick = Instant::now() + replica.jittered(replica.params.poll);
+        }
+        let renewed = tokio::select! {
+            biased;
+            () = replica.stopped() => return,
+            renewed = renew(&replica, regular) => renewed,
+        };
+        if !renewed {
+            // However many ask, a database in trouble is not asked without a pause.
+            tokio::time::sleep(replica.jittered(replica.params.poll / 8)).await;
+        }
+    }
+}
+
+/// Takes a new lease. An incarnation that is not counted on any more is replaced, once.
+async fn renew(replica: &Replica, regular: bool) -> bool {
+    let mut renewed = false;
+    let mut number = 0;
+    for _ in 0..2 {
+        number = replica.counts.polls.fetch_add(1, Ordering::SeqCst) + 1;
+        match poll(replica).await {
+            Ok((incarnation, Outcome::Installed(installed))) => {
+                confirm(replica, incarnation, &installed, regular);
+                renewed = true;
+                break;
+            }
+            Ok((incarnation, outcome @ (Outcome::NotLive | Outcome::OtherHistory(_)))) => {
+                lost(replica, incarnation, &outcome);
+            }
+            Ok((_, Outcome::Late)) => break,
+            Err(error) => {
+                warn!(%error, "a poll of the database failed");
+                break;
+            }
+        }
+    }
+    if !renewed {
+        count(&replica.counts.poll_failures);
+    }
+    replica.progress.send_modify(|progress| {
+        progress.ended = number;
+        progress.installed = if renewed { number } else { progress.installed };
+    });
+    renewed
+}
+
+/// One poll, from before it is sent to after it is installed.
+async fn poll(replica: &Replica) -> Result<(Incarnation, Outcome), StoreError> {
+    let Replica { feed, state, clock, params, .. } = replica;
+    if state.incarnation().is_none() {
+        register(replica).await?;
+    }
+    let begun = state.begin(&**clock);
+    let poll = begun.ok_or(StoreError::Unavailable { detail: "it is being stopped".into() })?;
+    let sent = clock.now();
+    let counters = replica.ask(feed.counters(poll.incarnation)).await?;
+    if counters.stamps.len() != SHARDS {
+        let detail = format!("{} counters instead of {SHARDS}", counters.stamps.len());
+        return Err(StoreError::Unavailable { detail });
+    }
+    let limit = params.max_records / 8;
+    let mut reply = Reply { counters, changes: None, recent: Vec::new() };
+    match state.moved(&reply.counters) {
+        Some(moved) if moved.is_empty() => {}
+        Some(moved) => reply.changes = Some(replica.ask(feed.changes(&moved, limit)).await?),
+        None => {
+            let since = Timestamp(sent.timestamp().0 - RECENT_MILLIS);
+            // Without it less of what others left behind can be used, that is all.
+            let recent = replica.ask(feed.recent(since, limit)).await;
+            reply.recent = recent.ok().flatten().unwrap_or_default();
+        }
+    }
+    let outcome = state.install(&poll, reply);
+    let took = clock.now().waited(sent).as_nanos();
+    let took = u64::try_from(took).unwrap_or(u64::MAX);
+    replica.counts.poll_nanos.store(took, Ordering::Relaxed);
+    replica.heard.clear_hints();
+    Ok((poll.incarnation, outcome))
+}
+
+/// Registers an incarnation that was never used. If that fails it may still have happened, so
+/// none is tried twice.
+async fn register(replica: &Replica) -> Result<(), StoreError> {
+    let Replica { feed, state, clock, params, random, .. } = replica;
+    let incarnation = Incarnation(random());
+    let unfinished = guard(&replica.registering).replace(incarnation);
+    unfinished.into_iter().for_each(|unfinished| replica.orphan(unfinished));
+    replica.ask(feed.register(incarnation, &params.name, clock.now().timestamp())).await?;
+    state.enroll(incarnation);
+    *guard(&replica.registering) = None;
+    info!(%incarnation, "registered");
+    Ok(())
+}
+
+/// Tells the others what is installed now.
+fn confirm(replica: &Replica, by: Incarnation, installed: &[(Shard, Stamp)], regular: bool) {
+    for &(shard, stamp) in installed {
+        debug!(shard = shard.0, counter = stamp.counter, "installed");
+        replica.bus.confirm(by, shard, stamp);
+    }
+    let mut unconfirmed = guard(&replica.unconfirmed);
+    if unconfirmed.0 != Some(by) {
+        *unconfirmed = (Some(by), installed.iter().copied().collect());
+    } else {
+        unconfirmed.1.extend(installed.iter().copied());
+    }
+    let waiting = !unconfirmed.1.is_empty();
+    drop(unconfirmed);
+    if waiting && (regular || !replica.bus.connected()) {
+        replica.to_confirm.notify_one();
+    }
+}
+
+/// An incarnation is over.
+fn lost(replica: &Replica, incarnation: Incarnation, outcome: &Outcome) {
+    if let Outcome::OtherHistory(fault) = outcome {
+        error!(%fault, "the database was restored to another history: all caches are dropped");
+        count(&replica.counts.other_histories);
+    } else {
+        warn!(%incarnation, "fenced for making a writer wait; takes a new incarnation");
+        count(&replica.counts.incarnations_lost);
+    }
+    // No lease is held under it any more, and none can be taken, so nobody has to wait for it.
+    replica.orphan(incarnation);
+    // The lease is over: who watches it shall see.
+    replica.progress.send_modify(|_| {});
+}
+
+/// How long a lease still lasts.
+pub(crate) fn lease_remaining(replica: &Replica) -> Option<Duration> {
+    let view = replica.state.leased(&*replica.clock)?;
+    replica.params.lease.checked_sub(replica.clock.now().since(view.polled))
+}
