@@ -14,15 +14,21 @@
 pub mod breaker;
 pub mod flights;
 pub mod l1;
+pub mod l2;
+mod link;
 mod origin;
 mod seal;
+mod server;
 mod tally;
+mod task;
 
 pub use breaker::Breaker;
 pub use flights::Flights;
 pub use l1::{Hit, L1, L1Stats};
+pub use l2::{L2, L2Stats};
 pub use origin::{Origin, Validity};
 pub use seal::Seal;
+pub use server::{BadUrl, Redis};
 
 // What the tests of this crate share, those in it and those outside.
 #[cfg(test)]
