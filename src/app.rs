@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use lineguard_core::change::{Applied, Batch, Import, Imported};
 use lineguard_core::feed::Feed;
 use lineguard_core::id::{Revision, TenantId};
 use lineguard_core::model;
-use lineguard_core::port::{ApplyError, Store, StoreError, TenantReader};
-use lineguard_core::stamp::{Shard, Stamp};
+use lineguard_core::port::{Store, StoreError, TenantReader};
+use lineguard_core::stamp::Shard;
 use lineguard_core::vocabulary::Vocabulary;
 use lineguard_lease::Freshness;
 use tonic::service::Routes;
 
+use crate::announced::Announced;
 use crate::answer::{Caches, Contract, Setting};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -27,8 +27,8 @@ use crate::wire::status::Failure;
 /// The service without its listeners.
 #[derive(Clone)]
 pub struct App {
-    /// Where everything is kept. What is read here is never cached; writes go through [`App::apply`],
-    /// [`App::import`] and [`App::register`], which wait until they are in force.
+    /// Where everything is kept. What is read here is never cached; what is written here is in force
+    /// everywhere when the write returns.
     pub store: Arc<dyn Store>,
     /// What replicas know of each other; for operators.
     pub feed: Arc<dyn Feed>,
@@ -70,16 +70,6 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
 }
 
-/// A write that is in force: every question that is asked from now on, anywhere, is answered by a
-/// state that includes it.
-#[derive(Debug, Clone)]
-pub struct InForce<T> {
-    /// What the write did.
-    pub done: T,
-    /// A state that includes it.
-    pub stamp: Stamp,
-}
-
 impl App {
     /// The service.
     pub fn new(parts: Parts) -> Self {
@@ -87,7 +77,7 @@ impl App {
         let vocabulary = model::built_in_vocabulary();
         Self {
             models: Models::new(Arc::clone(&store), vocabulary),
-            store,
+            store: Arc::new(Announced::new(store, freshness.clone())),
             feed,
             freshness,
             caches: Arc::new(caches),
@@ -141,70 +131,17 @@ impl App {
         }
     }
 
-    /// Applies a batch of changes and waits until it is in force.
-    ///
-    /// Both go on when the caller no longer waits: a commit that nobody announces would be found by
-    /// the replicas only at their next poll, and a repeat would have to wait for them again.
-    ///
-    /// # Errors
-    ///
-    /// [`ApplyError`]; nothing was changed then, unless the connection was lost at the commit. A
-    /// repeat with the same request id tells.
-    pub async fn apply(&self, batch: Batch) -> Result<InForce<Applied>, ApplyError> {
-        let (app, now) = (self.clone(), self.clock.now());
-        let write = async move {
-            let done = app.store.apply(&batch, now).await?;
-            app.in_force(&batch.tenant, done).await
-        };
-        unabandoned(write).await
-    }
-
-    /// Imports a tenant and waits until it is in force. As [`Self::apply`].
-    ///
-    /// # Errors
-    ///
-    /// [`ApplyError`].
-    pub async fn import(&self, import: Arc<Import>) -> Result<InForce<Imported>, ApplyError> {
-        let (app, now) = (self.clone(), self.clock.now());
-        let write = async move {
-            let done = app.store.import(&import, now).await?;
-            app.in_force(&import.tenant, done).await
-        };
-        unabandoned(write).await
-    }
-
-    async fn in_force<T>(&self, tenant: &TenantId, done: T) -> Result<InForce<T>, ApplyError> {
-        let shard = Shard::of(tenant);
-        self.freshness.in_force(shard).await?;
-        let sight = self.freshness.stale_sight();
-        let stamp = sight.map_or(Stamp::default(), |(sight, _)| sight.stamp(shard));
-        Ok(InForce { done, stamp })
-    }
-
-    /// The token of a state of a tenant.
+    /// The token of the newest state of a tenant that this server has installed. After a write, of
+    /// a state that includes it.
     ///
     /// # Errors
     ///
     /// If the system gives no randomness.
-    pub fn revision_token(
-        &self,
-        tenant: &TenantId,
-        stamp: Stamp,
-        revision: Revision,
-    ) -> Result<String, Failure> {
-        let token = RevisionToken { stamp, revision };
+    pub fn revision_token(&self, tenant: &TenantId, revision: Revision) -> Result<String, Failure> {
+        let Some((sight, _)) = self.freshness.stale_sight() else { return Ok(String::new()) };
+        let token = RevisionToken { stamp: sight.stamp(Shard::of(tenant)), revision };
         self.tokens
             .seal_revision(tenant, &token)
             .map_err(|_| Failure::Internal("the system gave no randomness".into()))
     }
-}
-
-/// Goes on even if the caller goes away.
-async fn unabandoned<T: Send + 'static>(
-    write: impl Future<Output = Result<T, ApplyError>> + Send + 'static,
-) -> Result<T, ApplyError> {
-    tokio::spawn(write).await.unwrap_or_else(|_| {
-        let detail = "a write ended without a result".into();
-        Err(ApplyError::Store(StoreError::Unavailable { detail }))
-    })
 }

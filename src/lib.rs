@@ -1,14 +1,18 @@
 //! The Lineguard service: everything that knows gRPC, processes and signals.
 
+pub mod announced;
+pub mod answer;
 pub mod app;
 pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod demo;
 pub mod gather;
+pub mod meters;
 pub mod models;
 pub mod names;
 pub mod objects;
+pub mod open;
 pub mod rpc;
 pub mod server;
 pub mod telemetry;

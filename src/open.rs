@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use lineguard_cache::{L2, RedisBus};
+use lineguard_cache::{BadUrl, L2, Redis, RedisBus, Seal, l2};
 use lineguard_core::feed::Feed;
 use lineguard_core::model::{self, BUILT_IN, TextError};
 use lineguard_core::port::{Store, StoreError};
@@ -35,7 +35,7 @@ pub enum OpenError {
     /// Settings of freshness do not fit together.
     Freshness(ParamsError),
     /// Redis cannot be used as it is configured.
-    Redis(String),
+    Redis(BadUrl),
 }
 
 impl fmt::Display for OpenError {
@@ -50,7 +50,7 @@ impl fmt::Display for OpenError {
             Self::NoRandomness => f.write_str("the system gave no randomness for a key"),
             Self::BadKey => f.write_str("a key kept in the store has a wrong length"),
             Self::Freshness(error) => write!(f, "freshness: {error}"),
-            Self::Redis(problem) => write!(f, "redis.url: {problem}"),
+            Self::Redis(error) => write!(f, "redis.url: {error}"),
         }
     }
 }
@@ -66,6 +66,12 @@ impl From<lineguard_store::OpenError> for OpenError {
 impl From<ParamsError> for OpenError {
     fn from(error: ParamsError) -> Self {
         Self::Freshness(error)
+    }
+}
+
+impl From<BadUrl> for OpenError {
+    fn from(error: BadUrl) -> Self {
+        Self::Redis(error)
     }
 }
 
@@ -95,11 +101,15 @@ pub async fn open(config: &Config) -> Result<App, OpenError> {
         None => (Arc::new(NoBus) as Arc<dyn Bus>, None),
         Some(redis) => {
             let key = kept_key(&store, "cache_key").await?;
-            let bus = RedisBus::start(redis.url.as_str(), &key)?;
-            let shared = config.cache.l2.then(|| {
-                L2::start(redis.url.as_str(), &key, redis.timeout, env!("LINEGUARD_ENGINE"))
-            });
-            (Arc::new(bus) as Arc<dyn Bus>, shared.transpose()?)
+            let (server, seal) = (Redis::at(redis.url.as_str())?, Seal::new(&key));
+            let settings = l2::Settings {
+                timeout: redis.timeout,
+                engine: env!("LINEGUARD_ENGINE").to_owned(),
+                ..l2::Settings::default()
+            };
+            let l2 = config.cache.l1 && config.cache.l2;
+            let shared = l2.then(|| L2::start(&server, seal.clone(), settings));
+            (Arc::new(RedisBus::start(&server, seal)) as Arc<dyn Bus>, shared)
         }
     };
     let feed = Arc::clone(&store) as Arc<dyn Feed>;

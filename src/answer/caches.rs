@@ -104,7 +104,7 @@ impl Caches {
 const FLIGHT: std::time::Duration = std::time::Duration::from_millis(500);
 
 fn setting_bytes(setting: &Setting) -> usize {
-    size_of::<Setting>() + setting.tenant.id.as_str().len() + setting.tenant.title.len()
+    setting.tenant.id.as_str().len() + setting.tenant.title.len()
 }
 
 fn member_key_bytes(MemberKey { tenant, account, subject }: &MemberKey) -> usize {
@@ -120,10 +120,9 @@ fn fact_key_bytes(key: &FactKey) -> usize {
 }
 
 fn part_bytes(part: &Part) -> usize {
-    size_of::<Part>()
-        + match part {
-            Part::Object(object) => object.id.len() + object.body.len(),
-            Part::Fax(fax) => fax.id.as_str().len() + fax.labels.len() * size_of::<Num>(),
-            Part::Ends(ends) => ends.len() * size_of::<Num>(),
-        }
+    match part {
+        Part::Object(object) => object.id.len() + object.body.len(),
+        Part::Fax(fax) => fax.id.as_str().len() + size_of_val(&*fax.labels),
+        Part::Ends(ends) => size_of_val(&**ends),
+    }
 }

@@ -157,7 +157,7 @@ pub async fn remembered<Q: Ask<Answer = Answer>>(
     let keep = |answer: &Answer, from: &Gathering<'_>| {
         let Some(origin) = from.origin() else { return };
         if let Some(shared) = &app.caches.shared {
-            shared.put(&question, &answer.encode(), &origin);
+            shared.put(&question.shared(asked.tenant()), &answer.encode(), &origin);
         }
         app.caches.answers.put(question.clone(), answer.clone(), origin);
     };
@@ -188,7 +188,7 @@ pub async fn remembered<Q: Ask<Answer = Answer>>(
     // The lead may have taken a while to come.
     let sight = usable(app, shard, recency);
     let shared = match &sight {
-        Some(sight) => from_shared(app, &question, sight).await,
+        Some(sight) => from_shared(app, asked.tenant(), &question, sight).await,
         None => None,
     };
     let answered = match shared {
@@ -202,9 +202,14 @@ pub async fn remembered<Q: Ask<Answer = Answer>>(
 }
 
 /// An answer that another replica left in the shared cache, under the rule for our own.
-async fn from_shared(app: &App, question: &Question, sight: &Sight) -> Option<Answered<Answer>> {
+async fn from_shared(
+    app: &App,
+    tenant: &TenantId,
+    question: &Question,
+    sight: &Sight,
+) -> Option<Answered<Answer>> {
     let shared = app.caches.shared.as_ref()?;
-    let found = shared.get(question, sight, app.clock.now()).await?;
+    let found = shared.get(&question.shared(tenant), sight, app.clock.now()).await?;
     let answer = Answer::decode(question.method(), &found.answer)?;
     app.caches.answers.put(question.clone(), answer.clone(), found.origin);
     Some(Answered::fresh(answer, found.revision))

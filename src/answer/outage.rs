@@ -38,6 +38,13 @@ pub struct Contract {
     pub patience: Duration,
 }
 
+impl Default for Contract {
+    fn default() -> Self {
+        let patience = Duration::from_millis(700);
+        Self { outage: Outage::default(), most_staleness: Duration::ZERO, patience }
+    }
+}
+
 impl Contract {
     /// How stale an answer may be.
     fn staleness(&self, operation: Operation, asked_for: Option<Duration>) -> Duration {

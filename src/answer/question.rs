@@ -3,20 +3,30 @@
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+use lineguard_core::id::TenantId;
 use prost::Message;
 
 use crate::wire::pb;
 
 /// Methods whose answers are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[repr(u8)]
 pub enum Method {
     /// `Check`.
-    Check = 1,
+    Check,
     /// `GetVisibility`.
-    GetVisibility = 2,
+    GetVisibility,
     /// `ResolveCallerId`.
-    ResolveCallerId = 3,
+    ResolveCallerId,
+}
+
+impl Method {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Check => "Check",
+            Self::GetVisibility => "GetVisibility",
+            Self::ResolveCallerId => "ResolveCallerId",
+        }
+    }
 }
 
 /// A whole question: the method and the message as it came, without what it says about how recent
@@ -56,14 +66,14 @@ impl Question {
         self.method
     }
 
-    /// The message.
-    pub fn message(&self) -> &[u8] {
-        &self.bytes
+    /// As the cache that replicas share knows it.
+    pub fn shared<'a>(&'a self, tenant: &'a TenantId) -> lineguard_cache::l2::Question<'a> {
+        lineguard_cache::l2::Question { tenant, method: self.method.as_str(), bytes: &self.bytes }
     }
 
-    /// About how much memory it takes.
+    /// How much memory it owns.
     pub fn bytes(&self) -> usize {
-        size_of::<Self>() + self.bytes.len()
+        self.bytes.len()
     }
 }
 
@@ -94,10 +104,10 @@ pub enum Answer {
 }
 
 impl Answer {
-    /// About how much memory it takes.
+    /// About how much memory it owns: text and lists take about what they take on the wire, and a
+    /// pointer and sizes each.
     pub fn bytes(&self) -> usize {
-        // Text and lists take about what they take on the wire, and a pointer and sizes each.
-        size_of::<Self>() + 2 * self.message_bytes()
+        2 * self.message_bytes()
     }
 
     fn message_bytes(&self) -> usize {

@@ -21,7 +21,7 @@ impl Migrate {
     ///
     /// If the store cannot be opened.
     pub async fn run(self, config: &Config) -> Result<Exit, Failure> {
-        print(app::migrate(config).await?)?;
+        print(open::migrate(config).await?)?;
         Ok(Exit::Ok)
     }
 }

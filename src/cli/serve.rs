@@ -28,7 +28,7 @@ impl Serve {
     pub async fn run(self, config: &Config) -> Result<Exit, Failure> {
         // Before anything that takes long, so that an early signal is not lost.
         let shutdown = signal::shutdown()?;
-        let app = app::open(config).await?;
+        let app = open::open(config).await?;
         if self.demo {
             let loaded = demo::load(app.store.as_ref(), app.clock.now())
                 .await

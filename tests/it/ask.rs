@@ -22,6 +22,7 @@ pub fn ask(who: &str, account: &str, action: &str) -> Ask {
         resource: Some(pb::Resource { r#type: ty.name.to_string(), id: None, properties: None }),
         target: None,
         context: None,
+        consistency: None,
     })
 }
 
@@ -74,10 +75,15 @@ impl Ask {
 
     /// Asks.
     pub async fn send(self, harness: &Harness) -> Answer {
-        match harness.client().check(self.0).await {
-            Ok(response) => Answer::Decision(Box::new(response.into_inner().decision.unwrap())),
-            Err(status) => Answer::Error(status),
+        let first = Answer::of(harness.client().check(self.0.clone()).await);
+        let Some(plain) = harness.plainly(self.0.clone()).await else { return first };
+        // Cold, warm, and never cached: three times the same.
+        let again = Answer::of(harness.client().check(self.0).await);
+        let plain = Answer::of(plain.map(tonic::Response::new));
+        for other in [again, plain] {
+            assert_eq!(first.told(), other.told(), "a cache changes the answer");
         }
+        first
     }
 
     fn resource(&mut self) -> &mut pb::Resource {
@@ -95,6 +101,21 @@ pub enum Answer {
 }
 
 impl Answer {
+    fn of(answer: Result<tonic::Response<pb::CheckResponse>, tonic::Status>) -> Self {
+        match answer {
+            Ok(response) => Self::Decision(Box::new(response.into_inner().decision.unwrap())),
+            Err(status) => Self::Error(status),
+        }
+    }
+
+    /// All that it says.
+    fn told(&self) -> Result<&pb::Decision, (tonic::Code, &str)> {
+        match self {
+            Self::Decision(decision) => Ok(decision),
+            Self::Error(status) => Err((status.code(), status.message())),
+        }
+    }
+
     /// Fails unless it is an allow by this permission.
     #[track_caller]
     pub fn allows_by(&self, permission: &str) -> &pb::Decision {

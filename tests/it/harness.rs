@@ -1,18 +1,26 @@
-//! A server of its own for every test: in this process, on a free port, over SQLite in a temporary
-//! folder. It is stopped in order when the harness goes, and a panic of it fails the test.
+//! A server of its own for every test: in this process, on a free port, over a database of its own. It is stopped in order when the harness goes, and a panic of it fails the test.
 
 use std::sync::Arc;
 
-use lineguard::app::App;
+use lineguard::answer::{CacheSize, Caches, Contract};
+use lineguard::app::{App, Parts};
 use lineguard::clock::Clock;
 use lineguard::config::Config;
+use lineguard::rpc::Authorization;
 use lineguard::server::{self, listen};
 use lineguard::token::Tokens;
+use lineguard::wire::pb;
 use lineguard::wire::pb::authorization_service_client::AuthorizationServiceClient;
+use lineguard::wire::pb::authorization_service_server::AuthorizationService;
+use lineguard_cache::{L2, Redis, RedisBus, Seal, l2};
+use lineguard_core::feed::Feed;
 use lineguard_core::id::Timestamp;
 use lineguard_core::model::BUILT_IN;
 use lineguard_core::port::Store;
-use lineguard_store::{OpenMode, SqlStore};
+use lineguard_core::stamp::Shard;
+use lineguard_lease::{Bus, Freshness, NoBus, Params};
+use lineguard_store::{OpenMode, OpenOptions, SqlStore};
+use lineguard_testkit::databases::{Databases, Kind};
 use lineguard_testkit::world::{Built, NOW, World, world};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -24,8 +32,11 @@ pub struct Harness {
     pub app: App,
     /// A connection to it.
     pub channel: Channel,
+    /// The same store without caches, if the server has some: every question is asked there too.
+    plain: Option<App>,
     stop: Option<oneshot::Sender<()>>,
     served: Option<JoinHandle<()>>,
+    databases: Databases,
     _folder: tempfile::TempDir,
 }
 
@@ -38,16 +49,103 @@ impl Clock for Standing {
     }
 }
 
+/// What the whole suite runs on; `LINEGUARD_TEST_STORE` and `LINEGUARD_TEST_CACHES` choose.
+#[derive(Debug, Clone, Copy)]
+struct Ground {
+    store: Kind,
+    caches: Use,
+}
+
+/// Which caches are in use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Use {
+    Off,
+    L1,
+    L1AndL2,
+}
+
+impl Ground {
+    fn chosen() -> Self {
+        let variable = |name| std::env::var(name).unwrap_or_default();
+        let store = match variable("LINEGUARD_TEST_STORE").as_str() {
+            "" | "sqlite" => Kind::Sqlite,
+            "postgres" => Kind::Postgres,
+            "mariadb" => Kind::MariaDb,
+            other => panic!("LINEGUARD_TEST_STORE is `{other}`: sqlite, postgres or mariadb"),
+        };
+        let caches = match variable("LINEGUARD_TEST_CACHES").as_str() {
+            "" | "off" => Use::Off,
+            "l1" => Use::L1,
+            "l1+l2" => Use::L1AndL2,
+            other => panic!("LINEGUARD_TEST_CACHES is `{other}`: off, l1 or l1+l2"),
+        };
+        Self { store, caches }
+    }
+}
+
+/// Ids that no other harness has.
+fn ids() -> Arc<dyn Fn() -> [u8; 16] + Send + Sync> {
+    Arc::new(|| lineguard::token::random::<16>().unwrap())
+}
+
+fn shared() -> (Redis, Seal) {
+    let url = std::env::var("LINEGUARD_TEST_REDIS").unwrap_or_else(|_| {
+        panic!(
+            "LINEGUARD_TEST_REDIS is not set: run ./tests/run, or \
+             `eval \"$(tests/servers start)\"` first"
+        )
+    });
+    (Redis::at(&url).unwrap(), Seal::new(&lineguard::token::random::<32>().unwrap()))
+}
+
+/// The service on a store, with these caches.
+fn app(store: &Arc<SqlStore>, caches: Use) -> App {
+    let (bus, l2): (Arc<dyn Bus>, _) = match caches {
+        Use::Off | Use::L1 => (Arc::new(NoBus), None),
+        Use::L1AndL2 => {
+            let (redis, seal) = shared();
+            let settings = l2::Settings {
+                // Long enough for a machine that is busy with tests.
+                timeout: std::time::Duration::from_millis(500),
+                ..l2::Settings::default()
+            };
+            let l2 = L2::start(&redis, seal.clone(), settings);
+            (Arc::new(RedisBus::start(&redis, seal)), Some(l2))
+        }
+    };
+    let feed: Arc<dyn Feed> = store.clone();
+    let clock = Arc::new(lineguard_lease::SystemClock);
+    let freshness = Freshness::start(Arc::clone(&feed), bus, clock, Params::default(), ids());
+    App::new(Parts {
+        store: store.clone(),
+        feed,
+        freshness,
+        caches: Caches::new(CacheSize((caches != Use::Off).then_some(64 << 20)), l2),
+        contract: Contract::default(),
+        tokens: Tokens::new(&[7; 32]),
+        clock: Arc::new(Standing),
+    })
+}
+
 impl Harness {
     /// Starts a server over an empty store that has the built-in models.
     pub async fn start() -> Self {
+        let ground = Ground::chosen();
         let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite:{}", folder.path().join("lineguard.db").display());
-        let store = SqlStore::open(&url, OpenMode::Migrate).await.unwrap();
+        let databases = Databases::new(ground.store);
+        let url = match ground.store {
+            Kind::Sqlite => format!("sqlite:{}", folder.path().join("lineguard.db").display()),
+            Kind::Postgres | Kind::MariaDb => databases.fresh().await,
+        };
+        let options = OpenOptions { max_connections: 4, ..OpenOptions::default() };
+        let store = SqlStore::open_with(&url, OpenMode::Migrate, options).await.unwrap();
         for (_, text) in BUILT_IN {
             store.put_model(text).await.unwrap();
         }
-        let app = App::new(Arc::new(store), Tokens::new(&[7; 32]), Arc::new(Standing));
+        let store = Arc::new(store);
+        let plain = (ground.caches != Use::Off).then(|| app(&store, Use::Off));
+        let app = app(&store, ground.caches);
+        app.freshness.sight_or_poll(Shard(0), std::time::Duration::from_secs(5)).await.unwrap();
 
         let listen = vec!["127.0.0.1:0".parse().unwrap()];
         let mut config = Config { listen, ..Config::default() };
@@ -56,14 +154,25 @@ impl Harness {
         let address = listeners[0].address().to_string();
         let (stop, stopped) = oneshot::channel();
         let routes = app.routes();
+        let ready = app.freshness.subscribe_ready();
         let served = tokio::spawn(async move {
             let stopped = async { stopped.await.unwrap_or(()) };
-            server::serve(listeners, routes, &config, stopped).await.unwrap();
+            server::serve(listeners, routes, &config, ready, stopped).await.unwrap();
         });
         let channel =
             Channel::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap();
         let (stop, served) = (Some(stop), Some(served));
-        Self { app, channel, stop, served, _folder: folder }
+        Self { app, channel, plain, stop, served, databases, _folder: folder }
+    }
+
+    /// The answer of a service without caches to the same question, where this one has some.
+    pub async fn plainly(
+        &self,
+        message: pb::CheckRequest,
+    ) -> Option<Result<pb::CheckResponse, tonic::Status>> {
+        let plain = Authorization(self.plain.clone()?);
+        let answer = plain.check(tonic::Request::new(message)).await;
+        Some(answer.map(tonic::Response::into_inner))
     }
 
     /// Builds a world in the store.
@@ -88,6 +197,7 @@ impl Harness {
         if let Some(served) = self.served.take() {
             served.await.unwrap();
         }
+        self.app.freshness.stop().await;
     }
 }
 

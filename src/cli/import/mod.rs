@@ -103,7 +103,7 @@ impl Import {
         uploads: &[Upload],
         bar: &ProgressBar,
     ) -> Result<Vec<Done>, Failure> {
-        let app = app::open(config).await?;
+        let app = open::open(config).await?;
         let mut done = Vec::with_capacity(uploads.len());
         for upload in uploads {
             let import = TenantImport {

@@ -1,0 +1,110 @@
+//! A store whose writes return when they are in force: every question that is asked from then on, of
+//! any replica, is answered by a state that includes them.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use lineguard_core::change::{Applied, Batch, Import, Imported, NewFax};
+use lineguard_core::id::{ModelDigest, Num, Subject, TenantId, Timestamp};
+use lineguard_core::port::{
+    AccountOfSubject, ApplyError, Registered, Store, StoreError, TenantReader, TenantRow,
+};
+use lineguard_core::stamp::Shard;
+use lineguard_lease::Freshness;
+
+/// The store with the wait.
+pub struct Announced {
+    store: Arc<dyn Store>,
+    freshness: Freshness,
+}
+
+impl Announced {
+    /// Around a store that replicas share.
+    pub fn new(store: Arc<dyn Store>, freshness: Freshness) -> Self {
+        Self { store, freshness }
+    }
+}
+
+/// Goes on even if the caller goes away: a commit that nobody announced would be found by the other
+/// replicas only at their next poll.
+async fn unabandoned<T: Send + 'static>(
+    write: impl Future<Output = Result<T, ApplyError>> + Send + 'static,
+) -> Result<T, ApplyError> {
+    tokio::spawn(write).await.unwrap_or_else(|_| {
+        let detail = "a write ended without a result".into();
+        Err(ApplyError::Store(StoreError::Unavailable { detail }))
+    })
+}
+
+#[async_trait]
+impl Store for Announced {
+    /// Waits even where the batch changed nothing, or is a repeat: what it found done may be done by
+    /// a write that some replica has not installed yet.
+    async fn apply(&self, batch: &Batch, now: Timestamp) -> Result<Applied, ApplyError> {
+        let (store, freshness) = (Arc::clone(&self.store), self.freshness.clone());
+        let batch = batch.clone();
+        unabandoned(async move {
+            let applied = store.apply(&batch, now).await?;
+            freshness.in_force(Shard::of(&batch.tenant)).await?;
+            Ok(applied)
+        })
+        .await
+    }
+
+    async fn import(&self, import: &Import, now: Timestamp) -> Result<Imported, ApplyError> {
+        let (store, freshness) = (Arc::clone(&self.store), self.freshness.clone());
+        let import = import.clone();
+        unabandoned(async move {
+            let imported = store.import(&import, now).await?;
+            freshness.in_force(Shard::of(&import.tenant)).await?;
+            Ok(imported)
+        })
+        .await
+    }
+
+    /// A fax that arrives outdates nothing, because nothing is kept about faxes that are not known.
+    async fn register(
+        &self,
+        tenant: &TenantId,
+        faxes: &[NewFax],
+    ) -> Result<Vec<Result<Registered, ApplyError>>, ApplyError> {
+        self.store.register(tenant, faxes).await
+    }
+
+    async fn snapshot(
+        &self,
+        tenant: &TenantId,
+    ) -> Result<Option<Box<dyn TenantReader + '_>>, StoreError> {
+        self.store.snapshot(tenant).await
+    }
+
+    async fn accounts_of(
+        &self,
+        subject: &Subject,
+        after: Option<(Num, Num)>,
+        limit: usize,
+    ) -> Result<Vec<(Num, AccountOfSubject)>, StoreError> {
+        self.store.accounts_of(subject, after, limit).await
+    }
+
+    async fn tenants(&self, after: Num, limit: usize) -> Result<Vec<TenantRow>, StoreError> {
+        self.store.tenants(after, limit).await
+    }
+
+    /// A text never changes under its digest.
+    async fn put_model(&self, text: &str) -> Result<ModelDigest, StoreError> {
+        self.store.put_model(text).await
+    }
+
+    async fn model_text(&self, digest: &ModelDigest) -> Result<Option<String>, StoreError> {
+        self.store.model_text(digest).await
+    }
+
+    async fn secret(
+        &self,
+        name: &'static str,
+        make: &(dyn Fn() -> Vec<u8> + Sync),
+    ) -> Result<Vec<u8>, StoreError> {
+        self.store.secret(name, make).await
+    }
+}
