@@ -2,8 +2,8 @@
 
 use lineguard_core::engine::may_see;
 use lineguard_core::id::{Num, Revision, Timestamp};
-use lineguard_core::list::{Filter, Limits, ListError, Page, Terms, Walk};
-use lineguard_core::port::{FaxCursor, FaxRow, FaxSlice, StoreError, TenantReader};
+use lineguard_core::list::{Filter, Limits, Page, Terms, Walk};
+use lineguard_core::port::{FaxCursor, FaxSlice, StoreError, TenantReader};
 use lineguard_core::row::ObjectKind;
 use lineguard_core::vocabulary::Action;
 
@@ -16,9 +16,6 @@ use crate::wire::invalid::InvalidRequest;
 use crate::wire::pb;
 use crate::wire::status::Failure;
 
-/// How often a page is read again because the tenant changed meanwhile.
-const TRIES: usize = 5;
-
 pub(super) async fn list(
     app: &App,
     message: pb::ListVisibleFaxesRequest,
@@ -30,52 +27,35 @@ pub(super) async fn list(
         .vocabulary
         .action(lineguard_core::FAX_VIEW)
         .ok_or_else(|| Failure::Internal("the vocabulary has no action to view a fax".into()))?;
-    for _ in 0..TRIES {
-        if let Some(answer) = page(app, &call, view, after, &query).await? {
-            return Ok(answer);
-        }
-    }
-    let detail = "the tenant changed each time a page of faxes was read".into();
-    Err(Failure::Store(StoreError::Unavailable { detail }))
+    page(app, &call, view, after, &query).await
 }
 
-/// One page, or none if the tenant changed while it was read.
-///
-/// The snapshots before and after the walk are not held during it: a list that kept one connection
-/// and waited for another would starve others like it. All three reads are of one revision, or
-/// there is no page.
+/// One page. Authority, walk and names are of one snapshot.
 async fn page(
     app: &App,
     call: &ListFaxesCall,
     view: Action,
     after: Option<FaxCursor>,
     query: &Query,
-) -> Result<Option<pb::ListVisibleFaxesResponse>, Failure> {
+) -> Result<pb::ListVisibleFaxesResponse, Failure> {
     let Some((mut reader, member)) = app.member(&call.tenant, &call.account, &call.subject).await?
     else {
-        return Ok(Some(pb::ListVisibleFaxesResponse::default()));
+        return Ok(pb::ListVisibleFaxesResponse::default());
     };
     let revision = member.revision();
-    let terms = terms(reader.as_mut(), &member, call, view).await?;
-    drop(reader);
-    let Some((terms, filter)) = terms else {
-        return Ok(Some(answer(Vec::new(), String::new(), revision)));
+    let Some((terms, filter)) = terms(reader.as_mut(), &member, call, view).await? else {
+        return Ok(answer(Vec::new(), String::new(), revision));
     };
     let FaxFilter { not_before, before, .. } = call.filter;
     let walk = Walk {
-        tenant: member.tenant.num,
         terms,
         filter,
         slice: FaxSlice { after, not_before, before },
         size: call.page.size,
         limits: Limits::default(),
     };
-    let Page { faxes, next } = match walk.page(app.store.as_ref()).await {
-        Ok(page) => page,
-        Err(ListError::Changed(_)) => return Ok(None),
-        Err(ListError::Store(error)) => return Err(error.into()),
-    };
-    let Some(faxes) = named(app, call, revision, &faxes).await? else { return Ok(None) };
+    let Page { faxes, next } = walk.page(reader.as_mut()).await?;
+    let faxes = named_faxes(reader.as_mut(), &faxes).await?;
     let token = match next {
         None => String::new(),
         Some(next) => app
@@ -83,23 +63,7 @@ async fn page(
             .seal(query, &encode(next))
             .map_err(|_| Failure::Internal("the system gave no randomness".into()))?,
     };
-    Ok(Some(answer(faxes, token, revision)))
-}
-
-/// The faxes with their identifiers, from a snapshot that is at least as new as the rows: a fax
-/// that arrived meanwhile may have brought a sender or label with it. None if the tenant changed.
-async fn named(
-    app: &App,
-    call: &ListFaxesCall,
-    revision: Revision,
-    faxes: &[FaxRow],
-) -> Result<Option<Vec<pb::Fax>>, StoreError> {
-    let Some(mut reader) = app.store.snapshot(&call.tenant).await? else { return Ok(None) };
-    if reader.tenant().await?.revision != revision {
-        return Ok(None);
-    }
-    let named = named_faxes(reader.as_mut(), faxes).await?;
-    Ok(Some(named.iter().map(fax_to_wire).collect()))
+    Ok(answer(faxes.iter().map(fax_to_wire).collect(), token, revision))
 }
 
 const fn answer(
