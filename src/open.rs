@@ -130,10 +130,8 @@ pub async fn open(config: &Config) -> Result<App, OpenError> {
 
 async fn open_store(config: &Config, mode: OpenMode) -> Result<SqlStore, OpenError> {
     let Database { url, max_connections, acquire_timeout, migrate_on_start: _ } = &config.database;
-    let options = OpenOptions {
-        max_connections: *max_connections,
-        acquire_timeout: *acquire_timeout,
-    };
+    let options =
+        OpenOptions { max_connections: *max_connections, acquire_timeout: *acquire_timeout };
     Ok(SqlStore::open_with(url.as_str(), mode, options).await?)
 }
 
@@ -144,7 +142,11 @@ fn params(config: &Config) -> Params {
         poll: freshness.poll,
         poll_timeout: freshness.poll_timeout,
         max_records: freshness.max_records,
-        name: format!("{} {}", rustix::system::uname().nodename().to_string_lossy(), std::process::id()),
+        name: format!(
+            "{} {}",
+            rustix::system::uname().nodename().to_string_lossy(),
+            std::process::id()
+        ),
         ..Params::default()
     }
 }

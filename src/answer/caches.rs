@@ -11,7 +11,6 @@ use lineguard_core::row::{Object, ObjectKind};
 
 use super::{Answer, Question};
 
-
 /// A tenant, with its model.
 #[derive(Debug, Clone)]
 pub struct Setting {

@@ -174,7 +174,8 @@ pub async fn remembered<Q: Ask<Answer = Answer>>(
             // Whoever waited for somebody else's answer looks for it as everybody does: under a
             // lease that holds after the wait.
             let sight = usable(app, shard, recency);
-            let hit = sight.as_ref().and_then(|sight| app.caches.answers.get(&question, sight, now));
+            let hit =
+                sight.as_ref().and_then(|sight| app.caches.answers.get(&question, sight, now));
             match (hit, turn) {
                 (Some(hit), _) => return Ok(Answered::fresh(hit.value, hit.revision)),
                 (None, Turn::Lead(leader)) => leader,

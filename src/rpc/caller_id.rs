@@ -16,7 +16,7 @@ use lineguard_core::row::{NumberBody, Object, ObjectKind};
 use lineguard_core::vocabulary::FactName;
 
 use super::words::decided;
-use crate::answer::{Answer, Answered, Ask, Gathering, Operation, Recency, Question, remembered};
+use crate::answer::{Answer, Answered, Ask, Gathering, Operation, Question, Recency, remembered};
 use crate::app::App;
 use crate::gather::{Known, Member, Wanted};
 use crate::wire::caller_id::{

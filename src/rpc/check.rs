@@ -10,7 +10,9 @@ use lineguard_core::port::StoreError;
 use lineguard_core::vocabulary::OutageKind;
 
 use super::words::{allowed_in_outage, decided, no_member};
-use crate::answer::{Answer, Answered, Ask, Gathering, Operation, Question, Recency, gathered, remembered};
+use crate::answer::{
+    Answer, Answered, Ask, Gathering, Operation, Question, Recency, gathered, remembered,
+};
 use crate::app::App;
 use crate::gather::{Known, Member, Wanted, question};
 use crate::wire::check::{CheckCall, batch_check_calls, check_call};

@@ -17,7 +17,7 @@ use lineguard_core::row::ObjectKind;
 use lineguard_core::vocabulary::{ActionDef, ActionKind, FactName, ResourceDef, StoredType};
 
 use super::words::{decided, no_member};
-use crate::answer::{Answer, Answered, Ask, Gathering, Operation, Recency, Question, remembered};
+use crate::answer::{Answer, Answered, Ask, Gathering, Operation, Question, Recency, remembered};
 use crate::app::App;
 use crate::gather::Member;
 use crate::names::Names;

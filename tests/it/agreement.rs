@@ -498,8 +498,7 @@ fn row(fax: &pb::Fax, order: u64) -> Row {
 async fn faxes(harness: &Harness, tenant: &str) -> Vec<Row> {
     let store = harness.app.store.as_ref();
     let mut reader = store.snapshot(&ids::tenant(tenant)).await.unwrap().unwrap();
-    let num = reader.tenant().await.unwrap().num;
-    let all = store.newest_faxes(num, FaxSlice::default(), 10_000).await.unwrap().rows;
+    let all = reader.newest_faxes(FaxSlice::default(), 10_000).await.unwrap();
     let nums = |fax: &FaxRow| {
         let one = [Some(fax.account), fax.number, fax.faxbox, fax.creator, fax.assignee];
         one.into_iter().flatten().chain(fax.labels.clone()).collect::<Vec<_>>()

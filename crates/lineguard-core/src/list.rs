@@ -12,10 +12,10 @@ use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 use crate::assemble::fax_facts;
 use crate::engine::{Authority, Term, Truth};
-use crate::id::{Num, Revision};
+use crate::id::Num;
 use crate::model::Requirement;
 use crate::model::reach::{Comparison, Direction, FactSet, FaxState};
-use crate::port::{FaxColumn, FaxCursor, FaxRow, FaxSlice, Seek, Stamped, Store, StoreError};
+use crate::port::{FaxColumn, FaxCursor, FaxRow, FaxSlice, Seek, StoreError, TenantReader};
 use crate::vocabulary::FactName;
 
 /// What the caller wants to see of what the person may see.
@@ -64,21 +64,6 @@ pub struct Page {
     pub next: Option<FaxCursor>,
 }
 
-/// Why there is no page.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ListError {
-    /// The store gave no answer.
-    Store(StoreError),
-    /// The tenant changed while the page was read; read the authority again and ask once more.
-    Changed(Revision),
-}
-
-impl From<StoreError> for ListError {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
-    }
-}
-
 /// The terms that make faxes visible, with the authority they belong to.
 #[derive(Debug, Clone, Copy)]
 pub struct Terms<'a> {
@@ -96,11 +81,9 @@ impl Terms<'_> {
     }
 }
 
-/// What to read: the tenant, the terms, the filter, the slice and the size of the page.
+/// What to read: the terms, the filter, the slice and the size of the page.
 #[derive(Debug, Clone)]
 pub struct Walk<'a> {
-    /// The tenant's number.
-    pub tenant: Num,
     /// What the person may see.
     pub terms: Terms<'a>,
     /// What the caller wants of it.
@@ -114,14 +97,13 @@ pub struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    /// Reads one page. All of it is of the revision of the authority, or there is no page.
-    pub async fn page(&self, store: &dyn Store) -> Result<Page, ListError> {
+    /// Reads one page, from the snapshot that the authority was read from.
+    pub async fn page(&self, reader: &mut dyn TenantReader) -> Result<Page, StoreError> {
         let mut page = Page { faxes: Vec::new(), next: None };
         if self.terms.terms.is_empty() || self.size == 0 {
             return Ok(page);
         }
-        let scanned = store.newest_faxes(self.tenant, self.slice, self.limits.scan).await?;
-        let scanned = self.same_revision(scanned)?;
+        let scanned = reader.newest_faxes(self.slice, self.limits.scan).await?;
         let end = if scanned.len() < self.limits.scan { None } else { scanned.last().map(cursor) };
         for fax in scanned.into_iter().filter(|fax| self.shows(fax)) {
             page.faxes.push(fax);
@@ -132,19 +114,19 @@ impl Walk<'_> {
         }
         match end {
             None => Ok(page),
-            Some(end) => self.seek_on(store, end, page).await,
+            Some(end) => self.seek_on(reader, end, page).await,
         }
     }
 
     /// Goes on where the scan ended, value by value.
     async fn seek_on(
         &self,
-        store: &dyn Store,
+        reader: &mut dyn TenantReader,
         start: FaxCursor,
         mut page: Page,
-    ) -> Result<Page, ListError> {
+    ) -> Result<Page, StoreError> {
         let mut merge =
-            Merge { walk: self, store, start, streams: Vec::new(), heap: BinaryHeap::new() };
+            Merge { walk: self, reader, start, streams: Vec::new(), heap: BinaryHeap::new() };
         merge.open(self.seeks()).await?;
         let mut read = 0;
         let mut last: Option<FaxCursor> = None;
@@ -248,14 +230,6 @@ impl Walk<'_> {
     fn shows(&self, fax: &FaxRow) -> bool {
         self.filter.admits(fax) && self.terms.cover(fax)
     }
-
-    fn same_revision<T>(&self, read: Stamped<T>) -> Result<T, ListError> {
-        if read.revision == self.terms.authority.revision {
-            Ok(read.rows)
-        } else {
-            Err(ListError::Changed(read.revision))
-        }
-    }
 }
 
 fn cursor(fax: &FaxRow) -> FaxCursor {
@@ -275,14 +249,14 @@ struct Stream {
 /// Merges the streams, newest first.
 struct Merge<'a, 'w> {
     walk: &'a Walk<'w>,
-    store: &'a dyn Store,
+    reader: &'a mut dyn TenantReader,
     start: FaxCursor,
     streams: Vec<Stream>,
     heap: BinaryHeap<(FaxCursor, std::cmp::Reverse<usize>)>,
 }
 
 impl Merge<'_, '_> {
-    async fn open(&mut self, seeks: Vec<Seek>) -> Result<(), ListError> {
+    async fn open(&mut self, seeks: Vec<Seek>) -> Result<(), StoreError> {
         let more = Some(self.start);
         let stream = |seek| Stream { seek, waiting: Vec::new(), more, batch: 1 };
         self.streams = seeks.into_iter().map(stream).collect();
@@ -291,7 +265,7 @@ impl Merge<'_, '_> {
     }
 
     /// The newest row of all streams.
-    async fn next(&mut self) -> Result<Option<FaxRow>, ListError> {
+    async fn next(&mut self) -> Result<Option<FaxRow>, StoreError> {
         let Some((_, std::cmp::Reverse(at))) = self.heap.pop() else { return Ok(None) };
         let Some(stream) = self.streams.get_mut(at) else { return Ok(None) };
         let fax = stream.waiting.pop();
@@ -310,7 +284,7 @@ impl Merge<'_, '_> {
     }
 
     /// Reads on for streams with nothing waiting. Streams at the same place share a statement.
-    async fn fill(&mut self, streams: &[usize]) -> Result<(), ListError> {
+    async fn fill(&mut self, streams: &[usize]) -> Result<(), StoreError> {
         let mut by_place: BTreeMap<(FaxCursor, usize), Vec<usize>> = BTreeMap::new();
         for at in streams {
             let Some(stream) = self.streams.get(*at) else { continue };
@@ -324,8 +298,8 @@ impl Merge<'_, '_> {
                 .filter_map(|at| self.streams.get(*at).map(|stream| stream.seek))
                 .collect();
             let slice = FaxSlice { after: Some(after), ..self.walk.slice };
-            let read = self.store.seek_faxes(self.walk.tenant, &seeks, slice, batch).await?;
-            for (at, rows) in streams.into_iter().zip(self.walk.same_revision(read)?) {
+            let read = self.reader.seek_faxes(&seeks, slice, batch).await?;
+            for (at, rows) in streams.into_iter().zip(read) {
                 self.take(at, rows, batch);
             }
         }

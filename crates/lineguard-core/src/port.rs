@@ -217,6 +217,21 @@ pub trait TenantReader: Send {
     /// for up to 500.
     async fn find_faxes(&mut self, ids: &[&FaxId]) -> Result<Vec<FaxRow>, StoreError>;
 
+    /// The newest faxes of the tenant.
+    async fn newest_faxes(
+        &mut self,
+        slice: FaxSlice,
+        limit: usize,
+    ) -> Result<Vec<FaxRow>, StoreError>;
+
+    /// For each seek its newest faxes, in the order of the seeks.
+    async fn seek_faxes(
+        &mut self,
+        seeks: &[Seek],
+        slice: FaxSlice,
+        limit_each: usize,
+    ) -> Result<Vec<Vec<FaxRow>>, StoreError>;
+
     /// A registered fax; none if it does not exist or was deleted.
     async fn fax(&mut self, fax: &FaxId) -> Result<Option<FaxRow>, StoreError> {
         Ok(self.find_faxes(&[fax]).await?.into_iter().next())
@@ -318,15 +333,6 @@ pub struct FaxSlice {
     pub before: Option<Timestamp>,
 }
 
-/// Rows with the tenant revision of the statement that read them.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stamped<T> {
-    /// The revision.
-    pub revision: Revision,
-    /// The rows.
-    pub rows: T,
-}
-
 /// A membership of a subject, for the account switcher.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountOfSubject {
@@ -371,23 +377,6 @@ pub trait Store: Send + Sync {
     /// Imports a tenant in one transaction: the changes and the faxes of each part in turn, or
     /// nothing at all. Raises the revision once, and only if something changed.
     async fn import(&self, import: &Import, now: Timestamp) -> Result<Imported, ApplyError>;
-
-    /// The newest faxes of a tenant.
-    async fn newest_faxes(
-        &self,
-        tenant: Num,
-        slice: FaxSlice,
-        limit: usize,
-    ) -> Result<Stamped<Vec<FaxRow>>, StoreError>;
-
-    /// For each seek its newest faxes, in the order of the seeks. All of one snapshot.
-    async fn seek_faxes(
-        &self,
-        tenant: Num,
-        seeks: &[Seek],
-        slice: FaxSlice,
-        limit_each: usize,
-    ) -> Result<Stamped<Vec<Vec<FaxRow>>>, StoreError>;
 
     /// Memberships of a subject in all tenants, ordered by tenant and account number.
     async fn accounts_of(

@@ -4,15 +4,16 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use lineguard_core::id::{AccountId, FaxId, Num, Subject, TenantId};
-use lineguard_core::port::{FaxRow, MemberRows, StoreError, TenantReader, TenantRow};
+use lineguard_core::port::{
+    FaxRow, FaxSlice, MemberRows, Seek, StoreError, TenantReader, TenantRow,
+};
 use lineguard_core::row::{Link, LinkKind, Object, ObjectKind};
 use lineguard_core::stamp::{Shard, Stamp};
 
-use crate::concern;
-use crate::dialect;
 use crate::edit::Edit;
 use crate::rows::{self, FAX, OBJECT, Row, TENANT, TenantState};
 use crate::sql::{MAX_IN, Sql, Tx, limit, seek};
+use crate::{concern, dialect, lists};
 
 /// A transaction with its tenant.
 pub(crate) struct Session {
@@ -301,5 +302,22 @@ impl TenantReader for Session {
             }
         }
         Ok(faxes)
+    }
+
+    async fn newest_faxes(
+        &mut self,
+        slice: FaxSlice,
+        count: usize,
+    ) -> Result<Vec<FaxRow>, StoreError> {
+        lists::newest(&self.tx, self.state.row.num, slice, count).await
+    }
+
+    async fn seek_faxes(
+        &mut self,
+        seeks: &[Seek],
+        slice: FaxSlice,
+        limit_each: usize,
+    ) -> Result<Vec<Vec<FaxRow>>, StoreError> {
+        lists::seek_all(&self.tx, self.state.row.num, seeks, slice, limit_each).await
     }
 }

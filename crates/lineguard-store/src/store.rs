@@ -7,8 +7,7 @@ use lineguard_core::change::{Applied, Batch, Import, Imported, NewFax};
 use lineguard_core::id::{ModelDigest, Num, Subject, TenantId, Timestamp};
 use lineguard_core::model::Model;
 use lineguard_core::port::{
-    AccountOfSubject, ApplyError, FaxRow, FaxSlice, Registered, Seek, Stamped, Store, StoreError,
-    TenantReader, TenantRow,
+    AccountOfSubject, ApplyError, Registered, Store, StoreError, TenantReader, TenantRow,
 };
 use lineguard_core::row::ObjectKind;
 use sea_orm::{DatabaseConnection, TransactionTrait as _};
@@ -17,7 +16,6 @@ use crate::apply::CoreRules;
 use crate::audit::Chain;
 use crate::connect::{self, Held, OpenError, OpenMode, OpenOptions};
 use crate::error::unavailable;
-use crate::lists;
 use crate::models::{self, Models};
 use crate::rows::{self, Row, TENANT};
 use crate::session::Session;
@@ -145,28 +143,6 @@ impl Store for SqlStore {
 
     async fn import(&self, import: &Import, now: Timestamp) -> Result<Imported, ApplyError> {
         crate::import::import(self, import, now).await
-    }
-
-    async fn newest_faxes(
-        &self,
-        tenant: Num,
-        slice: FaxSlice,
-        count: usize,
-    ) -> Result<Stamped<Vec<FaxRow>>, StoreError> {
-        let sql = lists::newest(self.readers.get_database_backend(), tenant, slice, count);
-        let stamped = lists::read(sql, &self.readers, tenant, 1).await?;
-        let rows = stamped.rows.into_iter().next().unwrap_or_default();
-        Ok(Stamped { revision: stamped.revision, rows })
-    }
-
-    async fn seek_faxes(
-        &self,
-        tenant: Num,
-        seeks: &[Seek],
-        slice: FaxSlice,
-        limit_each: usize,
-    ) -> Result<Stamped<Vec<Vec<FaxRow>>>, StoreError> {
-        lists::seek_all(&self.readers, tenant, seeks, slice, limit_each).await
     }
 
     async fn accounts_of(

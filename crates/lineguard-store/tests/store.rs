@@ -11,6 +11,13 @@ use lineguard_core::model::reach::{Direction, FaxState};
 use lineguard_core::port::{ApplyError, FaxColumn, FaxSlice, Seek, Store};
 use lineguard_core::row::ObjectKind;
 use lineguard_store::{Chain, OpenMode, SqlStore};
+use lineguard_testkit::databases::{Databases, Kind};
+
+lineguard_testkit::on_every_database![
+    a_tenant_is_created_used_and_found_again,
+    an_unknown_model_creates_no_tenant,
+    faxes_are_registered_by_the_thousand,
+];
 
 fn account(id: &str) -> AccountId {
     AccountId::parse(id).unwrap()
@@ -82,10 +89,12 @@ async fn set_up(store: &SqlStore) {
     assert_eq!(again, applied);
 }
 
-#[tokio::test]
-async fn a_tenant_is_created_used_and_found_again() {
+async fn a_tenant_is_created_used_and_found_again(on: &Databases) {
     let directory = tempfile::tempdir().unwrap();
-    let url = format!("sqlite:{}", directory.path().join("lineguard.db").display());
+    let url = match on.kind {
+        Kind::Sqlite => format!("sqlite:{}", directory.path().join("lineguard.db").display()),
+        _ => on.fresh().await,
+    };
     let store = SqlStore::open(&url, OpenMode::Migrate).await.unwrap();
     set_up(&store).await;
     let answer = store.register(&tenant(), &[fax(1), fax(2)]).await.unwrap();
@@ -98,11 +107,10 @@ async fn a_tenant_is_created_used_and_found_again() {
     let keys = [(ObjectKind::Faxbox, Num(0), "in")];
     let faxbox = snapshot.find(&keys).await.unwrap().remove(0).unwrap();
     assert_eq!(registered.fax.faxbox, Some(faxbox.num));
-    let row = snapshot.tenant().await.unwrap();
-    drop(snapshot);
     let seek = Seek { column: FaxColumn::Faxbox, value: faxbox.num, direction: Direction::Inbound };
-    let found = store.seek_faxes(row.num, &[seek], FaxSlice::default(), 9).await.unwrap();
-    assert_eq!(found.rows[0].iter().map(|fax| fax.num.0).collect::<Vec<_>>(), [2, 1]);
+    let found = snapshot.seek_faxes(&[seek], FaxSlice::default(), 9).await.unwrap();
+    drop(snapshot);
+    assert_eq!(found[0].iter().map(|fax| fax.num.0).collect::<Vec<_>>(), [2, 1]);
     let remove = batch("r2", vec![Change::RemoveFaxbox { faxbox: self::faxbox() }]);
     assert_eq!(store.apply(&remove, Timestamp(7)).await.unwrap().revision.0, 2);
     let answer = store.register(&tenant(), &[fax(1)]).await.unwrap().remove(0);
@@ -111,9 +119,8 @@ async fn a_tenant_is_created_used_and_found_again() {
     assert!(matches!(chain, Chain::Intact { revision, .. } if revision.0 == 2));
 }
 
-#[tokio::test]
-async fn an_unknown_model_creates_no_tenant() {
-    let store = SqlStore::open("sqlite::memory:", OpenMode::Migrate).await.unwrap();
+async fn an_unknown_model_creates_no_tenant(on: &Databases) {
+    let store = SqlStore::open(&on.fresh().await, OpenMode::Migrate).await.unwrap();
     let create = Change::CreateTenant {
         title: "Acme".into(),
         model: lineguard_core::id::ModelDigest([7; 32]),
@@ -126,18 +133,15 @@ async fn an_unknown_model_creates_no_tenant() {
     assert_eq!(store.tenants(Num(0), 9).await.unwrap(), []);
 }
 
-#[tokio::test]
-async fn faxes_are_registered_by_the_thousand() {
-    let store = SqlStore::open("sqlite::memory:", OpenMode::Migrate).await.unwrap();
+async fn faxes_are_registered_by_the_thousand(on: &Databases) {
+    let store = SqlStore::open(&on.fresh().await, OpenMode::Migrate).await.unwrap();
     set_up(&store).await;
     let faxes: Vec<_> = (0..30_000).map(fax).collect();
     for chunk in faxes.chunks(5_000) {
         let answers = store.register(&tenant(), chunk).await.unwrap();
         assert!(answers.iter().all(|answer| answer.as_ref().unwrap().created));
     }
-    let newest = store.newest_faxes(Num(1), FaxSlice::default(), 3).await.unwrap();
-    assert_eq!(
-        newest.rows.iter().map(|fax| fax.at.0).collect::<Vec<_>>(),
-        [29_999, 29_998, 29_997]
-    );
+    let mut snapshot = store.snapshot(&tenant()).await.unwrap().unwrap();
+    let newest = snapshot.newest_faxes(FaxSlice::default(), 3).await.unwrap();
+    assert_eq!(newest.iter().map(|fax| fax.at.0).collect::<Vec<_>>(), [29_999, 29_998, 29_997]);
 }

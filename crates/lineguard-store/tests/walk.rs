@@ -8,11 +8,11 @@ use std::collections::BTreeSet;
 use lineguard_core::assemble::{fax_facts, member_facts};
 use lineguard_core::decision::Effect;
 use lineguard_core::engine::{Authority, compile, decide, may_see};
-use lineguard_core::id::{FaxId, Num, Subject, Timestamp};
+use lineguard_core::id::{FaxId, Subject, Timestamp};
 use lineguard_core::list::{Filter, Limits, Terms, Walk};
 use lineguard_core::model::reach::{Direction, FaxState};
 use lineguard_core::model::{BUILT_IN, Model, built_in_vocabulary, parse};
-use lineguard_core::port::{FaxCursor, FaxRow, FaxSlice, Store};
+use lineguard_core::port::{FaxCursor, FaxRow, FaxSlice, Store, TenantReader};
 use lineguard_core::request::{Context, Question};
 use lineguard_core::vocabulary::Action;
 use lineguard_store::{OpenMode, SqlStore};
@@ -31,22 +31,19 @@ struct Place<'a> {
 
 impl Place<'_> {
     async fn authority(&self, account: &str, subject: &Subject) -> Option<Authority> {
-        let tenant = ids::tenant(&self.tenant);
-        let mut reader = self.store.snapshot(&tenant).await.unwrap().unwrap();
+        let mut reader = self.reader().await;
         let rows = reader.member_rows(&ids::account(account), subject).await.unwrap()?;
         let facts = member_facts(&rows).unwrap().unwrap();
         Some(compile(self.model, built_in_vocabulary(), &facts).unwrap())
     }
 
-    async fn num(&self) -> Num {
-        let tenant = ids::tenant(&self.tenant);
-        self.store.snapshot(&tenant).await.unwrap().unwrap().tenant().await.unwrap().num
+    async fn reader(&self) -> Box<dyn TenantReader + '_> {
+        self.store.snapshot(&ids::tenant(&self.tenant)).await.unwrap().unwrap()
     }
 
     /// All faxes, newest first.
     async fn faxes(&self) -> Vec<FaxRow> {
-        let all = self.store.newest_faxes(self.num().await, FaxSlice::default(), 10_000).await;
-        all.unwrap().rows
+        self.reader().await.newest_faxes(FaxSlice::default(), 10_000).await.unwrap()
     }
 
     /// What the engine says about one fax.
@@ -103,18 +100,18 @@ const LIMITS: [Limits; 4] = [
 /// Walks to the end; `between` runs after every page.
 async fn walk(
     mut walk: Walk<'_>,
-    store: &dyn Store,
+    place: &Place<'_>,
     mut between: impl AsyncFnMut(),
 ) -> Vec<FaxRow> {
     let mut seen = Vec::new();
-    let mut place: Option<FaxCursor> = None;
+    let mut reached: Option<FaxCursor> = None;
     loop {
-        let page = walk.page(store).await.unwrap();
+        let page = walk.page(place.reader().await.as_mut()).await.unwrap();
         assert!(page.faxes.len() <= walk.size, "a page is not larger than asked for");
         seen.extend(page.faxes);
         let Some(next) = page.next else { return seen };
-        assert!(place.is_none_or(|place| next < place), "a walk gets on");
-        place = Some(next);
+        assert!(reached.is_none_or(|reached| next < reached), "a walk gets on");
+        reached = Some(next);
         walk.slice.after = Some(next);
         between().await;
     }
@@ -130,7 +127,6 @@ struct Tally {
 
 async fn agrees(place: &Place<'_>, story: &Story, rng: &mut Rng, seed: u64, tally: &mut Tally) {
     let all = place.faxes().await;
-    let tenant = place.num().await;
     let people = rng.some(&story.members, 6);
     for (account, subject) in people {
         let Some(authority) = place.authority(&account, &subject).await else { continue };
@@ -147,8 +143,8 @@ async fn agrees(place: &Place<'_>, story: &Story, rng: &mut Rng, seed: u64, tall
                 .filter(|fax| wanted(&filter, &slice, fax) && place.allows(&authority, fax))
                 .map(|fax| fax.id.clone())
                 .collect();
-            let walked = Walk { tenant, terms, filter, slice, size, limits };
-            let seen = walk(walked, place.store, async || ()).await;
+            let walked = Walk { terms, filter, slice, size, limits };
+            let seen = walk(walked, place, async || ()).await;
             let seen: Vec<FaxId> = seen.into_iter().map(|fax| fax.id).collect();
             assert_eq!(seen, expected, "{told}");
             tally.lists += 1;
@@ -160,7 +156,6 @@ async fn agrees(place: &Place<'_>, story: &Story, rng: &mut Rng, seed: u64, tall
 
 /// Walks without a filter while faxes arrive, newer and older than the place of the walk.
 async fn arrivals(place: &Place<'_>, story: &Story, rng: &mut Rng, seed: u64) {
-    let tenant = place.num().await;
     let Some((account, subject)) = rng.pick(&story.members).cloned() else { return };
     let Some(authority) = place.authority(&account, &subject).await else { return };
     let Ok(terms) = may_see(&authority, place.view, None) else { return };
@@ -168,9 +163,9 @@ async fn arrivals(place: &Place<'_>, story: &Story, rng: &mut Rng, seed: u64) {
     let before: Vec<FaxId> = place.faxes().await.into_iter().map(|fax| fax.id).collect();
     for (round, limits) in LIMITS.into_iter().enumerate() {
         let (filter, slice, size) = (Filter::default(), FaxSlice::default(), 1 + rng.below(5));
-        let walked = Walk { tenant, terms, filter, slice, size, limits };
+        let walked = Walk { terms, filter, slice, size, limits };
         let mut arrived = 0;
-        let seen = walk(walked, place.store, async || {
+        let seen = walk(walked, place, async || {
             // A walk would not end while faxes arrive below its place faster than it reads.
             if arrived < 25 {
                 let new: Vec<_> = (0..2)

@@ -3,6 +3,8 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "a test that cannot be set up must fail")]
 
 pub mod conformance;
+#[cfg(feature = "databases")]
+pub mod databases;
 pub mod generate;
 pub mod ids;
 pub mod memory;

@@ -15,7 +15,7 @@ use lineguard_core::id::{
 use lineguard_core::model::{self, Model};
 use lineguard_core::port::{
     AccountOfSubject, ApplyError, Fault, FaxColumn, FaxRow, FaxSlice, MemberRows, Registered, Seek,
-    Stamped, Store, StoreError, TenantReader, TenantRow, TenantTx,
+    Store, StoreError, TenantReader, TenantRow, TenantTx,
 };
 use lineguard_core::row::{Link, LinkKind, Object, ObjectKind};
 use lineguard_core::stamp::Stamp;
@@ -312,6 +312,28 @@ impl<T: Deref<Target = Tenant> + Send> TenantReader for View<T> {
         let nums = ids.iter().filter_map(num);
         Ok(nums.filter_map(|num| self.0.faxes.get(&num).cloned()).collect())
     }
+
+    async fn newest_faxes(
+        &mut self,
+        slice: FaxSlice,
+        limit: usize,
+    ) -> Result<Vec<FaxRow>, StoreError> {
+        Ok(self.0.newest(slice, limit, |_| true))
+    }
+
+    async fn seek_faxes(
+        &mut self,
+        seeks: &[Seek],
+        slice: FaxSlice,
+        limit_each: usize,
+    ) -> Result<Vec<Vec<FaxRow>>, StoreError> {
+        let rows = seeks.iter().map(|seek| {
+            self.0.newest(slice, limit_each, |fax| {
+                column_of(fax, seek.column) == Some(seek.value) && fax.direction == seek.direction
+            })
+        });
+        Ok(rows.collect())
+    }
 }
 
 #[async_trait]
@@ -430,10 +452,6 @@ impl MemoryStore {
 
     fn tenant(&self, id: &TenantId) -> Option<Arc<Tenant>> {
         locked(&self.state).tenants.values().find(|tenant| tenant.row.id == *id).cloned()
-    }
-
-    fn numbered(&self, num: Num) -> Option<Arc<Tenant>> {
-        locked(&self.state).tenants.get(&num).cloned()
     }
 
     /// Puts a tenant in place unless it has changed since `before` was read.
@@ -586,37 +604,6 @@ impl Store for MemoryStore {
                 return Ok(answers);
             }
         }
-    }
-
-    async fn newest_faxes(
-        &self,
-        tenant: Num,
-        slice: FaxSlice,
-        limit: usize,
-    ) -> Result<Stamped<Vec<FaxRow>>, StoreError> {
-        let Some(tenant) = self.numbered(tenant) else {
-            return Ok(Stamped { revision: Revision(0), rows: Vec::new() });
-        };
-        let rows = tenant.newest(slice, limit, |_| true);
-        Ok(Stamped { revision: tenant.row.revision, rows })
-    }
-
-    async fn seek_faxes(
-        &self,
-        tenant: Num,
-        seeks: &[Seek],
-        slice: FaxSlice,
-        limit_each: usize,
-    ) -> Result<Stamped<Vec<Vec<FaxRow>>>, StoreError> {
-        let Some(tenant) = self.numbered(tenant) else {
-            return Ok(Stamped { revision: Revision(0), rows: vec![Vec::new(); seeks.len()] });
-        };
-        let rows = seeks.iter().map(|seek| {
-            tenant.newest(slice, limit_each, |fax| {
-                column_of(fax, seek.column) == Some(seek.value) && fax.direction == seek.direction
-            })
-        });
-        Ok(Stamped { revision: tenant.row.revision, rows: rows.collect() })
     }
 
     async fn accounts_of(

@@ -261,7 +261,8 @@ impl Authority {
             let scopes = term.scopes.iter().map(|(_, ids)| set(ids)).sum::<usize>();
             size_of_val(&*term.except) + size_of_val(&*term.scopes) + scopes
         });
-        let names = self.origins.iter().map(|origin| origin.key.as_str().len() + origin.title.len());
+        let names =
+            self.origins.iter().map(|origin| origin.key.as_str().len() + origin.title.len());
         let standings = self.standings.iter().map(|one| size_of_val(&*one.origins));
         let roles = self.roles.values().map(|role| size_of_val(&**role) + 64);
         let accounts = [&self.ancestors, &self.open_below, &self.all_below];

@@ -3,8 +3,16 @@
 use super::*;
 use crate::Chain;
 
-async fn with_trail() -> SqlStore {
-    let store = fresh().await;
+lineguard_testkit::on_every_database![
+    an_untouched_trail_is_intact,
+    whatever_is_rewritten_shows,
+    whatever_is_removed_shows,
+    a_trail_of_another_tenant_does_not_fit,
+    edits_say_what_was_before_and_what_is_after,
+];
+
+async fn with_trail(on: &Databases) -> SqlStore {
+    let store = fresh(on).await;
     for tenant in ["other", "t"] {
         for request in ["r1", "r2", "r3", "r4"] {
             let id: &'static str = request;
@@ -15,27 +23,34 @@ async fn with_trail() -> SqlStore {
     store
 }
 
+/// Bytes as a statement writes them.
+fn bytes(kind: Kind, bytes: &[u8]) -> String {
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    match kind {
+        Kind::Postgres => format!("'\\x{hex}'"),
+        _ => format!("x'{hex}'"),
+    }
+}
+
 async fn chain(store: &SqlStore) -> Chain {
     store.verify_chain(&tenant_id("t")).await.unwrap().unwrap()
 }
 
-#[tokio::test]
-async fn an_untouched_trail_is_intact() {
-    let store = with_trail().await;
+async fn an_untouched_trail_is_intact(on: &Databases) {
+    let store = with_trail(on).await;
     assert!(matches!(chain(&store).await, Chain::Intact { revision, .. } if revision.0 == 4));
 }
 
-#[tokio::test]
-async fn whatever_is_rewritten_shows() {
+async fn whatever_is_rewritten_shows(on: &Databases) {
     for (field, at) in [
-        ("edits = replace(edits, 'r2', 'rX')", 2),
-        ("actor = CAST('user:else' AS BLOB)", 2),
-        ("request_id = CAST('else' AS BLOB)", 2),
-        ("at = at + 1", 2),
-        ("prev_hash = zeroblob(32)", 2),
-        ("hash = zeroblob(32)", 2),
+        ("edits = replace(edits, 'r2', 'rX')".to_owned(), 2),
+        (format!("actor = {}", bytes(on.kind, b"user:else")), 2),
+        (format!("request_id = {}", bytes(on.kind, b"else")), 2),
+        ("at = at + 1".to_owned(), 2),
+        (format!("prev_hash = {}", bytes(on.kind, &[0; 32])), 2),
+        (format!("hash = {}", bytes(on.kind, &[0; 32])), 2),
     ] {
-        let store = with_trail().await;
+        let store = with_trail(on).await;
         let text = format!("UPDATE change_log SET {field} WHERE tenant = 2 AND revision = {at}");
         tamper(&store, &text).await;
         assert!(
@@ -47,10 +62,9 @@ async fn whatever_is_rewritten_shows() {
     }
 }
 
-#[tokio::test]
-async fn whatever_is_removed_shows() {
+async fn whatever_is_removed_shows(on: &Databases) {
     for (revision, broken) in [(1, 1), (3, 3), (4, 4)] {
-        let store = with_trail().await;
+        let store = with_trail(on).await;
         let text = format!("DELETE FROM change_log WHERE tenant = 2 AND revision = {revision}");
         tamper(&store, &text).await;
         assert_eq!(
@@ -60,17 +74,15 @@ async fn whatever_is_removed_shows() {
     }
 }
 
-#[tokio::test]
-async fn a_trail_of_another_tenant_does_not_fit() {
-    let store = with_trail().await;
+async fn a_trail_of_another_tenant_does_not_fit(on: &Databases) {
+    let store = with_trail(on).await;
     tamper(&store, "DELETE FROM change_log WHERE tenant = 2").await;
     tamper(&store, "UPDATE change_log SET tenant = 2 WHERE tenant = 1").await;
     assert!(matches!(chain(&store).await, Chain::Broken { revision } if revision.0 == 1));
 }
 
-#[tokio::test]
-async fn edits_say_what_was_before_and_what_is_after() {
-    let store = fresh().await;
+async fn edits_say_what_was_before_and_what_is_after(on: &Databases) {
+    let store = fresh(on).await;
     let ops = [
         Op::Insert(ObjectKind::Account, 0, "root", None),
         Op::Link(LinkKind::GroupMember, 1, 1),

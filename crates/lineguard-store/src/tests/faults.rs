@@ -2,6 +2,16 @@
 
 use super::*;
 
+lineguard_testkit::on_every_database![
+    a_fault_at_any_statement_of_a_batch_leaves_nothing,
+    a_fault_while_a_tenant_is_created_leaves_no_tenant,
+    a_fault_at_any_statement_of_a_registration_leaves_nothing,
+    a_refused_batch_leaves_nothing_and_may_be_tried_again,
+    a_write_that_is_abandoned_half_way_leaves_nothing_or_all_of_it,
+    writes_wait_for_each_other_and_all_take_effect,
+    a_fault_at_any_statement_of_an_import_leaves_nothing,
+];
+
 fn setup() -> Vec<Op> {
     vec![
         Op::Insert(ObjectKind::Account, 0, "root", None),
@@ -24,9 +34,8 @@ fn everything() -> Vec<Op> {
     ]
 }
 
-#[tokio::test]
-async fn a_fault_at_any_statement_of_a_batch_leaves_nothing() {
-    let store = fresh().await;
+async fn a_fault_at_any_statement_of_a_batch_leaves_nothing(on: &Databases) {
+    let store = fresh(on).await;
     apply(&store, "t", "r0", &setup()).await.unwrap();
     register(&store, "t", &[fax("f", 1), fax("g", 2)]).await;
     let before = dump(&store).await;
@@ -48,9 +57,8 @@ async fn a_fault_at_any_statement_of_a_batch_leaves_nothing() {
     assert_eq!((tenant.revision.0, tenant.title.as_str()), (2, "other"));
 }
 
-#[tokio::test]
-async fn a_fault_while_a_tenant_is_created_leaves_no_tenant() {
-    let store = fresh().await;
+async fn a_fault_while_a_tenant_is_created_leaves_no_tenant(on: &Databases) {
+    let store = fresh(on).await;
     let mut faults = 0;
     loop {
         arm(&store, faults);
@@ -65,9 +73,8 @@ async fn a_fault_while_a_tenant_is_created_leaves_no_tenant() {
     assert!(faults > 7);
 }
 
-#[tokio::test]
-async fn a_fault_at_any_statement_of_a_registration_leaves_nothing() {
-    let store = fresh().await;
+async fn a_fault_at_any_statement_of_a_registration_leaves_nothing(on: &Databases) {
+    let store = fresh(on).await;
     apply(&store, "t", "r0", &setup()).await.unwrap();
     let before = dump(&store).await;
     let new = NewFax { creator: Some(user("somebody")), ..fax("f", 1) };
@@ -85,9 +92,8 @@ async fn a_fault_at_any_statement_of_a_registration_leaves_nothing() {
     assert!(faults > 5);
 }
 
-#[tokio::test]
-async fn a_refused_batch_leaves_nothing_and_may_be_tried_again() {
-    let store = fresh().await;
+async fn a_refused_batch_leaves_nothing_and_may_be_tried_again(on: &Databases) {
+    let store = fresh(on).await;
     let mut ops = setup();
     ops.push(Op::Refuse);
     let answer = apply(&store, "t", "r0", &ops).await;
@@ -96,9 +102,8 @@ async fn a_refused_batch_leaves_nothing_and_may_be_tried_again() {
     assert_eq!(apply(&store, "t", "r0", &setup()).await.unwrap().revision.0, 1);
 }
 
-#[tokio::test]
-async fn a_write_that_is_abandoned_half_way_leaves_nothing_or_all_of_it() {
-    let store = fresh().await;
+async fn a_write_that_is_abandoned_half_way_leaves_nothing_or_all_of_it(on: &Databases) {
+    let store = fresh(on).await;
     apply(&store, "t", "r0", &setup()).await.unwrap();
     let before = dump(&store).await;
     let ops = [Op::Insert(ObjectKind::Label, 0, "b", None)];
@@ -125,9 +130,8 @@ async fn a_write_that_is_abandoned_half_way_leaves_nothing_or_all_of_it() {
     }
 }
 
-#[tokio::test]
-async fn writes_wait_for_each_other_and_all_take_effect() {
-    let store = std::sync::Arc::new(fresh().await);
+async fn writes_wait_for_each_other_and_all_take_effect(on: &Databases) {
+    let store = std::sync::Arc::new(fresh(on).await);
     apply(&store, "t", "r0", &setup()).await.unwrap();
     let ids = ["l0", "l1", "l2", "l3", "l4", "l5", "l6", "l7"];
     let tasks: Vec<_> = ids
@@ -147,14 +151,13 @@ async fn writes_wait_for_each_other_and_all_take_effect() {
     assert_eq!(revisions, (2..10).collect::<Vec<u64>>());
 }
 
-#[tokio::test]
-async fn a_fault_at_any_statement_of_an_import_leaves_nothing() {
+async fn a_fault_at_any_statement_of_an_import_leaves_nothing(on: &Databases) {
     use lineguard_core::change::{Import, Part};
     use lineguard_core::id::Revision;
     use lineguard_testkit::world::{NOW, received, world};
     use lineguard_testkit::{ids, model};
 
-    let store = fresh().await;
+    let store = fresh(on).await;
     store.put_model(model::PLAIN).await.unwrap();
     let trash = Change::SetFaxState { fax: ids::fax("a"), state: FaxState::Trash };
     let changes = world("t").account("root").faxbox("box").batch().changes;

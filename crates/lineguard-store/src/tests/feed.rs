@@ -8,6 +8,18 @@ use lineguard_core::stamp::{ConcernRow, Shard, Stamp};
 
 use super::*;
 
+lineguard_testkit::on_every_database! {
+    every_written_row_raises_the_counter_and_says_what_it_concerns,
+    what_reshapes_the_tenant_concerns_all_of_it,
+    a_change_of_very_many_things_concerns_the_tenant,
+    what_changes_nothing_raises_nothing,
+    a_snapshot_has_the_stamp_of_its_own_moment,
+    too_many_rows_are_none_at_all,
+    replicas_are_registered_fenced_and_removed,
+    trimming_leaves_the_newest_change_from_before,
+    every_table_is_known_to_influence_answers_or_not_to,
+}
+
 const ONE: Incarnation = Incarnation([1; 16]);
 const TWO: Incarnation = Incarnation([2; 16]);
 
@@ -36,8 +48,8 @@ async fn last(store: &SqlStore) -> BTreeSet<Concern> {
 }
 
 /// Account 1, subject 2 with member 3, group 4, number 5, faxbox 6, label 7, role 8, fax 1.
-async fn furnished() -> SqlStore {
-    let store = fresh().await;
+async fn furnished(databases: &Databases) -> SqlStore {
+    let store = fresh(databases).await;
     let ops = [
         Op::Insert(ObjectKind::Account, 0, "root", None),
         Op::Insert(ObjectKind::Subject, 0, "user:ann", None),
@@ -53,9 +65,8 @@ async fn furnished() -> SqlStore {
     store
 }
 
-#[tokio::test]
-async fn every_written_row_raises_the_counter_and_says_what_it_concerns() {
-    let store = furnished().await;
+async fn every_written_row_raises_the_counter_and_says_what_it_concerns(databases: &Databases) {
+    let store = furnished(databases).await;
     let num = Num;
     let person = [Concern::Subject(num(2)), Concern::Member(num(3))];
     let cases: [(Op, &[Concern]); 14] = [
@@ -96,9 +107,8 @@ async fn every_written_row_raises_the_counter_and_says_what_it_concerns() {
     assert_eq!(counters, (1..=stamp(&store).await.counter).collect(), "no counter without a row");
 }
 
-#[tokio::test]
-async fn what_reshapes_the_tenant_concerns_all_of_it() {
-    let store = furnished().await;
+async fn what_reshapes_the_tenant_concerns_all_of_it(databases: &Databases) {
+    let store = furnished(databases).await;
     for (request, op) in [
         ("title", Op::Title("other")),
         ("account", Op::Insert(ObjectKind::Account, 0, "below", Some(1))),
@@ -110,18 +120,16 @@ async fn what_reshapes_the_tenant_concerns_all_of_it() {
     }
 }
 
-#[tokio::test]
-async fn a_change_of_very_many_things_concerns_the_tenant() {
-    let store = furnished().await;
+async fn a_change_of_very_many_things_concerns_the_tenant(databases: &Databases) {
+    let store = furnished(databases).await;
     let ops = vec![Op::Insert(ObjectKind::Label, 0, "x", None); 0];
     let many = (0..1_001_u64).map(|at| Op::Link(LinkKind::AccessNumber, 1_000 + at, 5));
     apply(&store, "t", "many", &ops.into_iter().chain(many).collect::<Vec<_>>()).await.unwrap();
     assert_eq!(last(&store).await, BTreeSet::from([Concern::Tenant]));
 }
 
-#[tokio::test]
-async fn what_changes_nothing_raises_nothing() {
-    let store = furnished().await;
+async fn what_changes_nothing_raises_nothing(databases: &Databases) {
+    let store = furnished(databases).await;
     let before = stamp(&store).await;
     register(&store, "t", &[fax("g", 6)]).await.remove(0).unwrap();
     apply(&store, "t", "furnish", &[]).await.unwrap();
@@ -130,9 +138,8 @@ async fn what_changes_nothing_raises_nothing() {
     assert_eq!(stamp(&store).await, before);
 }
 
-#[tokio::test]
-async fn a_snapshot_has_the_stamp_of_its_own_moment() {
-    let store = furnished().await;
+async fn a_snapshot_has_the_stamp_of_its_own_moment(databases: &Databases) {
+    let store = furnished(databases).await;
     let mut snapshot = store.snapshot(&tenant_id("t")).await.unwrap().unwrap();
     let before = stamp(&store).await;
     apply(&store, "t", "later", &[Op::Remove(7)]).await.unwrap();
@@ -141,9 +148,8 @@ async fn a_snapshot_has_the_stamp_of_its_own_moment() {
     assert_ne!(stamp(&store).await, before);
 }
 
-#[tokio::test]
-async fn too_many_rows_are_none_at_all() {
-    let store = furnished().await;
+async fn too_many_rows_are_none_at_all(databases: &Databases) {
+    let store = furnished(databases).await;
     let changes = store.changes(&[(shard(), 0)], 0).await.unwrap();
     assert!(!changes.complete && changes.rows.is_empty());
     assert_eq!(store.recent(Timestamp(0), 0).await.unwrap(), None);
@@ -151,9 +157,8 @@ async fn too_many_rows_are_none_at_all() {
     assert_eq!(store.recent(Timestamp(2_000), 100).await.unwrap().unwrap(), []);
 }
 
-#[tokio::test]
-async fn replicas_are_registered_fenced_and_removed() {
-    let store = furnished().await;
+async fn replicas_are_registered_fenced_and_removed(databases: &Databases) {
+    let store = furnished(databases).await;
     assert_eq!(store.counters(ONE).await.unwrap().state, None);
     Feed::register(&store, ONE, "one", Timestamp(1)).await.unwrap();
     Feed::register(&store, TWO, "two", Timestamp(2)).await.unwrap();
@@ -179,9 +184,8 @@ async fn replicas_are_registered_fenced_and_removed() {
     assert!(audience.replicas.is_empty() && audience.confirmed.is_empty());
 }
 
-#[tokio::test]
-async fn trimming_leaves_the_newest_change_from_before() {
-    let store = furnished().await;
+async fn trimming_leaves_the_newest_change_from_before(databases: &Databases) {
+    let store = furnished(databases).await;
     for request in ["a", "b", "c"] {
         apply(&store, "t", request, &[Op::Title("x")]).await.unwrap();
     }
@@ -193,10 +197,10 @@ async fn trimming_leaves_the_newest_change_from_before() {
     assert_eq!(left, BTreeSet::from([newest]));
 }
 
-#[tokio::test]
-async fn every_table_is_known_to_influence_answers_or_not_to() {
-    let store = fresh().await;
-    let query = Sql::new(crate::dialect::table_names(sea_orm::DbBackend::Sqlite));
+async fn every_table_is_known_to_influence_answers_or_not_to(databases: &Databases) {
+    let store = fresh(databases).await;
+    let backend = sea_orm::ConnectionTrait::get_database_backend(&store.readers);
+    let query = Sql::new(crate::dialect::table_names(backend));
     let mut tables: Vec<String> = Vec::new();
     for row in query.all(&store.readers).await.unwrap() {
         tables.push(row.try_get_by_index(0).unwrap());

@@ -3,6 +3,12 @@
 use super::*;
 use crate::member;
 
+lineguard_testkit::on_every_database![
+    it_reads_what_the_port_says_and_nothing_else,
+    an_unknown_subject_still_gets_the_tree_and_an_unknown_account_nothing,
+    a_tree_that_is_a_circle_is_named,
+];
+
 /// A tree root(1) > mid(2) > leaf(3), mid > side(4), and another child of the root, aside(5).
 fn tree() -> Vec<Op> {
     vec![
@@ -44,9 +50,8 @@ fn tree() -> Vec<Op> {
     ]
 }
 
-#[tokio::test]
-async fn it_reads_what_the_port_says_and_nothing_else() {
-    let store = fresh().await;
+async fn it_reads_what_the_port_says_and_nothing_else(on: &Databases) {
+    let store = fresh(on).await;
     apply(&store, "t", "r", &tree()).await.unwrap();
     let mut snapshot = store.snapshot(&tenant_id("t")).await.unwrap().unwrap();
     let account = AccountId::parse("mid").unwrap();
@@ -77,9 +82,8 @@ async fn it_reads_what_the_port_says_and_nothing_else() {
     assert_eq!(links, expected);
 }
 
-#[tokio::test]
-async fn an_unknown_subject_still_gets_the_tree_and_an_unknown_account_nothing() {
-    let store = fresh().await;
+async fn an_unknown_subject_still_gets_the_tree_and_an_unknown_account_nothing(on: &Databases) {
+    let store = fresh(on).await;
     apply(&store, "t", "r", &tree()).await.unwrap();
     let mut snapshot = store.snapshot(&tenant_id("t")).await.unwrap().unwrap();
     let leaf = AccountId::parse("leaf").unwrap();
@@ -93,9 +97,8 @@ async fn an_unknown_subject_still_gets_the_tree_and_an_unknown_account_nothing()
     assert_eq!(snapshot.member_rows(&nowhere, &user("u")).await.unwrap(), None);
 }
 
-#[tokio::test]
-async fn a_tree_that_is_a_circle_is_named() {
-    let store = fresh().await;
+async fn a_tree_that_is_a_circle_is_named(on: &Databases) {
+    let store = fresh(on).await;
     apply(&store, "t", "r", &tree()).await.unwrap();
     tamper(&store, "UPDATE object SET account = 3 WHERE num = 1").await;
     let mut snapshot = store.snapshot(&tenant_id("t")).await.unwrap().unwrap();
@@ -106,7 +109,7 @@ async fn a_tree_that_is_a_circle_is_named() {
 
 #[tokio::test]
 async fn it_scans_no_table() {
-    let store = fresh().await;
+    let store = fresh(&Databases::new(Kind::Sqlite)).await;
     apply(&store, "t", "r", &tree()).await.unwrap();
     let sql = member::query(1, &AccountId::parse("mid").unwrap(), &user("u"));
     let steps = lists::plan(&store, sql).await;

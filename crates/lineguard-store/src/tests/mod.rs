@@ -22,6 +22,7 @@ use lineguard_core::id::{
 use lineguard_core::model::reach::{Direction, FaxState};
 use lineguard_core::port::{ApplyError, Fault, FaxRow, Store, StoreError, TenantTx};
 use lineguard_core::row::{Link, LinkKind, Object, ObjectKind};
+use lineguard_testkit::databases::{Databases, Kind};
 
 use crate::apply::Rules;
 use crate::register::{Answers, FaxRules};
@@ -177,8 +178,8 @@ fn user(id: &str) -> Subject {
     Subject::user(id).unwrap()
 }
 
-async fn fresh() -> SqlStore {
-    SqlStore::open("sqlite::memory:", OpenMode::Existing).await.unwrap()
+async fn fresh(on: &Databases) -> SqlStore {
+    SqlStore::open(&on.fresh().await, OpenMode::Migrate).await.unwrap()
 }
 
 /// A batch whose change creates the tenant; the script says what is really done.
@@ -259,32 +260,32 @@ fn disarm(store: &SqlStore) {
 async fn dump(store: &SqlStore) -> String {
     let mut text = String::new();
     for (table, columns) in [
-        (
-            "tenant",
-            "num || '|' || hex(id) || '|' || title || '|' || revision || '|' || hex(model) || '|' || next_num || '|' || next_fax",
-        ),
-        (
-            "object",
-            "tenant || '|' || num || '|' || kind || '|' || hex(id) || '|' || coalesce(account, '') || '|' || body",
-        ),
-        ("link", "tenant || '|' || kind || '|' || a || '|' || b"),
-        (
-            "fax",
-            "tenant || '|' || num || '|' || hex(id) || '|' || state || '|' || labels || '|' || at",
-        ),
-        ("fax_gone", "tenant || '|' || hex(id)"),
-        ("change_log", "tenant || '|' || revision || '|' || edits || '|' || hex(hash)"),
-        ("request", "tenant || '|' || hex(request_id) || '|' || revision || '|' || changed"),
-        ("rev_shard WHERE counter > 0", "shard || '|' || counter || '|' || nonce"),
-        ("concern", "shard || '|' || counter || '|' || tenant || '|' || kind || '|' || num"),
+        ("tenant", "num, id, title, revision, model, next_num, next_fax"),
+        ("object", "tenant, num, kind, id, account, body"),
+        ("link", "tenant, kind, a, b"),
+        ("fax", "tenant, num, id, state, labels, at"),
+        ("fax_gone", "tenant, id"),
+        ("change_log", "tenant, revision, edits, hash"),
+        ("request", "tenant, request_id, revision, changed"),
+        ("rev_shard WHERE counter > 0", "shard, counter, nonce"),
+        ("concern", "shard, counter, tenant, kind, num"),
         ("model_text", "content"),
-        ("secret", "hex(content)"),
+        ("secret", "content"),
     ] {
-        let query = Sql::new(format!("SELECT {columns} AS line FROM {table} ORDER BY line"));
+        let query = Sql::new(format!("SELECT {columns} FROM {table}"));
+        let mut lines: Vec<String> = Vec::new();
         for row in query.all(&store.readers).await.unwrap() {
-            let line: String = row.try_get_by_index(0).unwrap();
-            text.push_str(&format!("{table}: {line}\n"));
+            let value = |at| {
+                let number = row.try_get_by_index::<Option<i64>>(at).map(|one| format!("{one:?}"));
+                let text = || row.try_get_by_index::<String>(at);
+                let bytes = || row.try_get_by_index::<Vec<u8>>(at).map(|one| format!("{one:x?}"));
+                number.or_else(|_| text()).or_else(|_| bytes()).unwrap()
+            };
+            let values: Vec<_> = (0..columns.split(',').count()).map(value).collect();
+            lines.push(format!("{table}: {}\n", values.join("|")));
         }
+        lines.sort();
+        text.extend(lines);
     }
     text
 }

@@ -94,7 +94,14 @@ async fn a_newer_or_foreign_schema_is_refused_and_left_alone() {
 
 #[tokio::test]
 async fn an_address_of_something_else_is_refused() {
-    for url in ["postgres://x", "sqlite:", "x.db", "sqlite:x.db?mode=memory"] {
+    for url in [
+        "sqlite:",
+        "x.db",
+        "sqlite:x.db?mode=memory",
+        "postgress://x/y",
+        "mariadb://host",
+        "postgres://host:port/y",
+    ] {
         let opened = SqlStore::open(url, OpenMode::Existing).await;
         assert!(matches!(opened, Err(OpenError::Address { .. })), "{url}");
     }

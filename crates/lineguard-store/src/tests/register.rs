@@ -2,8 +2,15 @@
 
 use super::*;
 
-async fn ready() -> SqlStore {
-    let store = fresh().await;
+lineguard_testkit::on_every_database![
+    each_fax_gets_its_own_answer,
+    the_id_of_a_deleted_fax_is_never_used_again,
+    a_repeat_is_known_after_the_fax_was_changed,
+    many_faxes_at_once_are_all_there,
+];
+
+async fn ready(on: &Databases) -> SqlStore {
+    let store = fresh(on).await;
     let ops = [
         Op::Insert(ObjectKind::Account, 0, "root", None),
         Op::Insert(ObjectKind::Number, 0, "+15550100100", Some(1)),
@@ -21,9 +28,8 @@ fn field(answer: &Result<lineguard_core::port::Registered, ApplyError>) -> Strin
     }
 }
 
-#[tokio::test]
-async fn each_fax_gets_its_own_answer() {
-    let store = ready().await;
+async fn each_fax_gets_its_own_answer(on: &Databases) {
+    let store = ready(on).await;
     let nowhere = AccountId::parse("nowhere").unwrap();
     let faxes = [
         NewFax { number: Some(phone("+15550100100")), ..fax("a", 1) },
@@ -49,9 +55,8 @@ async fn each_fax_gets_its_own_answer() {
     assert_eq!(tenant.revision.0, 1, "faxes raise no revision");
 }
 
-#[tokio::test]
-async fn the_id_of_a_deleted_fax_is_never_used_again() {
-    let store = ready().await;
+async fn the_id_of_a_deleted_fax_is_never_used_again(on: &Databases) {
+    let store = ready(on).await;
     register(&store, "t", &[fax("a", 1), fax("b", 2)]).await;
     apply(&store, "t", "r2", &[Op::DeleteFax("a")]).await.unwrap();
     let answers: Vec<_> =
@@ -64,9 +69,8 @@ async fn the_id_of_a_deleted_fax_is_never_used_again() {
     assert!(register(&store, "u", &[fax("a", 1)]).await[0].as_ref().unwrap().created);
 }
 
-#[tokio::test]
-async fn a_repeat_is_known_after_the_fax_was_changed() {
-    let store = ready().await;
+async fn a_repeat_is_known_after_the_fax_was_changed(on: &Databases) {
+    let store = ready(on).await;
     register(&store, "t", &[fax("a", 1)]).await;
     apply(&store, "t", "r2", &[Op::EditFax("a", FaxState::Trash)]).await.unwrap();
     let answer = register(&store, "t", &[fax("a", 1)]).await.remove(0).unwrap();
@@ -74,9 +78,8 @@ async fn a_repeat_is_known_after_the_fax_was_changed() {
     assert_eq!((answer.fax.state, answer.fax.labels), (FaxState::Trash, vec![Num(9)]));
 }
 
-#[tokio::test]
-async fn many_faxes_at_once_are_all_there() {
-    let store = ready().await;
+async fn many_faxes_at_once_are_all_there(on: &Databases) {
+    let store = ready(on).await;
     let faxes: Vec<_> = (0..20_000)
         .map(|position| NewFax {
             number: Some(phone("+15550100100")),

@@ -2,11 +2,18 @@
 
 use super::*;
 
+lineguard_testkit::on_every_database![
+    a_repeat_gives_the_first_result_and_does_nothing,
+    another_batch_with_a_used_request_id_is_refused,
+    a_batch_without_effect_raises_no_revision_and_leaves_no_change,
+    a_tenant_that_does_not_exist_is_not_found,
+    models_and_secrets_are_kept_once,
+];
+
 const ONE: [Op; 1] = [Op::Insert(ObjectKind::Label, 0, "a", None)];
 
-#[tokio::test]
-async fn a_repeat_gives_the_first_result_and_does_nothing() {
-    let store = fresh().await;
+async fn a_repeat_gives_the_first_result_and_does_nothing(on: &Databases) {
+    let store = fresh(on).await;
     let first = apply(&store, "t", "r1", &ONE).await.unwrap();
     assert_eq!((first.revision.0, first.changed, first.warnings.len()), (1, 1, 1));
     apply(&store, "t", "r2", &[Op::Insert(ObjectKind::Label, 0, "b", None)]).await.unwrap();
@@ -15,9 +22,8 @@ async fn a_repeat_gives_the_first_result_and_does_nothing() {
     assert_eq!(dump(&store).await, before);
 }
 
-#[tokio::test]
-async fn another_batch_with_a_used_request_id_is_refused() {
-    let store = fresh().await;
+async fn another_batch_with_a_used_request_id_is_refused(on: &Databases) {
+    let store = fresh(on).await;
     apply(&store, "t", "r1", &ONE).await.unwrap();
     let before = dump(&store).await;
     let other = Batch { actor: user("somebody"), ..batch("t", "r1") };
@@ -27,9 +33,8 @@ async fn another_batch_with_a_used_request_id_is_refused() {
     apply(&store, "u", "r1", &ONE).await.unwrap();
 }
 
-#[tokio::test]
-async fn a_batch_without_effect_raises_no_revision_and_leaves_no_change() {
-    let store = fresh().await;
+async fn a_batch_without_effect_raises_no_revision_and_leaves_no_change(on: &Databases) {
+    let store = fresh(on).await;
     apply(&store, "t", "r1", &ONE).await.unwrap();
     let applied = apply(&store, "t", "r2", &[]).await.unwrap();
     assert_eq!((applied.revision.0, applied.changed), (1, 0));
@@ -38,9 +43,8 @@ async fn a_batch_without_effect_raises_no_revision_and_leaves_no_change() {
     assert_eq!(changes.unwrap().try_get_by_index::<i64>(0).unwrap(), 1);
 }
 
-#[tokio::test]
-async fn a_tenant_that_does_not_exist_is_not_found() {
-    let store = fresh().await;
+async fn a_tenant_that_does_not_exist_is_not_found(on: &Databases) {
+    let store = fresh(on).await;
     let batch = Batch { changes: Vec::new(), ..batch("t", "r1") };
     let answer = crate::apply::apply(&store, &batch, Timestamp(1), &Script(Vec::new())).await;
     assert!(matches!(answer, Err(ApplyError::NotFound(Fault { field: "tenant", .. }))));
@@ -96,9 +100,8 @@ fn the_digest_of_a_batch_is_the_same_in_every_version() {
     );
 }
 
-#[tokio::test]
-async fn models_and_secrets_are_kept_once() {
-    let store = fresh().await;
+async fn models_and_secrets_are_kept_once(on: &Databases) {
+    let store = fresh(on).await;
     let digest = store.put_model("text").await.unwrap();
     assert_eq!(store.put_model("text").await.unwrap(), digest);
     assert_eq!(store.model_text(&digest).await.unwrap().as_deref(), Some("text"));
