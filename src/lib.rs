@@ -13,6 +13,7 @@ pub mod models;
 pub mod names;
 pub mod objects;
 pub mod open;
+pub mod operations;
 pub mod rpc;
 pub mod server;
 pub mod telemetry;

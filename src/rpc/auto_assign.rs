@@ -1,18 +1,19 @@
 //! `ResolveAutoAssign`.
 
+use async_trait::async_trait;
 use lineguard_core::auto_assign::{AutoAssign, Resolver, Sight, Skipped, Target};
 use lineguard_core::decision::Reason;
 use lineguard_core::explain::explain;
-use lineguard_core::id::{FaxboxId, GroupId};
+use lineguard_core::id::{FaxboxId, GroupId, TenantId};
 use lineguard_core::model::TargetKind;
 use lineguard_core::port::StoreError;
 
-use crate::answer::Setting;
+use crate::answer::{Ask, Gathering, Operation, Recency, Setting, from_database};
 use crate::app::App;
 use crate::models::OneModel;
 use crate::names::Names;
 use crate::wire::auto_assign::{
-    AutoAssignAnswer, AutoAssignTarget, auto_assign_call, auto_assign_response,
+    AutoAssignAnswer, AutoAssignCall, AutoAssignTarget, auto_assign_call, auto_assign_response,
 };
 use crate::wire::pb;
 use crate::wire::status::Failure;
@@ -21,23 +22,46 @@ pub(super) async fn resolve(
     app: &App,
     message: pb::ResolveAutoAssignRequest,
 ) -> Result<pb::ResolveAutoAssignResponse, Failure> {
-    let (tenant, number) = auto_assign_call(message)?;
-    let Some((mut reader, setting)) = app.with_model(&tenant).await? else {
-        return Err(Failure::NotFound("number"));
-    };
-    let Setting { tenant, model } = setting;
-    let models = OneModel(tenant.model, model);
-    let mut resolver =
-        Resolver { reader: reader.as_mut(), models: &models, vocabulary: app.vocabulary };
-    let Some(answer) = resolver.resolve(&number).await? else {
-        return Err(Failure::NotFound("number"));
-    };
-    let skipped = answer.skipped.iter().map(|(target, _)| target.num);
-    let further = answer.further.iter().map(|(target, _)| target.num);
-    let nums = answer.target.iter().map(|target| target.num).chain(further).chain(skipped);
-    let nums: Vec<_> = nums.chain([answer.account]).collect();
-    let names = Names::load(reader.as_mut(), nums).await?;
-    Ok(auto_assign_response(named(&answer, &names)?))
+    let call = auto_assign_call(message)?;
+    let recency = Recency::of(&call.consistency, app, &call.tenant)?;
+    let answered = from_database(app, &Receiving(&call), &recency).await?;
+    Ok(answered.answer)
+}
+
+/// Who receives a fax. Many people's authorities decide that, so it is always read.
+struct Receiving<'a>(&'a AutoAssignCall);
+
+#[async_trait]
+impl Ask for Receiving<'_> {
+    type Answer = pb::ResolveAutoAssignResponse;
+
+    fn tenant(&self) -> &TenantId {
+        &self.0.tenant
+    }
+
+    fn operation(&self) -> Operation {
+        Operation::CallerId
+    }
+
+    async fn ask(&self, app: &App, from: &mut Gathering<'_>) -> Result<Self::Answer, Failure> {
+        let Setting { tenant, model } = from.setting()?;
+        let models = OneModel(tenant.model, model);
+        let mut resolver =
+            Resolver { reader: from, models: &models, vocabulary: app.vocabulary };
+        let Some(answer) = resolver.resolve(&self.0.number).await? else {
+            return Err(Failure::NotFound("number"));
+        };
+        let skipped = answer.skipped.iter().map(|(target, _)| target.num);
+        let further = answer.further.iter().map(|(target, _)| target.num);
+        let nums = answer.target.iter().map(|target| target.num).chain(further).chain(skipped);
+        let nums: Vec<_> = nums.chain([answer.account]).collect();
+        let names = Names::load(from, nums).await?;
+        Ok(auto_assign_response(named(&answer, &names)?))
+    }
+
+    fn nowhere(&self) -> Result<Self::Answer, Failure> {
+        Err(Failure::NotFound("number"))
+    }
 }
 
 fn named(answer: &AutoAssign, names: &Names) -> Result<AutoAssignAnswer, StoreError> {

@@ -71,6 +71,7 @@ impl Ask for Listing<'_> {
             status: WireEnum::to_wire(membership.status),
             visibility: levels.join(","),
             revision: from.revision().0,
+            staleness: None,
         })
     }
 

@@ -91,7 +91,7 @@ const fn answer(
     next_page_token: String,
     revision: Revision,
 ) -> pb::ListVisibleFaxesResponse {
-    pb::ListVisibleFaxesResponse { faxes, next_page_token, revision: revision.0 }
+    pb::ListVisibleFaxesResponse { faxes, next_page_token, revision: revision.0, staleness: None }
 }
 
 /// What makes faxes visible to the member, and what the caller wants of it; none if nothing is.

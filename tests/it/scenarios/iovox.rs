@@ -120,7 +120,7 @@ fn everything(who: &str, account: &str) -> (Vec<String>, pb::BatchCheckRequest) 
         names.push(name);
         checks.push(asked.message());
     }
-    (names, pb::BatchCheckRequest { checks })
+    (names, pb::BatchCheckRequest { checks, consistency: None })
 }
 
 async fn decisions(harness: &Harness, who: &str, account: &str) -> Vec<(String, pb::Decision)> {
