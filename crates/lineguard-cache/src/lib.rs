@@ -12,6 +12,7 @@
 //! - [`Breaker`] keeps a Redis that is slow or gone from slowing anybody down.
 
 pub mod breaker;
+pub mod bus;
 pub mod flights;
 pub mod l1;
 pub mod l2;
@@ -23,6 +24,7 @@ mod tally;
 mod task;
 
 pub use breaker::Breaker;
+pub use bus::RedisBus;
 pub use flights::Flights;
 pub use l1::{Hit, L1, L1Stats};
 pub use l2::{L2, L2Stats};

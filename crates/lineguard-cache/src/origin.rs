@@ -3,6 +3,7 @@ use std::sync::Arc;
 use lineguard_core::concern::Concern;
 use lineguard_core::id::{Num, Revision, Timestamp};
 use lineguard_core::stamp::{Shard, Stamp};
+use lineguard_lease::Sight;
 
 /// Where an answer came from: what has to be known to tell whether it still holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,7 +45,8 @@ pub trait Validity {
     /// Whether something that was true at `stamp`, and built from `concerns`, is still true in this
     /// view; and if so, the tenant's revision in this view, where `revision` is that at `stamp`.
     ///
-    /// A `None` for a stamp at or below that of the view is for good: no later view says otherwise.
+    /// Where there is none though the stamp is not above that of the view, the entry is given up:
+    /// later views seldom say otherwise.
     fn valid(
         &self,
         shard: Shard,
@@ -53,4 +55,25 @@ pub trait Validity {
         revision: Revision,
         concerns: &[Concern],
     ) -> Option<Revision>;
+}
+
+impl Validity for Sight {
+    fn stamp(&self, shard: Shard) -> Stamp {
+        self.stamp(shard)
+    }
+
+    fn epoch(&self) -> u64 {
+        self.epoch()
+    }
+
+    fn valid(
+        &self,
+        shard: Shard,
+        tenant: Num,
+        stamp: Stamp,
+        revision: Revision,
+        concerns: &[Concern],
+    ) -> Option<Revision> {
+        self.valid(shard, tenant, stamp, revision, concerns)
+    }
 }
