@@ -10,18 +10,33 @@ use lineguard_core::port::{
     AccountOfSubject, ApplyError, Registered, Store, StoreError, TenantReader, TenantRow,
 };
 use lineguard_core::stamp::Shard;
-use lineguard_lease::Freshness;
+use lineguard_lease::{Clock as _, Freshness, SystemClock};
+
+use crate::meters::Meters;
 
 /// The store with the wait.
 pub struct Announced {
     store: Arc<dyn Store>,
     freshness: Freshness,
+    meters: Arc<Meters>,
 }
 
 impl Announced {
     /// Around a store that replicas share.
-    pub fn new(store: Arc<dyn Store>, freshness: Freshness) -> Self {
-        Self { store, freshness }
+    pub fn new(store: Arc<dyn Store>, freshness: Freshness, meters: Arc<Meters>) -> Self {
+        Self { store, freshness, meters }
+    }
+
+    /// The wait for what a tenant's write has left in the database.
+    fn wait(&self, tenant: &TenantId) -> impl Future<Output = Result<(), StoreError>> + use<> {
+        let (freshness, meters) = (self.freshness.clone(), Arc::clone(&self.meters));
+        let shard = Shard::of(tenant);
+        async move {
+            let begun = SystemClock.now();
+            let how = freshness.in_force(shard).await?;
+            meters.waited(how, SystemClock.now().since(begun));
+            Ok(())
+        }
     }
 }
 
@@ -41,22 +56,22 @@ impl Store for Announced {
     /// Waits even where the batch changed nothing, or is a repeat: what it found done may be done by
     /// a write that some replica has not installed yet.
     async fn apply(&self, batch: &Batch, now: Timestamp) -> Result<Applied, ApplyError> {
-        let (store, freshness) = (Arc::clone(&self.store), self.freshness.clone());
+        let (store, wait) = (Arc::clone(&self.store), self.wait(&batch.tenant));
         let batch = batch.clone();
         unabandoned(async move {
             let applied = store.apply(&batch, now).await?;
-            freshness.in_force(Shard::of(&batch.tenant)).await?;
+            wait.await?;
             Ok(applied)
         })
         .await
     }
 
     async fn import(&self, import: &Import, now: Timestamp) -> Result<Imported, ApplyError> {
-        let (store, freshness) = (Arc::clone(&self.store), self.freshness.clone());
+        let (store, wait) = (Arc::clone(&self.store), self.wait(&import.tenant));
         let import = import.clone();
         unabandoned(async move {
             let imported = store.import(&import, now).await?;
-            freshness.in_force(Shard::of(&import.tenant)).await?;
+            wait.await?;
             Ok(imported)
         })
         .await

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use lineguard_core::feed::Feed;
-use lineguard_core::id::{Revision, TenantId};
+use lineguard_core::id::{Revision, TenantId, Timestamp};
 use lineguard_core::model;
 use lineguard_core::port::{Store, StoreError, TenantReader};
 use lineguard_core::stamp::Shard;
 use lineguard_core::vocabulary::Vocabulary;
-use lineguard_lease::Freshness;
+use lineguard_lease::{Bus, Freshness};
 use tonic::service::Routes;
 
 use crate::announced::Announced;
@@ -17,11 +17,12 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::meters::Meters;
 use crate::models::Models;
-use crate::rpc::{Admin, Authorization, Faxes};
+use crate::rpc::{Admin, Authorization, Faxes, Operations};
 use crate::token::{RevisionToken, Tokens};
 use crate::wire::pb::admin_service_server::AdminServiceServer;
 use crate::wire::pb::authorization_service_server::AuthorizationServiceServer;
 use crate::wire::pb::fax_service_server::FaxServiceServer;
+use crate::wire::pb::operations_service_server::OperationsServiceServer;
 use crate::wire::status::Failure;
 
 /// The service without its listeners.
@@ -34,6 +35,10 @@ pub struct App {
     pub feed: Arc<dyn Feed>,
     /// How recent what is cached is.
     pub freshness: Freshness,
+    /// What carries hints between replicas, if anything does.
+    pub bus: Option<Arc<dyn Bus>>,
+    /// When the service was made.
+    pub started: Timestamp,
     /// What is cached.
     pub caches: Arc<Caches>,
     /// What is answered in an outage.
@@ -60,6 +65,8 @@ pub struct Parts {
     pub feed: Arc<dyn Feed>,
     /// How recent the caches are.
     pub freshness: Freshness,
+    /// What carries hints between replicas, if anything does.
+    pub bus: Option<Arc<dyn Bus>>,
     /// The caches.
     pub caches: Caches,
     /// What is answered in an outage.
@@ -73,16 +80,19 @@ pub struct Parts {
 impl App {
     /// The service.
     pub fn new(parts: Parts) -> Self {
-        let Parts { store, feed, freshness, caches, contract, tokens, clock } = parts;
+        let Parts { store, feed, freshness, bus, caches, contract, tokens, clock } = parts;
         let vocabulary = model::built_in_vocabulary();
+        let meters = Arc::new(Meters::default());
         Self {
             models: Models::new(Arc::clone(&store), vocabulary),
-            store: Arc::new(Announced::new(store, freshness.clone())),
+            store: Arc::new(Announced::new(store, freshness.clone(), Arc::clone(&meters))),
             feed,
             freshness,
             caches: Arc::new(caches),
             contract,
-            meters: Arc::new(Meters::default()),
+            meters,
+            bus,
+            started: clock.now(),
             vocabulary,
             tokens,
             clock,
@@ -96,9 +106,11 @@ impl App {
         let authorization = AuthorizationServiceServer::new(Authorization(self.clone()));
         let faxes = FaxServiceServer::new(Faxes(self.clone()));
         let admin = AdminServiceServer::new(Admin::new(self.clone()));
+        let operations = OperationsServiceServer::new(Operations(Arc::new(self.clone())));
         Routes::new(authorization.max_decoding_message_size(limit))
             .add_service(faxes.max_decoding_message_size(limit))
             .add_service(admin.max_decoding_message_size(limit))
+            .add_service(operations.max_decoding_message_size(limit))
     }
 
     /// A snapshot of a tenant; none if the tenant does not exist. No later answer of this server is

@@ -14,6 +14,7 @@ pub mod names;
 pub mod objects;
 pub mod open;
 pub mod operations;
+mod overview;
 pub mod rpc;
 pub mod server;
 pub mod telemetry;

@@ -98,7 +98,7 @@ pub async fn open(config: &Config) -> Result<App, OpenError> {
         None => kept_key(&store, "page_token_key").await?,
     };
     let (bus, shared) = match &config.redis {
-        None => (Arc::new(NoBus) as Arc<dyn Bus>, None),
+        None => (None, None),
         Some(redis) => {
             let key = kept_key(&store, "cache_key").await?;
             let (server, seal) = (Redis::at(redis.url.as_str())?, Seal::new(&key));
@@ -109,17 +109,25 @@ pub async fn open(config: &Config) -> Result<App, OpenError> {
             };
             let l2 = config.cache.l1 && config.cache.l2;
             let shared = l2.then(|| L2::start(&server, seal.clone(), settings));
-            (Arc::new(RedisBus::start(&server, seal)) as Arc<dyn Bus>, shared)
+            let bus = RedisBus::start(&server, seal, BUS, ids()?());
+            (Some(Arc::new(bus) as Arc<dyn Bus>), shared)
         }
     };
     let feed = Arc::clone(&store) as Arc<dyn Feed>;
     let clock = Arc::new(lineguard_lease::SystemClock);
-    let freshness = Freshness::start(feed, bus, clock, params, ids()?);
+    let freshness = Freshness::start(
+        feed,
+        bus.clone().unwrap_or_else(|| Arc::new(NoBus)),
+        clock,
+        params,
+        ids()?,
+    );
     let size = CacheSize(config.cache.l1.then_some(config.cache.l1_size));
     let app = App::new(Parts {
         feed: Arc::clone(&store) as Arc<dyn Feed>,
         store,
         freshness,
+        bus,
         caches: Caches::new(size, shared),
         contract: contract(config),
         tokens: Tokens::new(&key),
@@ -159,6 +167,9 @@ fn contract(config: &Config) -> Contract {
         patience: config.deadline.decision.mul_f64(0.7),
     }
 }
+
+/// The channel that replicas hear each other on.
+const BUS: &str = "lineguard:bus";
 
 /// Gives ids that no other process gives: hashes of a count under a secret start.
 fn ids() -> Result<Arc<dyn Fn() -> [u8; 16] + Send + Sync>, OpenError> {

@@ -15,7 +15,7 @@ mod question;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use lineguard_cache::{Joined, Turn};
+use lineguard_cache::flights::{Joined, Turn};
 use lineguard_core::id::{Revision, TenantId};
 use lineguard_core::port::StoreError;
 use lineguard_core::stamp::{Shard, Stamp};

@@ -3,8 +3,8 @@
 use clap::Args;
 
 use super::{Exit, Failure, print};
-use crate::app;
 use crate::config::{Config, StoreFlags};
+use crate::open;
 
 /// Bring the schema of the store up to date.
 #[derive(Debug, Args)]

@@ -4,8 +4,8 @@ use std::fmt;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use crate::app::OpenError;
 use crate::config::Problems;
+use crate::open::OpenError;
 use crate::server::ServeError;
 use crate::server::listen::BindError;
 

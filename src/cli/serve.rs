@@ -3,9 +3,9 @@
 use clap::Args;
 
 use super::{Exit, Failure};
-use crate::app;
 use crate::config::{Config, ServerFlags};
 use crate::demo;
+use crate::open;
 use crate::server::{self, listen, signal};
 
 /// Answer questions over gRPC.
@@ -39,7 +39,11 @@ impl Serve {
             }
         }
         let listeners = listen::bind(config).await?;
-        server::serve(listeners, app.routes(), config, shutdown).await?;
+        let ready = app.freshness.subscribe_ready();
+        let served = server::serve(listeners, app.routes(), config, ready, shutdown).await;
+        // No writer shall wait for a server that is gone.
+        app.freshness.stop().await;
+        served?;
         Ok(Exit::Ok)
     }
 }

@@ -46,8 +46,7 @@ impl Ask for Receiving<'_> {
     async fn ask(&self, app: &App, from: &mut Gathering<'_>) -> Result<Self::Answer, Failure> {
         let Setting { tenant, model } = from.setting()?;
         let models = OneModel(tenant.model, model);
-        let mut resolver =
-            Resolver { reader: from, models: &models, vocabulary: app.vocabulary };
+        let mut resolver = Resolver { reader: from, models: &models, vocabulary: app.vocabulary };
         let Some(answer) = resolver.resolve(&self.0.number).await? else {
             return Err(Failure::NotFound("number"));
         };

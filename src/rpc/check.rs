@@ -7,9 +7,9 @@ use async_trait::async_trait;
 use lineguard_core::engine::decide;
 use lineguard_core::id::{AccountId, Revision, Subject, TenantId};
 use lineguard_core::port::StoreError;
-use lineguard_core::vocabulary::OutageKind;
+use lineguard_core::vocabulary::Outage;
 
-use super::words::{allowed_in_outage, decided, no_member};
+use super::words::{decided, emergency, no_member};
 use crate::answer::{
     Answer, Answered, Ask, Gathering, Operation, Question, Recency, gathered, remembered,
 };
@@ -45,22 +45,22 @@ fn told(answered: Answered<Answer>) -> Result<pb::Decision, Failure> {
 
 /// Emergency calls pass when nothing can be known, if the operator lets them; it is recorded.
 fn in_outage(app: &App, call: &CheckCall, failure: Failure) -> Result<pb::Decision, Failure> {
-    let emergency = operation(app, call) == Operation::EmergencyCall;
+    let is_emergency = operation(app, call) == Operation::EmergencyCall;
     let unknown = matches!(failure, Failure::Store(StoreError::Unavailable { .. }));
-    if !(emergency && unknown && app.contract.allows_emergency_calls()) {
+    if !(is_emergency && unknown && app.contract.allows_emergency_calls()) {
         return Err(failure);
     }
     app.meters.emergency_allowed();
     tracing::warn!("an emergency call was allowed while the store could not be asked");
-    Ok(allowed_in_outage())
+    Ok(emergency())
 }
 
 fn operation(app: &App, call: &CheckCall) -> Operation {
     match app.vocabulary.def(call.action).and_then(|def| def.outage) {
-        Some(OutageKind::ViewContent) => Operation::ViewContent,
-        Some(OutageKind::Send) => Operation::Send,
-        Some(OutageKind::PlaceCall) => Operation::PlaceCall,
-        Some(OutageKind::EmergencyCall) => Operation::EmergencyCall,
+        Some(Outage::ViewContent) => Operation::ViewContent,
+        Some(Outage::Send) => Operation::Send,
+        Some(Outage::PlaceCall) => Operation::PlaceCall,
+        Some(Outage::EmergencyCall) => Operation::EmergencyCall,
         None => Operation::Other,
     }
 }

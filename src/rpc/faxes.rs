@@ -27,8 +27,8 @@ macro_rules! changes {
                 request: Request<pb::$request>,
             ) -> Result<Response<pb::$response>, Status> {
                 let batch = wire::$method(request.into_inner()).map_err(Failure::from)?;
-                let (revision, changed) = change(&self.0, &batch).await?;
-                Ok(Response::new(pb::$response { revision, changed, revision_token: String::new() }))
+                let (revision, changed, revision_token) = change(&self.0, &batch).await?;
+                Ok(Response::new(pb::$response { revision, changed, revision_token }))
             })+
 
             async fn register_fax(
@@ -64,10 +64,11 @@ changes! {
 }
 
 /// Applies a batch of one change, whose fields are those of the message that it came in.
-async fn change(app: &App, batch: &Batch) -> Result<(u64, bool), Failure> {
+async fn change(app: &App, batch: &Batch) -> Result<(u64, bool, String), Failure> {
     let applied = app.store.apply(batch, app.clock.now()).await;
     let applied = applied.map_err(|error| Failure::of_write(error, |fault| fault.field.into()))?;
-    Ok((applied.revision.0, applied.changed > 0))
+    let token = app.revision_token(&batch.tenant, applied.revision)?;
+    Ok((applied.revision.0, applied.changed > 0, token))
 }
 
 async fn get(app: &App, message: pb::GetFaxRequest) -> Result<pb::GetFaxResponse, Failure> {
@@ -85,6 +86,7 @@ async fn register_one(
     message: pb::RegisterFaxRequest,
 ) -> Result<pb::RegisterFaxResponse, Failure> {
     let call = wire::register_call(message)?;
+    let tenant = call.tenant.clone();
     let (results, revision) = register(app, call, |fault| match fault.field {
         "tenant" => "tenant".into(),
         field => format!("fax.{field}"),
@@ -93,7 +95,7 @@ async fn register_one(
     let no_result = || Failure::Internal("a registered fax got no result".into());
     let (fax, created) = results.into_iter().next().ok_or_else(no_result)??;
     let fax = Some(fax_to_wire(&fax));
-    let revision_token = String::new();
+    let revision_token = app.revision_token(&tenant, revision)?;
     Ok(pb::RegisterFaxResponse { fax, created, revision: revision.0, revision_token })
 }
 
@@ -102,8 +104,9 @@ async fn register_batch(
     message: pb::BatchRegisterFaxesRequest,
 ) -> Result<pb::BatchRegisterFaxesResponse, Failure> {
     let call = wire::batch_register_call(message)?;
+    let tenant = call.tenant.clone();
     let (results, revision) = register(app, call, |fault| fault.field.into()).await?;
-    Ok(wire::batch_register_response(results, revision, String::new()))
+    Ok(wire::batch_register_response(results, revision, app.revision_token(&tenant, revision)?))
 }
 
 /// A fax as it is stored and whether it was new, or why it is not registered.

@@ -80,7 +80,7 @@ impl Ask for Listing<'_> {
     }
 }
 
-fn levels<'a>(setting: &'a Setting, facts: &MemberFacts) -> Result<Vec<&'a str>, StoreError> {
+fn levels<'a>(setting: &'a Setting, facts: &'a MemberFacts) -> Result<Vec<&'a str>, StoreError> {
     let levels = levels_in_force(&setting.model, facts).map_err(|unknown| {
         let row = format!("tenant {}: {unknown}", setting.tenant.num.0);
         StoreError::Corrupt { table: "object", column: "body", row }

@@ -17,7 +17,7 @@ use lineguard_core::row::ObjectKind;
 use lineguard_core::vocabulary::{ActionDef, ActionKind, FactName, ResourceDef, StoredType};
 
 use super::words::{decided, no_member};
-use crate::answer::{Answer, Answered, Ask, Gathering, Operation, Question, Recency, remembered};
+use crate::answer::{self, Answer, Answered, Ask, Gathering, Operation, Recency, remembered};
 use crate::app::App;
 use crate::gather::Member;
 use crate::names::Names;
@@ -33,7 +33,7 @@ pub(super) async fn get(
     app: &App,
     message: pb::GetVisibilityRequest,
 ) -> Result<pb::GetVisibilityResponse, Failure> {
-    let asked = Question::visibility(&message);
+    let asked = answer::Question::visibility(&message);
     let call = visibility_call(message, app.vocabulary)?;
     let (def, resource) = listable(app, &call)?;
     let seen = Seen { call: &call, def, resource };
@@ -43,9 +43,9 @@ pub(super) async fn get(
         return Err(Failure::Internal("a visibility was answered with something else".into()));
     };
     let staleness = staleness.map(duration_to_wire);
-    let stamp = |decision| pb::Decision { revision: revision.0, ..decision };
+    let stamp = |decision| pb::Decision { revision: revision.0, staleness, ..decision };
     let decision = response.decision.map(stamp);
-    Ok(pb::GetVisibilityResponse { decision, revision: revision.0, staleness, ..response })
+    Ok(pb::GetVisibilityResponse { decision, revision: revision.0, ..response })
 }
 
 struct Seen<'a> {

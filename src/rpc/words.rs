@@ -1,7 +1,7 @@
 //! Decisions on the wire, in the product's words.
 
 use lineguard_core::decision::Decision;
-use lineguard_core::engine::{Authority, Origin, OriginKind, not_a_member};
+use lineguard_core::engine::{Authority, Origin, OriginKind, emergency_call, not_a_member};
 use lineguard_core::explain::explain;
 use lineguard_core::id::Revision;
 use lineguard_core::model::Model;
@@ -20,6 +20,12 @@ pub(super) fn decided(member: &Member, decision: &Decision) -> pb::Decision {
 pub(super) fn no_member(revision: Revision) -> pb::Decision {
     let text = "The person is not a member of this account.".to_owned();
     decision_to_wire(&not_a_member(), Explained { text, ..Explained::default() }, revision)
+}
+
+/// The decision about an emergency call where nothing about the person can be known.
+pub(super) fn emergency() -> pb::Decision {
+    let text = "A call to emergency services depends on no permission.".to_owned();
+    decision_to_wire(&emergency_call(), Explained { text, ..Explained::default() }, Revision(0))
 }
 
 fn explained(model: &Model, authority: Option<&Authority>, decision: &Decision) -> Explained {

@@ -17,6 +17,8 @@ use super::SERVICES;
 /// How far along a server is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
+    /// Takes calls, but is not sure to answer them: it does not know the present state.
+    Waiting,
     /// Takes calls.
     Serving,
     /// Still takes calls, but wants no more of them.
@@ -79,7 +81,7 @@ fn is_known(service: &str) -> bool {
 fn status(phase: Phase) -> ServingStatus {
     match phase {
         Phase::Serving => ServingStatus::Serving,
-        Phase::Draining | Phase::Stopped => ServingStatus::NotServing,
+        Phase::Waiting | Phase::Draining | Phase::Stopped => ServingStatus::NotServing,
     }
 }
 

@@ -68,7 +68,8 @@ pub const SERVICES: [&str; 4] = [
     pb::operations_service_server::SERVICE_NAME,
 ];
 
-/// Serves `services` on `listeners` until `shutdown`, then drains: health says `NOT_SERVING`,
+/// Serves `services` on `listeners` until `shutdown`; health says `NOT_SERVING` while `ready` is not
+/// so. Then drains: health says `NOT_SERVING`,
 /// calls are taken for as long as callers need to notice, calls in flight finish, the rest is cut.
 ///
 /// # Errors
@@ -78,9 +79,11 @@ pub async fn serve(
     listeners: Vec<Listener>,
     services: Routes,
     config: &Config,
+    ready: watch::Receiver<bool>,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
-    let (phase, phases) = watch::channel(Phase::Serving);
+    let first = if *ready.borrow() { Phase::Serving } else { Phase::Waiting };
+    let (phase, phases) = watch::channel(first);
     let routes = with_companions(services, phases.clone())?;
     let guard = Guard::new(routes.prepare(), config.limits.in_flight, config.deadline);
 
@@ -95,9 +98,24 @@ pub async fn serve(
 
     tokio::select! {
         () = shutdown => {}
+        () = follow(ready, &phase) => {}
         Some(ended) = servers.join_next() => return flatten(ended),
     }
     drain(&phase, servers, config.drain).await
+}
+
+/// Tells of readiness for as long as the server takes calls. Never ends.
+async fn follow(mut ready: watch::Receiver<bool>, phase: &watch::Sender<Phase>) {
+    loop {
+        let now = if *ready.borrow_and_update() { Phase::Serving } else { Phase::Waiting };
+        let news = phase.send_if_modified(|phase| std::mem::replace(phase, now) != now);
+        if news {
+            tracing::info!(ready = now == Phase::Serving, "readiness changed");
+        }
+        if ready.changed().await.is_err() {
+            return std::future::pending().await;
+        }
+    }
 }
 
 /// However short the delay, those who watch get to hear of the end before it comes.

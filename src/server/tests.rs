@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio_stream::StreamExt;
 use tonic::body::Body;
@@ -76,7 +76,8 @@ async fn start(config: Config) -> Running {
     let (stop, stopped) = oneshot::channel();
     let task = tokio::spawn(async move {
         let shutdown = async { drop(stopped.await) };
-        serve(listeners, Routes::new(Scripted), &config, shutdown).await
+        let ready = watch::channel(true).1;
+        serve(listeners, Routes::new(Scripted), &config, ready, shutdown).await
     });
     Running { address, stop, task }
 }

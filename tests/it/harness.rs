@@ -110,7 +110,7 @@ fn app(store: &Arc<SqlStore>, caches: Use) -> App {
                 ..l2::Settings::default()
             };
             let l2 = L2::start(&redis, seal.clone(), settings);
-            (Arc::new(RedisBus::start(&redis, seal)), Some(l2))
+            (Arc::new(RedisBus::start(&redis, seal, "lineguard:bus", ids()())), Some(l2))
         }
     };
     let feed: Arc<dyn Feed> = store.clone();
@@ -120,6 +120,7 @@ fn app(store: &Arc<SqlStore>, caches: Use) -> App {
         store: store.clone(),
         feed,
         freshness,
+        bus: None,
         caches: Caches::new(CacheSize((caches != Use::Off).then_some(64 << 20)), l2),
         contract: Contract::default(),
         tokens: Tokens::new(&[7; 32]),

@@ -136,6 +136,12 @@ impl Freshness {
         Some((Sight(view), age))
     }
 
+    /// Changes when nothing that was read before may be kept any more, because the database shows
+    /// another history. Take it before a statement is sent whose result is to be kept.
+    pub fn epoch(&self) -> u64 {
+        self.replica().state.epoch()
+    }
+
     /// An answer was given from a state of the database with this stamp: no later answer of this
     /// replica may be older. Until a poll has got there, there is no sight of this shard.
     pub fn answered(&self, shard: Shard, stamp: Stamp) {

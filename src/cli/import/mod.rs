@@ -24,7 +24,7 @@ use crate::wire::id::subject_to_wire;
 use crate::wire::pb;
 use crate::wire::pb::admin_service_client::AdminServiceClient;
 use crate::world::{World, built_in_text};
-use crate::{app, token};
+use crate::{open, token};
 
 /// Greatest number of changes and faxes in one part.
 const PART: usize = 500;

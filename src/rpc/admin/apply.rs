@@ -17,5 +17,6 @@ pub(super) async fn apply(
             _ => change_field(&batch.changes, fault),
         })
     })?;
-    Ok(apply_response(applied, String::new()))
+    let token = app.revision_token(&batch.tenant, applied.revision)?;
+    Ok(apply_response(applied, token))
 }

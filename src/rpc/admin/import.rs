@@ -40,7 +40,7 @@ pub(super) async fn import(
     let mut results = Vec::with_capacity(collected.tenants.len());
     for (tenant, collecting) in collected.tenants {
         let result = apply(app, tenant.clone(), collecting).await;
-        results.push((tenant, result.map(|imported| (imported, String::new()))));
+        results.push((tenant, result));
     }
     Ok(import_response(results))
 }
@@ -145,7 +145,12 @@ impl Collecting {
     }
 }
 
-async fn apply(app: &App, tenant: TenantId, collecting: Collecting) -> Result<Imported, Failure> {
+/// What a tenant's import did, and the token of the state that it made.
+async fn apply(
+    app: &App,
+    tenant: TenantId,
+    collecting: Collecting,
+) -> Result<(Imported, String), Failure> {
     let Collecting { head, parts, origins, faults } = collecting;
     let Some(Head { actor, request_id }) = head.filter(|_| faults.is_empty()) else {
         return Err(Failure::Invalid(InvalidRequest { violations: faults }));
@@ -158,7 +163,8 @@ async fn apply(app: &App, tenant: TenantId, collecting: Collecting) -> Result<Im
     for warning in &mut imported.applied.warnings {
         *warning = Warning { change: changes_before(&origins, warning.change), ..warning.clone() };
     }
-    Ok(imported)
+    let token = app.revision_token(&import.tenant, imported.applied.revision)?;
+    Ok((imported, token))
 }
 
 /// The path of a fault in the stream: `parts[2].changes[7].set_roles.roles`.
