@@ -1,6 +1,14 @@
 //! Several replicas of the real code over a simulated network, with simulated clocks and faults
 //! of every kind. A seed repeats a run exactly. `LINEGUARD_SEEDS=n` tries n seeds.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "all of this is a test"
+)]
+
 mod database;
 mod history;
 mod node;
