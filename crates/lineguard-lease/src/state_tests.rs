@@ -271,6 +271,26 @@ fn the_time_before_the_first_poll_is_known_as_far_as_no_change_is_missing() {
     assert_eq!(valid(Stamp { counter: 6, nonce: 1 }, 9), None, "of another history");
 }
 
+#[test]
+fn to_look_and_to_test_an_entry_allocates_nothing() {
+    let (state, clock) = replica_at(3);
+    let poll = state.begin(&clock).unwrap();
+    assert!(matches!(
+        state.install(&poll, reply(stamp(4), [member(3), member(4)])),
+        Outcome::Installed(_)
+    ));
+    let concerns = [Concern::Member(Num(9)), Concern::Group(Num(2))];
+    let test = || {
+        for at in [stamp(3), stamp(4)] {
+            let sight = state.sight(&clock, SHARD).unwrap();
+            assert!(sight.valid(SHARD, TENANT, at, Revision(3), &concerns).is_some());
+        }
+    };
+    // What a thread needs once.
+    test();
+    assert_eq!(allocation_counter::measure(test).count_total, 0);
+}
+
 /// SplitMix64.
 struct Random(Cell<u64>);
 

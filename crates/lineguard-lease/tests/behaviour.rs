@@ -1,6 +1,6 @@
 //! A whole replica under tokio's paused clock, with a database that does as it is told.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -60,7 +60,11 @@ impl Database {
         if self.away.load(Ordering::SeqCst) {
             return Err(StoreError::Unavailable { detail: "away".into() });
         }
-        Ok(statement(&mut self.tables.lock().unwrap()))
+        Ok(self.with(statement))
+    }
+
+    fn with<T>(&self, what: impl FnOnce(&mut Tables) -> T) -> T {
+        what(&mut self.tables.lock().unwrap())
     }
 
     fn change(&self, nonce: u64) -> Stamp {
@@ -78,15 +82,15 @@ impl Database {
     }
 
     fn replicas(&self) -> Vec<(Incarnation, ReplicaState)> {
-        self.tables.lock().unwrap().replicas.iter().map(|(by, state)| (*by, *state)).collect()
+        self.with(|tables| tables.replicas.iter().map(|(by, state)| (*by, *state)).collect())
     }
 
     fn haunt(&self) {
-        self.tables.lock().unwrap().replicas.insert(GHOST, ReplicaState::Live);
+        self.with(|tables| tables.replicas.insert(GHOST, ReplicaState::Live));
     }
 
     fn ghost(&self) -> Option<ReplicaState> {
-        self.tables.lock().unwrap().replicas.get(&GHOST).copied()
+        self.with(|tables| tables.replicas.get(&GHOST).copied())
     }
 }
 
@@ -339,9 +343,7 @@ async fn without_a_database_a_lease_ends_and_a_write_expires() {
 async fn whoever_is_fenced_comes_back_under_another_name() {
     let replica = start().await;
     let before = replica.status().incarnation.unwrap();
-    let mut tables = replica.database.tables.lock().unwrap();
-    tables.replicas.insert(before, ReplicaState::Fenced);
-    drop(tables);
+    replica.database.with(|tables| tables.replicas.insert(before, ReplicaState::Fenced));
     sleep(PATIENCE).await;
     let status = replica.status();
     assert!(status.incarnation.is_some() && status.incarnation != Some(before));
@@ -356,10 +358,10 @@ async fn a_restored_database_is_noticed() {
     let lost = [replica.database.change(1), replica.database.change(2)][1];
     replica.in_force().await;
     let sight = replica.freshness.sight(SHARD).unwrap();
-    let mut tables = replica.database.tables.lock().unwrap();
-    tables.stamp = Stamp { counter: 1, nonce: 1 };
-    tables.rows.truncate(1);
-    drop(tables);
+    replica.database.with(|tables| {
+        tables.stamp = Stamp { counter: 1, nonce: 1 };
+        tables.rows.truncate(1);
+    });
     replica.database.change(3);
     sleep(PATIENCE).await;
     let status = replica.status();
@@ -410,7 +412,7 @@ async fn a_registration_that_may_have_failed_is_undone() {
     sleep(PATIENCE).await;
     let own = replica.status().incarnation.unwrap();
     assert_eq!(database.replicas(), [(own, ReplicaState::Live)]);
-    assert!(database.tables.lock().unwrap().registered.len() > 2);
+    assert!(database.with(|tables| tables.registered.len()) > 2);
 }
 
 #[tokio::test(start_paused = true)]
@@ -442,7 +444,7 @@ async fn it_ends_with_its_last_clone() {
 async fn old_changes_are_removed_now_and_then() {
     let replica = start().await;
     sleep(Duration::from_secs(60 * 60)).await;
-    let trimmed = replica.database.tables.lock().unwrap().trimmed.clone();
+    let trimmed = replica.database.with(|tables| tables.trimmed.clone());
     assert!((6..=8).contains(&trimmed.len()), "{trimmed:?}");
     let now = replica.clock.now().timestamp().0;
     let day = 24 * 60 * 60 * 1_000;

@@ -36,6 +36,7 @@ enum Repair {
     Link(usize),
     Bus(usize),
     Resume(usize, bool),
+    Kill(usize),
     Start(usize),
     Network,
     Database(bool),
@@ -107,7 +108,12 @@ impl Simulation {
                 Repair::Resume(node, which == 0)
             }
             65..75 => {
-                self.nodes[node].kill();
+                if which == 0 {
+                    self.nodes[node].stop();
+                    self.repairs.push((until, Repair::Kill(node)));
+                } else {
+                    self.nodes[node].kill();
+                }
                 Repair::Start(node)
             }
             75..85 => {
@@ -167,6 +173,10 @@ impl Simulation {
             Repair::Resume(node, suspended) => {
                 drop(world);
                 self.nodes[node].resume(now, suspended);
+            }
+            Repair::Kill(node) => {
+                drop(world);
+                self.nodes[node].kill();
             }
             Repair::Start(node) => {
                 drop(world);

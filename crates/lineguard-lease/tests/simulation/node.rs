@@ -354,6 +354,13 @@ impl Node {
         self.paused = false;
     }
 
+    /// It takes its leave; who asks it is still answered from the database.
+    pub fn stop(&self) {
+        if let (Some(runtime), Some(freshness)) = (&self.runtime, self.freshness.clone()) {
+            runtime.spawn(async move { freshness.stop().await });
+        }
+    }
+
     pub fn runs(&self) -> bool {
         self.runtime.is_some()
     }
