@@ -289,14 +289,16 @@ async fn values_that_are_no_values_are_refused() {
 async fn an_old_dump_brings_nothing_old_back() {
     let mut kept = None;
     let stats = ask_amid(Server::started(), 6, async |server, redis, random| {
-        if kept.is_none() {
+        if let Some(kept) = &kept {
+            if random.below(3) == 0 {
+                server.kill();
+                std::fs::write(server.dump(), kept).unwrap();
+                server.start();
+                *redis = server.connection().await;
+            }
+        } else {
             redis::cmd("SAVE").exec_async(redis).await.unwrap();
             kept = Some(std::fs::read(server.dump()).unwrap());
-        } else if random.below(3) == 0 {
-            server.kill();
-            std::fs::write(server.dump(), kept.as_ref().unwrap()).unwrap();
-            server.start();
-            *redis = server.connection().await;
         }
     });
     let stats = stats.await;
