@@ -16,6 +16,7 @@
 
 pub mod invariant;
 pub mod mutant;
+pub mod precise;
 pub mod search;
 pub mod state;
 pub mod step;
