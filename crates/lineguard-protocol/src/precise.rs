@@ -91,20 +91,33 @@ impl Config {
     /// Two Checks at a time.
     pub const TWO_CHECKS: Self = Self { checks: 2, ..Self::BASE };
 
-    /// Two polls that may overtake each other.
-    pub const TWO_POLLS: Self = Self { polls: 2, unnamed: true, ..Self::BASE };
+    /// Two polls that may overtake each other, and changes of every kind.
+    pub const TWO_POLLS: Self = Self { polls: 2, unnamed: true, elsewhere: true, ..Self::BASE };
 
-    /// Records are dropped while Checks look at them.
+    /// Records are dropped, in two steps, while a Check looks at them.
     pub const EVICTION: Self = Self { evict: true, ..Self::BASE };
 
     /// Three changes.
-    pub const THREE_COMMITS: Self = Self { commits: 3, unnamed: true, ..Self::BASE };
+    pub const THREE_COMMITS: Self = Self { commits: 3, ..Self::BASE };
 
-    /// The database is restored, while polls, Checks and the second level know the lost history.
-    pub const RESTORE: Self = Self { restore: true, level2: true, ..Self::BASE };
+    /// The database is restored; two changes on either side.
+    pub const RESTORE: Self = Self { restore: true, ..Self::BASE };
+
+    /// The database is restored; one change on either side, of any kind, and everything that may
+    /// still know of the lost one: two polls and the second level.
+    pub const AFTERMATH: Self = Self {
+        commits: 1,
+        polls: 2,
+        restore: true,
+        unnamed: true,
+        elsewhere: true,
+        level2: true,
+        ..Self::BASE
+    };
 
     /// Two replicas that share the second level; a single change.
-    pub const TWO_REPLICAS: Self = Self { commits: 1, replicas: 2, level2: true, ..Self::BASE };
+    pub const TWO_REPLICAS: Self =
+        Self { commits: 1, replicas: 2, elsewhere: true, level2: true, ..Self::BASE };
 
     /// This configuration where a Check waits for the view.
     #[must_use]

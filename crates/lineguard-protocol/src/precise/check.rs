@@ -28,8 +28,8 @@ pub(super) fn steps(config: &Config, state: &State, who: Who, next: &mut Vec<Nex
             Check::Looking { caller, sight, leased, hands } => {
                 at.look(caller, sight, leased, hands, next);
             }
-            Check::Fetched { caller, snapshot, contents, fresh } => {
-                at.fetched(caller, snapshot, contents, fresh, next);
+            Check::Fetched { caller, snapshot, contents, fresh, waits } => {
+                at.fetched(caller, snapshot, contents, fresh, waits, next);
             }
         }
     }
@@ -72,7 +72,8 @@ impl At<'_> {
         }
         let snapshot = history.now();
         let contents = history.contents(history.present(), snapshot.counter);
-        let check = Check::Fetched { caller, snapshot, contents, fresh: Both { a: true, b: true } };
+        let (fresh, waits) = (Both { a: true, b: true }, self.config.form == Form::Waiting);
+        let check = Check::Fetched { caller, snapshot, contents, fresh, waits };
         let barred = replica.lease;
         next.push((Step::CallAndFetch { who, floor, snapshot, barred }, self.to(check)));
 
@@ -87,8 +88,8 @@ impl At<'_> {
         if self.config.lacks(Mutant::EarlierFlightTaken) {
             for other in replica.checks {
                 if let Check::Fetched { snapshot, contents, .. } = other {
-                    let fresh = Both::default();
-                    let check = Check::Fetched { caller, snapshot, contents, fresh };
+                    let (fresh, waits) = (Both::default(), false);
+                    let check = Check::Fetched { caller, snapshot, contents, fresh, waits };
                     next.push((Step::TakeFlight { who, floor, snapshot }, self.to(check)));
                 }
             }
@@ -173,25 +174,28 @@ impl At<'_> {
     /// Asks the database, in one statement, for what is missing; or, where that cannot be combined
     /// with what is in memory, for everything.
     fn fetch(&self, caller: Caller, sight: Stamp, leased: bool, hands: Both<Hand>) -> Next {
-        let (config, history) = (self.config, &self.state.history);
+        let history = &self.state.history;
         let now = history.now();
-        let mut snapshot = now;
+        let fit = Both::each(|part| matches!(hands.of(part), Hand::Fit(_)));
+        let mixed = self.may_mix(sight, leased, hands, now) && (fit.a || fit.b);
+        let waits = self.config.form == Form::Waiting && !mixed;
         let mut contents = history.contents(history.present(), now.counter);
         let mut fresh = Both { a: true, b: true };
-        let mix = self.may_mix(sight, leased, hands, now);
-        if mix {
-            for part in Part::BOTH {
-                if let Hand::Fit(entry) = hands.of(part) {
+        for part in Part::BOTH {
+            if let Hand::Fit(entry) = hands.of(part)
+                && (mixed || waits)
+            {
+                *fresh.of_mut(part) = false;
+                if mixed {
                     *contents.of_mut(part) = entry.content;
-                    *fresh.of_mut(part) = false;
                 }
             }
         }
-        if mix && config.form == Form::Waiting && config.lacks(Mutant::MixedWithoutLease) {
+        let mut snapshot = now;
+        if mixed && self.config.form == Form::Waiting && !leased {
             (snapshot, fresh) = (sight, Both::default());
         }
-        let mixed = mix && !fresh.all(|fresh| *fresh);
-        let check = Check::Fetched { caller, snapshot, contents, fresh };
+        let check = Check::Fetched { caller, snapshot, contents, fresh, waits };
         (Step::Fetch { who: self.who, snapshot: now, mixed }, self.to(check))
     }
 
@@ -223,35 +227,36 @@ impl At<'_> {
         snapshot: Stamp,
         contents: Both<Stamp>,
         fresh: Both<bool>,
+        waits: bool,
         next: &mut Vec<Next>,
     ) {
         let config = self.config;
         let mut to = *self.replica();
-        let mixed = !fresh.all(|fresh| *fresh);
+        let whole = fresh.all(|fresh| *fresh);
         let newer = to.view.is_none_or(|view| view.counter < snapshot.counter);
         if config.lacks(Mutant::FillMovesView) && to.view.is_some() && newer {
             records::install_blindly(&mut to, snapshot);
         }
-        let waits = config.form == Form::Waiting && !mixed;
         if config.form == Form::Answering && newer && !config.lacks(Mutant::NoAnsweredFloor) {
             to.answered = to.answered.max(snapshot.counter);
         }
-        for kept in keeps(fresh) {
+        // There may be no room; then older entries stay.
+        for stored in [true, false] {
             let mut to = to;
             for part in Part::BOTH {
-                if *kept.of(part) {
+                if stored && *fresh.of(part) {
                     let content = *contents.of(part);
                     *to.entries.of_mut(part) = Some(Entry { stamp: snapshot, content });
                 }
             }
             if waits {
-                let step = Step::StoreAndLookAgain { who: self.who, snapshot };
+                let step = Step::LookAgain { who: self.who, snapshot, stored };
                 next.push((step, self.with(to, Check::Idle)));
             }
-            // A statement sent after the call needs no lease; where Checks wait, it needs the view
-            // to follow.
-            if !waits || !to.lease && !newer {
-                let source = Source::Database { mixed, newer };
+            // Whatever waits may still be answered without a lease, from one statement, as that was
+            // sent after the call; but not before the view has followed.
+            if !waits || whole && !to.lease && !newer {
+                let source = Source::Database { mixed: !whole, newer, stored };
                 next.push(self.answer(to, caller, snapshot, contents, source));
             }
         }
@@ -279,14 +284,4 @@ impl At<'_> {
         let answer = Answer { who: self.who, caller, stamp, contents, source, committed };
         (Step::Answer(answer), after)
     }
-}
-
-/// Which of the parts that a statement brought are stored. There may be no room for one, or the
-/// question may have been about the other alone, and then an older entry stays.
-fn keeps(fresh: Both<bool>) -> impl Iterator<Item = Both<bool>> {
-    let choices = |fresh: bool| [true, false].into_iter().take(if fresh { 2 } else { 1 });
-    let skip = move |fresh: bool, kept: bool| fresh && kept;
-    choices(fresh.a).flat_map(move |a| {
-        choices(fresh.b).map(move |b| Both { a: skip(fresh.a, a), b: skip(fresh.b, b) })
-    })
 }

@@ -218,13 +218,14 @@ impl Pack {
                 self.hand(&mut hands.a);
                 self.hand(&mut hands.b);
             }
-            Check::Fetched { caller, snapshot, contents, fresh } => {
+            Check::Fetched { caller, snapshot, contents, fresh, waits } => {
                 self.caller(caller);
                 self.stamp(snapshot);
                 self.stamp(&mut contents.a);
                 self.stamp(&mut contents.b);
                 self.flag(&mut fresh.a);
                 self.flag(&mut fresh.b);
+                self.flag(waits);
             }
         }
     }
@@ -273,6 +274,7 @@ fn blank(phase: u8) -> Check {
             snapshot: stamp,
             contents: Both::default(),
             fresh: Both::default(),
+            waits: false,
         },
     }
 }

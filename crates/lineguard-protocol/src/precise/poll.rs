@@ -81,9 +81,9 @@ fn counters(
         return vec![(Step::LoseMembership(who), state.with(who, to))];
     }
     let ask = |mut to: Replica| {
-        let stamp = state.history.now();
-        place(&mut to, slot, Poll::Changes { stamp, sent });
-        (Step::AskChanges(who, stamp), state.with(who, to))
+        let now = state.history.now();
+        place(&mut to, slot, Poll::Changes { stamp: now, sent });
+        (Step::AskChanges { who, shown: stamp, now }, state.with(who, to))
     };
     match verdict(config, &state.history, &to, stamp, sent, false) {
         Verdict::Newer => vec![ask(to)],

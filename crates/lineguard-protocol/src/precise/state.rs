@@ -101,6 +101,8 @@ pub enum Check {
         contents: Both<Stamp>,
         /// Which of them are from the snapshot, and not from memory.
         fresh: Both<bool>,
+        /// Whether it has to look again once they are stored.
+        waits: bool,
     },
 }
 

@@ -23,7 +23,14 @@ pub enum Step {
     /// A poll is sent, and the database reads the counter and whether the member's row is live.
     Poll(Who, Stamp, bool),
     /// The poll shows a newer counter; the second statement is sent and the database reads.
-    AskChanges(Who, Stamp),
+    AskChanges {
+        /// Whose poll.
+        who: Who,
+        /// The first statement's stamp.
+        shown: Stamp,
+        /// The second statement's.
+        now: Stamp,
+    },
     /// A reply becomes the view.
     Install {
         /// Whose view.
@@ -94,14 +101,16 @@ pub enum Step {
         /// Whether parts from memory are used as well.
         mixed: bool,
     },
-    /// A Check stores what it got, and begins anew.
-    StoreAndLookAgain {
+    /// A Check stores what it got, if there is room, and begins anew.
+    LookAgain {
         /// On which replica.
         who: Who,
         /// What the database was at.
         snapshot: Stamp,
+        /// Whether there was room.
+        stored: bool,
     },
-    /// A Check stores what it got, if anything, and answers.
+    /// A Check answers, and stores what it got, if anything.
     Answer(Answer),
 }
 
@@ -141,6 +150,8 @@ pub enum Source {
         mixed: bool,
         /// Whether the snapshot is newer than the view.
         newer: bool,
+        /// Whether what it brought is stored.
+        stored: bool,
     },
 }
 
@@ -161,6 +172,8 @@ pub enum Landmark {
     LookedAgain,
     /// A Check was answered from an older entry of the second level.
     Level2,
+    /// The second statement of a poll was answered from a newer snapshot than the first.
+    SecondIsNewer,
     /// A record was dropped.
     Evicted,
     /// A reply that was overtaken by a newer one was ignored.
@@ -194,8 +207,9 @@ impl Landmarks {
         match step {
             Step::Answer(answer) => answer.landmarks(add),
             Step::CallAndFetch { barred: true, .. } => add(Landmark::Barred),
-            Step::StoreAndLookAgain { .. } => add(Landmark::LookedAgain),
+            Step::LookAgain { .. } => add(Landmark::LookedAgain),
             Step::EndEviction(..) => add(Landmark::Evicted),
+            Step::AskChanges { shown, now, .. } if shown != now => add(Landmark::SecondIsNewer),
             Step::IgnoreLate(..) => add(Landmark::LateIgnored),
             Step::Install { gap: true, .. } => add(Landmark::Gap),
             Step::Restore(..) => add(Landmark::Restored),
@@ -278,8 +292,8 @@ impl fmt::Display for Step {
             Self::Poll(who, stamp, false) => {
                 write!(f, "{who} polls; the counter is {stamp} and its row is gone")
             }
-            Self::AskChanges(who, stamp) => {
-                write!(f, "{who} asks for the rows; the counter is {stamp}")
+            Self::AskChanges { who, now, .. } => {
+                write!(f, "{who} asks for the rows; the counter is {now}")
             }
             Self::Install { who, from: None, to, .. } => {
                 write!(f, "{who} installs {to}, its first")
@@ -319,8 +333,9 @@ impl fmt::Display for Step {
             Self::Fetch { who, snapshot, mixed: true } => {
                 write!(f, "{who} reads the database at {snapshot} for what is missing")
             }
-            Self::StoreAndLookAgain { who, snapshot } => {
-                write!(f, "{who} stores what it read at {snapshot}; the Check begins anew")
+            Self::LookAgain { who, snapshot, stored } => {
+                let fate = if *stored { "stores" } else { "has no room for" };
+                write!(f, "{who} {fate} what it read at {snapshot}; the Check begins anew")
             }
             Self::Answer(answer) => write!(f, "{answer}"),
         }
@@ -332,7 +347,8 @@ impl fmt::Display for Answer {
         let source = match self.source {
             Source::Memory { .. } => "from memory",
             Source::Level2 { .. } => "from the second level",
-            Source::Database { .. } => "from what was read",
+            Source::Database { stored: true, .. } => "from what was read, which is stored,",
+            Source::Database { stored: false, .. } => "from what was read",
         };
         write!(
             f,
