@@ -16,14 +16,17 @@
 
 pub mod invariant;
 pub mod mutant;
+pub mod precise;
 pub mod search;
 pub mod state;
 pub mod step;
 
 pub use mutant::Mutant;
-pub use search::{Counterexample, Outcome, search};
+pub use search::{Counterexample, Model, Outcome, search};
 pub use state::State;
 pub use step::{Landmark, Landmarks, Step};
+
+use invariant::Violation;
 
 /// How large the world of one search is, and which rule it leaves out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,5 +72,41 @@ impl Config {
     #[must_use]
     pub fn wait(&self) -> u8 {
         if self.lacks(Mutant::NoMargin) { state::LEASE } else { state::WAIT }
+    }
+}
+
+impl Model for Config {
+    type State = State;
+    type Step = Step;
+    type Violation = Violation;
+    type Word = u64;
+    type Landmarks = Landmarks;
+
+    fn first(&self) -> State {
+        State::initial(self.lost_ticks)
+    }
+
+    fn pack(&self, state: &State) -> u64 {
+        state.pack()
+    }
+
+    fn unpack(&self, word: u64) -> State {
+        State::unpack(word)
+    }
+
+    fn successors(&self, state: &State, next: &mut Vec<(Step, State)>) {
+        step::successors(self, state, next);
+    }
+
+    fn judge(&self, before: &State, step: Step, after: &State) -> Result<(), Violation> {
+        invariant::fresh(step)?;
+        match self.mutant {
+            Some(_) => Ok(()),
+            None => invariant::inner(before, step, after),
+        }
+    }
+
+    fn note(&self, landmarks: &mut Landmarks, step: Step) {
+        landmarks.note(step);
     }
 }

@@ -1,17 +1,57 @@
 //! Breadth-first search over everything that can happen.
 
-use std::collections::HashSet;
 use std::fmt;
-use std::hash::{BuildHasherDefault, Hasher};
 
-use crate::Config;
-use crate::invariant::{self, Violation};
-use crate::state::State;
-use crate::step::{self, Landmarks, Step};
+/// A world that can be searched.
+pub trait Model {
+    /// What everybody remembers.
+    type State: Copy;
+    /// One thing that happens.
+    type Step: Copy;
+    /// What a step may break.
+    type Violation: Copy;
+    /// A state without loss, in less room.
+    type Word: Word;
+    /// What was met on the way.
+    type Landmarks: Default;
+
+    /// The state in which everything begins.
+    fn first(&self) -> Self::State;
+
+    /// A state in its small form. Different states have different ones.
+    fn pack(&self, state: &Self::State) -> Self::Word;
+
+    /// The state that a small form was made from.
+    fn unpack(&self, word: Self::Word) -> Self::State;
+
+    /// Everything that can happen next, in a fixed order, in place of what `next` held.
+    fn successors(&self, state: &Self::State, next: &mut Vec<(Self::Step, Self::State)>);
+
+    /// Asks of a step what must hold of it.
+    ///
+    /// # Errors
+    ///
+    /// What it breaks.
+    fn judge(
+        &self,
+        before: &Self::State,
+        step: Self::Step,
+        after: &Self::State,
+    ) -> Result<(), Self::Violation>;
+
+    /// Adds what a step shows.
+    fn note(&self, landmarks: &mut Self::Landmarks, step: Self::Step);
+}
+
+/// A packed state.
+pub trait Word: Copy + Eq {
+    /// A number that spreads over all 64 bits. Equal words have equal numbers.
+    fn mix(self) -> u64;
+}
 
 /// What a search found.
 #[derive(Debug)]
-pub struct Outcome {
+pub struct Outcome<S, V, L> {
     /// How many different states were found. If there is no counterexample, these are all.
     pub states: usize,
     /// How many steps lead from those whose successors were looked at.
@@ -19,19 +59,22 @@ pub struct Outcome {
     /// How many steps the farthest state is away from the first.
     pub depth: usize,
     /// What was met on the way.
-    pub landmarks: Landmarks,
+    pub landmarks: L,
     /// A shortest way to break an invariant.
-    pub counterexample: Option<Counterexample>,
+    pub counterexample: Option<Counterexample<S, V>>,
 }
 
 /// A shortest way to break an invariant.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Counterexample {
+pub struct Counterexample<S, V> {
     /// Everything that happens, in order. The last step breaks the invariant.
-    pub steps: Vec<Step>,
+    pub steps: Vec<S>,
     /// What it breaks.
-    pub violation: Violation,
+    pub violation: V,
 }
+
+/// What a search of a model finds.
+pub type Found<M> = Outcome<<M as Model>::Step, <M as Model>::Violation, <M as Model>::Landmarks>;
 
 /// Visits every state that can be reached, until a step breaks an invariant.
 ///
@@ -39,116 +82,133 @@ pub struct Counterexample {
 /// violation found is one with the fewest steps. The set of visited states holds the states
 /// themselves and not only hashes of them: none is passed over by mistake.
 #[must_use]
-pub fn search(config: &Config) -> Outcome {
-    let first = State::initial(config.lost_ticks).pack();
-    let mut found = Found::default();
-    found.add(first, 0);
+pub fn search<M: Model>(model: &M) -> Found<M> {
+    let mut visited = Visited::new(model.pack(&model.first()));
     let mut outcome = Outcome {
         states: 0,
         steps: 0,
         depth: 0,
-        landmarks: Landmarks::default(),
+        landmarks: M::Landmarks::default(),
         counterexample: None,
     };
     let mut next = Vec::new();
     let mut cursor = 0;
-    let mut level_end = found.words.len();
-    while let Some(&word) = found.words.get(cursor) {
+    let mut level_end = visited.words.len();
+    while let Some(&word) = visited.words.get(cursor) {
         if cursor == level_end {
             outcome.depth += 1;
-            level_end = found.words.len();
+            level_end = visited.words.len();
         }
-        let state = State::unpack(word);
-        step::successors(config, &state, &mut next);
+        let state = model.unpack(word);
+        model.successors(&state, &mut next);
         outcome.steps += next.len();
         for (step, after) in &next {
-            outcome.landmarks.note(*step);
-            if let Err(violation) = judge(config, &state, *step, after) {
-                let mut steps = found.way_to(config, cursor);
+            model.note(&mut outcome.landmarks, *step);
+            if let Err(violation) = model.judge(&state, *step, after) {
+                let mut steps = way_to(model, &visited, cursor);
                 steps.push(*step);
-                outcome.states = found.words.len();
+                outcome.states = visited.words.len();
                 outcome.counterexample = Some(Counterexample { steps, violation });
                 return outcome;
             }
-            found.add(after.pack(), cursor);
+            visited.add(model.pack(after), cursor);
         }
         cursor += 1;
     }
-    outcome.states = found.words.len();
+    outcome.states = visited.words.len();
     outcome
 }
 
-/// Asks of a step what must hold of it.
-fn judge(config: &Config, before: &State, step: Step, after: &State) -> Result<(), Violation> {
-    invariant::fresh(step)?;
-    match config.mutant {
-        Some(_) => Ok(()),
-        None => invariant::inner(before, step, after),
+/// The steps from the first state to the one at this place.
+fn way_to<M: Model>(model: &M, visited: &Visited<M::Word>, mut place: usize) -> Vec<M::Step> {
+    let mut steps = Vec::new();
+    let mut next = Vec::new();
+    while place > 0 {
+        let (Some(&word), Some(&parent)) = (visited.words.get(place), visited.parents.get(place))
+        else {
+            break;
+        };
+        let parent = parent as usize;
+        let Some(&from) = visited.words.get(parent) else { break };
+        model.successors(&model.unpack(from), &mut next);
+        steps.extend(next.iter().find(|(_, to)| model.pack(to) == word).map(|(step, _)| *step));
+        place = parent;
     }
+    steps.reverse();
+    steps
 }
 
 /// The states found so far, in the order in which they were found.
-#[derive(Default)]
-struct Found {
-    seen: HashSet<u64, BuildHasherDefault<Mix>>,
-    words: Vec<u64>,
+struct Visited<W> {
+    words: Vec<W>,
     /// For each state the place of the one that it was found from.
     parents: Vec<u32>,
+    /// Places of states, found by their hash: the first free slot after it ends the search.
+    slots: Vec<u32>,
 }
 
-impl Found {
-    fn add(&mut self, word: u64, parent: usize) {
-        if self.seen.insert(word) {
+/// A slot that holds no place. Four thousand million states would not fit the memory anyway.
+const FREE: u32 = u32::MAX;
+
+impl<W: Word> Visited<W> {
+    fn new(first: W) -> Self {
+        let mut visited =
+            Self { words: Vec::new(), parents: Vec::new(), slots: vec![FREE; 1 << 16] };
+        visited.add(first, 0);
+        visited
+    }
+
+    fn add(&mut self, word: W, parent: usize) {
+        let slot = self.slot(word);
+        if let Some(place) = self.slots.get_mut(slot).filter(|place| **place == FREE) {
+            *place = u32::try_from(self.words.len()).unwrap_or(FREE);
             self.words.push(word);
-            // Four thousand million states would not fit the memory of this search anyway.
-            self.parents.push(u32::try_from(parent).unwrap_or(u32::MAX));
+            self.parents.push(u32::try_from(parent).unwrap_or(FREE));
+            if self.words.len() * 4 > self.slots.len() * 3 {
+                self.grow();
+            }
         }
     }
 
-    /// The steps from the first state to the one at this place.
-    fn way_to(&self, config: &Config, mut place: usize) -> Vec<Step> {
-        let mut steps = Vec::new();
-        let mut next = Vec::new();
-        while place > 0 {
-            let (Some(&word), Some(&parent)) = (self.words.get(place), self.parents.get(place))
-            else {
+    /// The slot that holds the word's place, or the free one that should.
+    fn slot(&self, word: W) -> usize {
+        // There are always free slots, and their number is a power of two.
+        let mask = self.slots.len() - 1;
+        let mut slot = word.mix() as usize & mask;
+        while let Some(&place) = self.slots.get(slot) {
+            if place == FREE || self.words.get(place as usize) == Some(&word) {
                 break;
-            };
-            let Ok(parent) = usize::try_from(parent) else { break };
-            let Some(&from) = self.words.get(parent) else { break };
-            step::successors(config, &State::unpack(from), &mut next);
-            steps.extend(next.iter().find(|(_, to)| to.pack() == word).map(|(step, _)| *step));
-            place = parent;
+            }
+            slot = (slot + 1) & mask;
         }
-        steps.reverse();
-        steps
+        slot
+    }
+
+    fn grow(&mut self) {
+        self.slots = vec![FREE; self.slots.len() * 2];
+        for (place, word) in (0..).zip(&self.words) {
+            let slot = self.slot(*word);
+            if let Some(free) = self.slots.get_mut(slot) {
+                *free = place;
+            }
+        }
     }
 }
 
-/// Spreads a packed state over the bits of a hash. States are compared in full, so that a
-/// collision costs time and nothing else.
-#[derive(Default)]
-struct Mix(u64);
-
-impl Hasher for Mix {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.write_u64(u64::from(*byte));
-        }
-    }
-
-    fn write_u64(&mut self, word: u64) {
-        let product =
-            u128::from(self.0 ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
-        self.0 = (product >> 64) as u64 ^ product as u64;
+impl Word for u64 {
+    fn mix(self) -> u64 {
+        let product = u128::from(self).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
+        (product >> 64) as Self ^ product as Self
     }
 }
 
-impl fmt::Display for Counterexample {
+impl Word for [u64; 3] {
+    fn mix(self) -> u64 {
+        self.into_iter().fold(0, |sum: u64, word| (sum.rotate_left(23) ^ word).mix())
+    }
+}
+
+impl<S: fmt::Display, V: fmt::Display> fmt::Display for Counterexample<S, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (number, step) in (1..).zip(&self.steps) {
             writeln!(f, "{number:>3}. {step}")?;

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 
 use lineguard_protocol::invariant::Violation;
 use lineguard_protocol::step::{self, Landmark};
-use lineguard_protocol::{Config, Counterexample, Mutant, State, search};
+use lineguard_protocol::{Config, Counterexample, Mutant, State, Step, search};
 
 /// Searches that take longer than every run of the tests should.
 fn exhaustive() -> bool {
@@ -51,7 +51,7 @@ fn caught(rule: Mutant, config: Config) -> Option<usize> {
 }
 
 /// Whether each step of a counterexample is possible after the ones before it.
-fn can_happen(config: &Config, counterexample: &Counterexample) -> bool {
+fn can_happen(config: &Config, counterexample: &Counterexample<Step, Violation>) -> bool {
     let mut state = State::initial(config.lost_ticks);
     let mut next = Vec::new();
     counterexample.steps.iter().all(|wanted| {
