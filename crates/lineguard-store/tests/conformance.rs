@@ -1,5 +1,7 @@
 //! The behaviours that every store shows.
 
+#![expect(clippy::unwrap_used, reason = "all of this is a test")]
+
 use lineguard_core::port::Store;
 use lineguard_store::{OpenMode, SqlStore};
 use lineguard_testkit::databases::{Databases, Kind};

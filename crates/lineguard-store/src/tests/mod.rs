@@ -8,6 +8,7 @@ mod member;
 mod opening;
 mod register;
 mod requests;
+mod servers;
 
 use std::sync::atomic::Ordering;
 
