@@ -12,7 +12,7 @@ use lineguard_core::row::{Link, LinkKind, Object, ObjectKind};
 use crate::edit::Edit;
 use crate::rows::{self, FAX, OBJECT, Row, TENANT, TenantState};
 use crate::sql::{MAX_IN, Sql, Tx, limit, seek};
-use crate::{dialect, lists};
+use crate::{dialect, lists, member};
 
 /// A transaction with its tenant.
 pub(crate) struct Session {
@@ -152,8 +152,9 @@ impl TenantReader for Session {
         account: &AccountId,
         subject: &Subject,
     ) -> Result<Option<MemberRows>, StoreError> {
-        let rows = self.tx.all(crate::member::query(self.tenant_num(), account, subject)).await?;
-        crate::member::collect(self.state.row.clone(), &rows)
+        let (backend, tenant) = (self.tx.backend(), self.tenant_num());
+        let rows = self.tx.all(member::query(backend, tenant, account, subject)).await?;
+        member::collect(self.state.row.clone(), &rows)
     }
 
     async fn find(

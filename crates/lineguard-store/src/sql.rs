@@ -15,7 +15,7 @@ use crate::error::{is_conflict, is_repeated_key, unavailable};
 pub(crate) const MAX_IN: usize = 500;
 
 /// Text with `?` for each value, and the values in their order.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Sql {
     text: String,
     values: Vec<Value>,
@@ -62,8 +62,8 @@ impl Sql {
 
     /// The same statement, to be explained instead of run.
     #[cfg(test)]
-    pub(crate) fn explained(mut self) -> Self {
-        self.text.insert_str(0, "EXPLAIN QUERY PLAN ");
+    pub(crate) fn prefixed(mut self, how: &str) -> Self {
+        self.text.insert_str(0, how);
         self
     }
 

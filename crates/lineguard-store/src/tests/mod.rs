@@ -6,6 +6,7 @@ mod identity;
 mod lists;
 mod member;
 mod opening;
+mod plans;
 mod register;
 mod requests;
 mod servers;
