@@ -102,7 +102,7 @@ pub(crate) async fn open(
     .bind(id.as_str().as_bytes().to_vec())
     .bind(title.as_str())
     .bind(model.0.to_vec());
-    tx.run(insert).await?;
+    tx.insert_unlocked(insert).await?;
     let mut session = Session::open(tx, id).await?.map_err(|_| no_row())?;
     let after = session.state.row.clone();
     session.edits.push(Edit::Tenant { before: None, after });

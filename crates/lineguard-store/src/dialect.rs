@@ -49,6 +49,11 @@ pub(crate) fn raise_confirmation(backend: DbBackend, rows: &str) -> String {
     }
 }
 
+/// An inner join in the order that is written.
+pub(crate) fn join_in_order(backend: DbBackend) -> &'static str {
+    if backend == DbBackend::MySql { "STRAIGHT_JOIN" } else { "CROSS JOIN" }
+}
+
 /// Rows of the fax index that come after a position (its time, then its number, are bound).
 pub(crate) fn after_cursor(backend: DbBackend) -> &'static str {
     match backend {

@@ -19,7 +19,7 @@ pub(crate) fn is_repeated_key(error: &DbErr) -> bool {
 }
 
 /// Whether a transaction failed for the sake of another one that ran at the same time, and may
-/// succeed when it is tried again: a deadlock, or a key that was free a moment ago.
+/// succeed when it is tried again.
 pub(crate) fn is_conflict(error: &DbErr) -> bool {
     let (DbErr::Exec(RuntimeErr::SqlxError(cause)) | DbErr::Query(RuntimeErr::SqlxError(cause))) =
         error
@@ -28,5 +28,5 @@ pub(crate) fn is_conflict(error: &DbErr) -> bool {
     };
     let code = cause.as_database_error().and_then(|error| error.code());
     // `serialization_failure` and `deadlock_detected`; MariaDB has the first for both.
-    matches!(code.as_deref(), Some("40001" | "40P01")) || is_repeated_key(error)
+    matches!(code.as_deref(), Some("40001" | "40P01"))
 }

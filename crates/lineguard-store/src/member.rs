@@ -3,8 +3,9 @@
 use lineguard_core::id::{AccountId, Num, Subject};
 use lineguard_core::port::{MemberRows, StoreError, TenantRow};
 use lineguard_core::row::{Link, LinkKind, ObjectKind};
-use sea_orm::QueryResult;
+use sea_orm::{DbBackend, QueryResult};
 
+use crate::dialect;
 use crate::rows::{self, Row};
 use crate::sql::Sql;
 
@@ -46,10 +47,13 @@ const SUBJECT_LINKS: [LinkKind; 5] = [
 
 /// The statement. `{t}` binds the tenant; the other values are bound in the order of the text.
 ///
-/// `CROSS JOIN` with its condition after `WHERE` is an inner join everywhere; SQLite also takes it
-/// as the order to go in. Left to itself it reads all objects of the tenant.
+/// `{then}` is an inner join, with its condition after `WHERE`, in the order that is written. Left
+/// to themselves SQLite and MariaDB read all objects or links of the tenant. Kinds of links are
+/// rows, too: MariaDB seeks by what is equal to a row, and not by what is in a list.
 const TEXT: &str = "
 WITH RECURSIVE
+member_link (kind) AS ({member_links}),
+subject_link (kind) AS ({subject_links}),
 subj (num) AS (
   SELECT num FROM object WHERE tenant = {t} AND kind = {subject} AND scope = 0 AND id = {subject_id}
 ),
@@ -57,27 +61,27 @@ path (num, parent, depth) AS (
   SELECT num, account, 0 FROM object
     WHERE tenant = {t} AND kind = {account} AND scope = 0 AND id = {account_id}
   UNION ALL
-  SELECT o.num, o.account, p.depth + 1 FROM path p CROSS JOIN object o
+  SELECT o.num, o.account, p.depth + 1 FROM path p {then} object o
     WHERE o.tenant = {t} AND o.num = p.parent AND o.kind = {account} AND p.depth < {max_depth}
 ),
 below (num) AS (
   SELECT num FROM path WHERE depth = 0
   UNION
-  SELECT o.num FROM below b CROSS JOIN object o
+  SELECT o.num FROM below b {then} object o
     WHERE o.tenant = {t} AND o.kind = {account} AND o.account = b.num
 ),
 membership (num) AS (
-  SELECT o.num FROM path p CROSS JOIN object o
+  SELECT o.num FROM path p {then} object o
     WHERE o.tenant = {t} AND o.kind = {member} AND o.scope = p.num AND o.id = {subject_id}
 ),
 in_group (num) AS (
-  SELECT g.num FROM subj s CROSS JOIN link l CROSS JOIN object g
+  SELECT g.num FROM subj s {then} link l {then} object g
     WHERE l.tenant = {t} AND l.kind = {group_member} AND l.b = s.num
       AND g.tenant = {t} AND g.num = l.a AND g.kind = {group}
       AND g.account IN (SELECT num FROM path)
 ),
 delegator (num, id, subject) AS (
-  SELECT m.num, m.id, s.num FROM subj s CROSS JOIN link l CROSS JOIN object m
+  SELECT m.num, m.id, s.num FROM subj s {then} link l {then} object m
     WHERE l.tenant = {t} AND l.kind = {delegation} AND l.b = s.num
       AND m.tenant = {t} AND m.num = l.a AND m.kind = {member}
       AND m.account IN (SELECT num FROM path WHERE depth = 0)
@@ -88,36 +92,47 @@ wanted (num) AS (
   UNION SELECT num FROM membership
   UNION SELECT num FROM in_group
   UNION SELECT num FROM delegator
-  UNION SELECT o.num FROM delegator d CROSS JOIN object o
+  UNION SELECT o.num FROM delegator d {then} object o
     WHERE o.tenant = {t} AND o.kind = {subject} AND o.scope = 0 AND o.id = d.id
-  UNION SELECT o.num FROM path p CROSS JOIN object o
+  UNION SELECT o.num FROM path p {then} object o
     WHERE o.tenant = {t} AND o.kind = {role} AND o.account = p.num
 ),
 wanted_link (kind, a, b) AS (
-  SELECT l.kind, l.a, l.b FROM membership m CROSS JOIN link l
-    WHERE l.tenant = {t} AND l.kind IN ({member_links}) AND l.a = m.num
-  UNION SELECT l.kind, l.a, l.b FROM subj s CROSS JOIN link l
-    WHERE l.tenant = {t} AND l.kind IN ({subject_links}) AND l.b = s.num
-  UNION SELECT l.kind, l.a, l.b FROM in_group g CROSS JOIN link l
+  SELECT l.kind, l.a, l.b FROM membership m {then} member_link k {then} link l
+    WHERE l.tenant = {t} AND l.kind = k.kind AND l.a = m.num
+  UNION SELECT l.kind, l.a, l.b FROM subj s {then} subject_link k {then} link l
+    WHERE l.tenant = {t} AND l.kind = k.kind AND l.b = s.num
+  UNION SELECT l.kind, l.a, l.b FROM in_group g {then} link l
     WHERE l.tenant = {t} AND l.kind = {faxbox_group} AND l.b = g.num
-  UNION SELECT l.kind, l.a, l.b FROM subj s CROSS JOIN link owned CROSS JOIN link l
+  UNION SELECT l.kind, l.a, l.b FROM subj s {then} link owned {then} link l
     WHERE owned.tenant = {t} AND owned.kind = {group_owner} AND owned.b = s.num
       AND l.tenant = {t} AND l.kind = {group_member} AND l.a = owned.a
   UNION SELECT {delegation}, num, subject FROM delegator
 )
 SELECT 1 AS part, o.num, o.kind, o.scope, o.id, o.account, o.body
-  FROM wanted w CROSS JOIN object o WHERE o.tenant = {t} AND o.num = w.num
+  FROM wanted w {then} object o WHERE o.tenant = {t} AND o.num = w.num
 UNION ALL SELECT 2, kind, a, b, NULL, NULL, NULL FROM wanted_link
 UNION ALL SELECT 3, num, depth, 0, NULL, NULL, NULL FROM path
 UNION ALL SELECT 4, num, 0, 0, NULL, NULL, NULL FROM subj";
 
 /// The statement for a subject at an acting account.
-pub(crate) fn query(tenant: i64, account: &AccountId, subject: &Subject) -> Sql {
+pub(crate) fn query(
+    backend: DbBackend,
+    tenant: i64,
+    account: &AccountId,
+    subject: &Subject,
+) -> Sql {
     let mut sql = Sql::default();
     let mut rest = TEMPLATE.as_str();
     while let Some((text, after)) = rest.split_once('{') {
         let (word, after) = after.split_once('}').unwrap_or((after, ""));
-        sql.push(text).push("?");
+        sql.push(text);
+        if word == "then" {
+            sql.push(dialect::join_in_order(backend));
+            rest = after;
+            continue;
+        }
+        sql.push("?");
         match word {
             "account_id" => sql.add(account.as_str().as_bytes().to_vec()),
             "subject_id" => sql.add(subject.qualified().into_bytes()),
@@ -132,7 +147,8 @@ pub(crate) fn query(tenant: i64, account: &AccountId, subject: &Subject) -> Sql 
 /// [`TEXT`] with its constants filled in; what is left in braces is bound.
 static TEMPLATE: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| {
     let list = |kinds: &[LinkKind]| {
-        kinds.iter().map(|kind| (*kind as u8).to_string()).collect::<Vec<_>>().join(", ")
+        let rows = kinds.iter().map(|kind| format!("SELECT {}", *kind as u8));
+        rows.collect::<Vec<_>>().join(" UNION ALL ")
     };
     let constants = [
         ("{max_depth}", MAX_DEPTH.to_string()),

@@ -13,7 +13,7 @@ use lineguard_core::stamp::{Shard, Stamp};
 use crate::edit::Edit;
 use crate::rows::{self, FAX, OBJECT, Row, TENANT, TenantState};
 use crate::sql::{MAX_IN, Sql, Tx, limit, seek};
-use crate::{concern, dialect, lists};
+use crate::{concern, dialect, lists, member};
 
 /// A transaction with its tenant.
 pub(crate) struct Session {
@@ -165,8 +165,9 @@ impl TenantReader for Session {
         account: &AccountId,
         subject: &Subject,
     ) -> Result<Option<MemberRows>, StoreError> {
-        let rows = self.tx.all(crate::member::query(self.tenant_num(), account, subject)).await?;
-        crate::member::collect(self.state.row.clone(), &rows)
+        let (backend, tenant) = (self.tx.backend(), self.tenant_num());
+        let rows = self.tx.all(member::query(backend, tenant, account, subject)).await?;
+        member::collect(self.state.row.clone(), &rows)
     }
 
     async fn find(

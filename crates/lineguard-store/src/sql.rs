@@ -15,7 +15,7 @@ use crate::error::{is_conflict, is_repeated_key, unavailable};
 pub(crate) const MAX_IN: usize = 500;
 
 /// Text with `?` for each value, and the values in their order.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Sql {
     text: String,
     values: Vec<Value>,
@@ -62,8 +62,8 @@ impl Sql {
 
     /// The same statement, to be explained instead of run.
     #[cfg(test)]
-    pub(crate) fn explained(mut self) -> Self {
-        self.text.insert_str(0, "EXPLAIN QUERY PLAN ");
+    pub(crate) fn prefixed(mut self, how: &str) -> Self {
+        self.text.insert_str(0, how);
         self
     }
 
@@ -131,7 +131,7 @@ impl Tx {
     }
 
     /// The same, to be tried again where `lost` is raised.
-    pub(crate) fn to_be_tried_again(self, lost: &Arc<AtomicBool>) -> Self {
+    pub(crate) fn with_flag(self, lost: &Arc<AtomicBool>) -> Self {
         Self { lost: Some(Arc::clone(lost)), ..self }
     }
 
@@ -158,6 +158,21 @@ impl Tx {
         sql.try_run(&self.inner).await.map_err(|error| self.failed(error))
     }
 
+    /// Inserts a row that no lock stands for: another transaction may insert the same one at the
+    /// same time. Then the whole transaction is to be tried again.
+    pub(crate) async fn insert_unlocked(&self, row: Sql) -> Result<(), StoreError> {
+        self.step()?;
+        match row.try_run(&self.inner).await {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                if is_repeated_key(&error) {
+                    self.lose();
+                }
+                Err(self.failed(error))
+            }
+        }
+    }
+
     /// Inserts a row unless one with its key is there; whether it was new. The text follows
     /// `INSERT INTO`.
     pub(crate) async fn insert_new(&self, mut row: Sql) -> Result<bool, StoreError> {
@@ -176,12 +191,16 @@ impl Tx {
     }
 
     fn failed(&self, error: DbErr) -> StoreError {
-        if let Some(lost) = &self.lost
-            && is_conflict(&error)
-        {
-            lost.store(true, Ordering::Relaxed);
+        if is_conflict(&error) {
+            self.lose();
         }
         unavailable(error)
+    }
+
+    fn lose(&self) {
+        if let Some(lost) = &self.lost {
+            lost.store(true, Ordering::Relaxed);
+        }
     }
 
     /// Checks an audit trail in this snapshot.

@@ -113,7 +113,7 @@ impl SqlStore {
         }
         let value = make();
         let insert = Sql::new("INSERT INTO secret (name, content) VALUES (?, ?)");
-        tx.run(insert.bind(key).bind(value.clone())).await?;
+        tx.insert_unlocked(insert.bind(key).bind(value.clone())).await?;
         tx.commit().await?;
         Ok(value)
     }

@@ -91,12 +91,18 @@ impl Writer {
         let options = dialect::write_options(self.connection.get_database_backend());
         let inner = self.connection.begin_with_options(options).await.map_err(unavailable)?;
         #[cfg_attr(not(test), expect(unused_mut, reason = "tests put a fuse in"))]
-        let mut tx = Tx::new(inner).to_be_tried_again(&turn.lost);
+        let mut tx = Tx::new(inner).with_flag(&turn.lost);
         #[cfg(test)]
         {
             tx.fuse = Some(Arc::clone(&self.fuse));
         }
         Ok(tx)
+    }
+
+    /// The connections, past all turns.
+    #[cfg(test)]
+    pub(crate) fn connection(&self) -> &DatabaseConnection {
+        &self.connection
     }
 
     /// Closes the connections.

@@ -3,9 +3,8 @@
 //! The servers are those of `tests/servers`, which `./tests/run` starts. A test that needs one and
 //! is not told of it fails.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::sync::{Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use sea_orm::{ConnectOptions, ConnectionTrait as _, Database};
 
@@ -105,10 +104,7 @@ impl Databases {
 
 /// A name that no other test has, in this process or another.
 fn name() -> String {
-    static NEXT: AtomicU64 = AtomicU64::new(0);
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros());
-    let next = NEXT.fetch_add(1, Ordering::Relaxed);
-    format!("t{}_{now}_{next}", std::process::id())
+    format!("t{}_{:016x}", std::process::id(), RandomState::new().build_hasher().finish())
 }
 
 /// Makes a test of each function for each kind of database. The functions take a

@@ -27,3 +27,8 @@ fn the_model_texts_of_the_tests_parse() {
         assert_eq!(faults, None);
     }
 }
+
+#[test]
+fn writes_that_meet_in_the_reference_store_end_well() {
+    block_on(conformance::run_races(async || vec![Box::new(MemoryStore::new()) as Box<dyn Store>]));
+}

@@ -42,14 +42,19 @@ enum Role {
 
 impl Role {
     /// What is said first on a connection to PostgreSQL. Time limits end what a process that was
-    /// stopped has left behind; callers have deadlines of their own, which are shorter.
+    /// stopped has left behind; callers have deadlines of their own, which are shorter. Every read
+    /// is made of seeks in the order that is written: what a recursion gives cannot be estimated,
+    /// and PostgreSQL would rather read a whole table.
     const fn postgres(self) -> &'static str {
         match self {
             Self::Reads => {
                 "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; \
                  SET statement_timeout = '30s'; \
                  SET idle_in_transaction_session_timeout = '10min'; \
-                 SET jit = off"
+                 SET jit = off; SET enable_seqscan = off; \
+                 SET enable_bitmapscan = off; SET enable_material = off; \
+                 SET enable_hashjoin = off; SET enable_mergejoin = off; \
+                 SET join_collapse_limit = 1; SET from_collapse_limit = 1"
             }
             Self::Writes => {
                 "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED; \

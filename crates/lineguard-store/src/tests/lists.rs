@@ -105,7 +105,7 @@ async fn each_seek_gets_its_own_newest_faxes(on: &Databases) {
 
 /// The steps by which the database means to run a statement.
 pub(super) async fn plan(store: &SqlStore, sql: Sql) -> Vec<String> {
-    let rows = sql.explained().all(&store.readers).await.unwrap();
+    let rows = sql.prefixed("EXPLAIN QUERY PLAN ").all(&store.readers).await.unwrap();
     rows.iter().map(|row| row.try_get_by_index::<String>(3).unwrap()).collect()
 }
 

@@ -111,7 +111,8 @@ async fn a_tree_that_is_a_circle_is_named(on: &Databases) {
 async fn it_scans_no_table() {
     let store = fresh(&Databases::new(Kind::Sqlite)).await;
     apply(&store, "t", "r", &tree()).await.unwrap();
-    let sql = member::query(1, &AccountId::parse("mid").unwrap(), &user("u"));
+    let sql =
+        member::query(sea_orm::DbBackend::Sqlite, 1, &AccountId::parse("mid").unwrap(), &user("u"));
     let steps = lists::plan(&store, sql).await;
     for step in &steps {
         let table = ["object", "link", "o", "l", "g", "m", "owned"].iter().any(|name| {

@@ -7,8 +7,10 @@ mod identity;
 mod lists;
 mod member;
 mod opening;
+mod plans;
 mod register;
 mod requests;
+mod servers;
 
 use std::sync::atomic::Ordering;
 

@@ -7,6 +7,7 @@ mod imports;
 mod lists;
 mod members;
 mod objects;
+mod races;
 mod rest;
 
 use std::fmt::Debug;
@@ -22,16 +23,42 @@ use lineguard_core::row::{Object, ObjectKind};
 use crate::ids as id;
 use crate::world::{NOW, batch};
 
+pub use races::run_races;
+
+/// How many behaviours run side by side, each on a store of its own.
+const SIDE_BY_SIDE: usize = 6;
+
 /// Runs every behaviour, each on a fresh store, and panics with the names of those that fail.
 pub async fn run_all(make: impl AsyncFn() -> Box<dyn Store>) {
     let mut failed = Vec::new();
-    for (name, behaviour) in all() {
-        let store = make().await;
-        if let Err(Failure(text)) = surviving(behaviour(&*store)).await {
-            failed.push(format!("{name}: {text}"));
-        }
+    for behaviours in all().chunks(SIDE_BY_SIDE) {
+        let shown = side_by_side(behaviours.iter().map(async |(name, behaviour)| {
+            let store = make().await;
+            let shown = surviving(behaviour(&*store)).await;
+            shown.map_err(|Failure(text)| format!("{name}: {text}"))
+        }));
+        failed.extend(shown.await.into_iter().filter_map(Result::err));
     }
     assert!(failed.is_empty(), "behaviours that fail:\n{}", failed.join("\n"));
+}
+
+/// The outputs of all futures, which run at the same time, in their order.
+async fn side_by_side<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
+    let mut running: Vec<_> = futures.map(|future| (Box::pin(future), None)).collect();
+    std::future::poll_fn(move |context| {
+        for (future, output) in &mut running {
+            if output.is_none()
+                && let Poll::Ready(ready) = future.as_mut().poll(context)
+            {
+                *output = Some(ready);
+            }
+        }
+        if running.iter().any(|(_, output)| output.is_none()) {
+            return Poll::Pending;
+        }
+        Poll::Ready(running.drain(..).filter_map(|(_, output)| output).collect())
+    })
+    .await
 }
 
 /// A panic is the failure of one behaviour and does not hide the others.
