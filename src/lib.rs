@@ -9,6 +9,7 @@ pub mod gather;
 pub mod models;
 pub mod names;
 pub mod objects;
+pub mod operations;
 pub mod rpc;
 pub mod server;
 pub mod telemetry;

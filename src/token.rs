@@ -1,12 +1,17 @@
-//! Page tokens: opaque, encrypted, and bound to the query that they continue.
+//! Tokens: opaque, encrypted, and bound to what they are for.
 //!
-//! A token gives no access: every page asks the engine again. Sealing it keeps its contents from
-//! being read or forged; binding it keeps it from being used for another query, person or tenant.
+//! A page token is bound to the query that it continues. It gives no access: every page asks the
+//! engine again. Sealing it keeps its contents from being read or forged; binding it keeps it from
+//! being used for another query, person or tenant.
+//!
+//! A revision token names a state that a write made, and is bound to its tenant.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chacha20poly1305::aead::{Aead, Payload};
 use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
+use lineguard_core::id::{Revision, TenantId};
+use lineguard_core::stamp::Stamp;
 use sha2::{Digest, Sha256};
 
 /// Length of a key, in bytes.
@@ -17,7 +22,7 @@ const NONCE_BYTES: usize = 24;
 /// Raised when the contents of tokens change; older tokens are refused then.
 const VERSION: u8 = 1;
 
-/// Seals and opens page tokens.
+/// Seals and opens tokens.
 #[derive(Clone)]
 pub struct Tokens {
     cipher: XChaCha20Poly1305,
@@ -105,6 +110,56 @@ impl Tokens {
     }
 }
 
+/// A state that a write made: what a revision token holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RevisionToken {
+    /// The state of the tenant's shard. The nonce tells a history that was lost when a database
+    /// was restored from the one that took its place.
+    pub stamp: Stamp,
+    /// The tenant's revision.
+    pub revision: Revision,
+}
+
+impl RevisionToken {
+    fn bytes(&self) -> [u8; 24] {
+        let mut bytes = [0; 24];
+        let numbers = [self.stamp.counter, self.stamp.nonce, self.revision.0];
+        for (place, number) in bytes.chunks_exact_mut(8).zip(numbers) {
+            place.copy_from_slice(&number.to_be_bytes());
+        }
+        bytes
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (counter, rest) = bytes.split_first_chunk::<8>()?;
+        let (nonce, rest) = rest.split_first_chunk::<8>()?;
+        let revision: [u8; 8] = rest.try_into().ok()?;
+        let [counter, nonce, revision] = [*counter, *nonce, revision].map(u64::from_be_bytes);
+        Some(Self { stamp: Stamp { counter, nonce }, revision: Revision(revision) })
+    }
+}
+
+impl Tokens {
+    /// Seals a state of a tenant.
+    pub fn seal_revision(
+        &self,
+        tenant: &TenantId,
+        token: &RevisionToken,
+    ) -> Result<String, NoRandomness> {
+        self.seal(&revision_of(tenant), &token.bytes())
+    }
+
+    /// Opens a revision token of this tenant; none if it was altered, or is another's.
+    pub fn open_revision(&self, tenant: &TenantId, token: &str) -> Option<RevisionToken> {
+        RevisionToken::from_bytes(&self.open(&revision_of(tenant), token)?)
+    }
+}
+
+/// No method has this name, so no page token is a revision token.
+fn revision_of(tenant: &TenantId) -> Query {
+    Query::of("revision token").with(tenant.as_str())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -133,6 +188,19 @@ mod tests {
             assert_eq!(tokens().open(&query, &altered), None, "altered at {at}");
             let cut = token.get(..at).unwrap();
             assert_eq!(tokens().open(&query, cut), None, "cut at {at}");
+        }
+    }
+
+    #[test]
+    fn a_revision_token_is_no_page_token_and_has_its_length() {
+        let tenant = TenantId::parse("t").unwrap();
+        let token = RevisionToken { stamp: Stamp { counter: 1, nonce: 2 }, revision: Revision(3) };
+        let sealed = tokens().seal_revision(&tenant, &token).unwrap();
+        assert_eq!(tokens().open_revision(&tenant, &sealed), Some(token));
+        assert_eq!(tokens().open(&Query::of("ListVisibleFaxes").with("t"), &sealed), None);
+        for position in [&b""[..], &[0; 23], &[0; 25]] {
+            let other = tokens().seal(&revision_of(&tenant), position).unwrap();
+            assert_eq!(tokens().open_revision(&tenant, &other), None);
         }
     }
 

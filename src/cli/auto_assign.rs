@@ -32,6 +32,7 @@ impl AutoAssign {
         let question = pb::ResolveAutoAssignRequest {
             tenant: self.tenant.clone(),
             number: self.number.clone(),
+            consistency: None,
         };
         let mut client = self.client.authorization().await?;
         let answer = client.resolve_auto_assign(ask(question)).await;

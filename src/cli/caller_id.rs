@@ -60,6 +60,7 @@ impl CallerId {
             used_for: self.used_for.to_wire(),
             requested,
             context: None,
+            consistency: None,
         };
         let mut client = self.client.authorization().await?;
         let answer = client.resolve_caller_id(ask(question)).await;

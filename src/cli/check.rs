@@ -99,6 +99,7 @@ impl Check {
                 None => None,
             },
             context: Some(context),
+            consistency: None,
         })
     }
 }

@@ -12,6 +12,7 @@ use super::{Exit, Failure, Output, Target};
 use crate::wire::pb;
 use crate::wire::pb::admin_service_client::AdminServiceClient;
 use crate::wire::pb::authorization_service_client::AuthorizationServiceClient;
+use crate::wire::pb::operations_service_client::OperationsServiceClient;
 
 /// How long to wait for a connection, and for an answer to one question.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -37,6 +38,11 @@ impl Client {
     ) -> Result<AuthorizationServiceClient<Channel>, Failure> {
         let channel = self.target.connect(CONNECT).await?;
         Ok(AuthorizationServiceClient::new(channel).max_decoding_message_size(MAX_MESSAGE))
+    }
+
+    /// Connects for the state of a replica.
+    pub(super) async fn operations(&self) -> Result<OperationsServiceClient<Channel>, Failure> {
+        Ok(OperationsServiceClient::new(self.target.connect(CONNECT).await?))
     }
 
     /// Connects for set-up.

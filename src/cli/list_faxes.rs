@@ -104,6 +104,7 @@ impl ListFaxes {
             channel: self.channel.map_or(0, WireEnum::to_wire),
             page_size: 0,
             page_token: String::new(),
+            consistency: None,
         }
     }
 

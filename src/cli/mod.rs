@@ -20,6 +20,7 @@ mod outcome;
 mod paint;
 mod permissions;
 mod serve;
+mod status;
 mod target;
 mod version;
 
@@ -65,6 +66,8 @@ pub enum Command {
     AutoAssign(auto_assign::AutoAssign),
     /// Show what a member holds, and where it comes from
     Permissions(permissions::Permissions),
+    /// Show how a replica is doing: its lease, its caches, and who else there is
+    Status(status::Status),
     /// Check the configuration, or show what holds
     #[command(subcommand)]
     Config(config::ConfigCommand),
@@ -104,6 +107,7 @@ impl Command {
             Self::CallerId(command) => command.run().await,
             Self::AutoAssign(command) => command.run().await,
             Self::Permissions(command) => command.run().await,
+            Self::Status(command) => command.run().await,
             Self::Config(command) => command.run(),
             Self::Healthcheck(command) => command.run().await,
             Self::Version(command) => command.run(),

@@ -14,6 +14,12 @@ impl Paint {
         Self(std::io::stdout().is_terminal() && !set("NO_COLOR") && !dumb)
     }
 
+    /// Never coloured.
+    #[cfg(test)]
+    pub(super) const fn none() -> Self {
+        Self(false)
+    }
+
     fn code(self, code: &str, text: &str) -> String {
         if self.0 { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }

@@ -32,6 +32,7 @@ impl Permissions {
             tenant: self.who.tenant.clone(),
             subject: self.who.wire_subject(),
             account: self.who.account().to_owned(),
+            consistency: None,
         };
         let mut client = self.client.authorization().await?;
         let answer = client.list_permissions(ask(question)).await;

@@ -23,7 +23,7 @@ use std::time::Duration;
 pub use flags::{ServerFlags, StoreFlags};
 use layers::Layers;
 pub use layers::Sources;
-pub use outage::{EmergencyRule, Outage, OutageRule};
+pub use outage::{EmergencyRule, Fallback, Outage, OutageRule};
 pub use problem::{Mistake, Problem, Problems};
 use read::Reader;
 pub use url::{DatabaseKind, DatabaseUrl, RedisUrl};

@@ -11,7 +11,7 @@ use crate::app::{App, Snapshot};
 use crate::models::OneModel;
 use crate::names::Names;
 use crate::wire::auto_assign::{
-    AutoAssignAnswer, AutoAssignTarget, auto_assign_call, auto_assign_response,
+    AutoAssignAnswer, AutoAssignCall, AutoAssignTarget, auto_assign_call, auto_assign_response,
 };
 use crate::wire::pb;
 use crate::wire::status::Failure;
@@ -20,7 +20,7 @@ pub(super) async fn resolve(
     app: &App,
     message: pb::ResolveAutoAssignRequest,
 ) -> Result<pb::ResolveAutoAssignResponse, Failure> {
-    let (tenant, number) = auto_assign_call(message)?;
+    let AutoAssignCall { tenant, number, consistency: _ } = auto_assign_call(message)?;
     let Some(Snapshot { mut reader, tenant, model }) = app.snapshot(&tenant).await? else {
         return Err(Failure::NotFound("number"));
     };

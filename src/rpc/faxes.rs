@@ -28,7 +28,7 @@ macro_rules! changes {
             ) -> Result<Response<pb::$response>, Status> {
                 let batch = wire::$method(request.into_inner()).map_err(Failure::from)?;
                 let (revision, changed) = change(&self.0, &batch).await?;
-                Ok(Response::new(pb::$response { revision, changed }))
+                Ok(Response::new(pb::$response { revision, changed, revision_token: String::new() }))
             })+
 
             async fn register_fax(
@@ -93,7 +93,8 @@ async fn register_one(
     let no_result = || Failure::Internal("a registered fax got no result".into());
     let (fax, created) = results.into_iter().next().ok_or_else(no_result)??;
     let fax = Some(fax_to_wire(&fax));
-    Ok(pb::RegisterFaxResponse { fax, created, revision: revision.0 })
+    let revision_token = String::new();
+    Ok(pb::RegisterFaxResponse { fax, created, revision: revision.0, revision_token })
 }
 
 async fn register_batch(
@@ -102,7 +103,7 @@ async fn register_batch(
 ) -> Result<pb::BatchRegisterFaxesResponse, Failure> {
     let call = wire::batch_register_call(message)?;
     let (results, revision) = register(app, call, |fault| fault.field.into()).await?;
-    Ok(wire::batch_register_response(results, revision))
+    Ok(wire::batch_register_response(results, revision, String::new()))
 }
 
 /// A fax as it is stored and whether it was new, or why it is not registered.

@@ -45,6 +45,7 @@ pub(super) async fn list(
         status: WireEnum::to_wire(membership.status),
         visibility: levels.join(","),
         revision: member.revision().0,
+        staleness: None,
     })
 }
 

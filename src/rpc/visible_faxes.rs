@@ -107,7 +107,7 @@ const fn answer(
     next_page_token: String,
     revision: Revision,
 ) -> pb::ListVisibleFaxesResponse {
-    pb::ListVisibleFaxesResponse { faxes, next_page_token, revision: revision.0 }
+    pb::ListVisibleFaxesResponse { faxes, next_page_token, revision: revision.0, staleness: None }
 }
 
 /// What makes faxes visible to the member, and what the caller wants of it; none if nothing is.
@@ -139,7 +139,7 @@ async fn terms<'m>(
 
 /// Everything of the query but the page.
 fn query(call: &ListFaxesCall) -> Query {
-    let ListFaxesCall { tenant, account, subject, channel, filter, page: _ } = call;
+    let ListFaxesCall { tenant, account, subject, channel, filter, page: _, consistency: _ } = call;
     let FaxFilter { direction, number, faxbox, states, not_before, before } = filter;
     let time = |time: &Option<Timestamp>| time.map(|time| time.0.to_be_bytes());
     let states: Vec<u8> = states.iter().map(|state| *state as u8).collect();

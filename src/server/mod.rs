@@ -61,10 +61,11 @@ impl fmt::Display for ServeError {
 impl std::error::Error for ServeError {}
 
 /// The services that health knows by name, beside the server as a whole.
-pub const SERVICES: [&str; 3] = [
+pub const SERVICES: [&str; 4] = [
     pb::authorization_service_server::SERVICE_NAME,
     pb::fax_service_server::SERVICE_NAME,
     pb::admin_service_server::SERVICE_NAME,
+    pb::operations_service_server::SERVICE_NAME,
 ];
 
 /// Serves `services` on `listeners` until `shutdown`, then drains: health says `NOT_SERVING`,

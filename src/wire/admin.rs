@@ -48,13 +48,14 @@ fn read_changes(
     faults.each(&at, changes, change::read)
 }
 
-/// The answer to `Apply`.
-pub fn apply_response(applied: Applied) -> pb::ApplyResponse {
+/// The answer to `Apply`. The token is empty where there is none.
+pub fn apply_response(applied: Applied, revision_token: String) -> pb::ApplyResponse {
     let Applied { revision, changed, warnings } = applied;
     pb::ApplyResponse {
         revision: revision.0,
         changed: count(changed),
         warnings: warnings.into_iter().map(warning_to_wire).collect(),
+        revision_token,
     }
 }
 
@@ -113,17 +114,24 @@ pub fn import_part(
     Ok((tenant, part))
 }
 
-/// The answer to `Import`, in the order of the tenants' first parts.
+/// The answer to `Import`, in the order of the tenants' first parts: what was imported and its
+/// revision token, which is empty where there is none.
 pub fn import_response(
-    results: impl IntoIterator<Item = (TenantId, Result<Imported, Failure>)>,
+    results: impl IntoIterator<Item = (TenantId, Result<(Imported, String), Failure>)>,
 ) -> pb::ImportResponse {
     use pb::import_result::Result as Wire;
 
     let result = |result| match result {
-        Ok(Imported { applied, registered }) => {
-            let pb::ApplyResponse { revision, changed, warnings } = apply_response(applied);
-            let registered_faxes = count(registered);
-            Wire::Imported(pb::ImportedTenant { revision, changed, warnings, registered_faxes })
+        Ok((Imported { applied, registered }, token)) => {
+            let pb::ApplyResponse { revision, changed, warnings, revision_token } =
+                apply_response(applied, token);
+            Wire::Imported(pb::ImportedTenant {
+                revision,
+                changed,
+                warnings,
+                registered_faxes: count(registered),
+                revision_token,
+            })
         }
         Err(failure) => Wire::Error(Failure::into_item_error(failure)),
     };

@@ -3,20 +3,33 @@
 use lineguard_core::decision::Reason;
 use lineguard_core::id::{AccountId, FaxboxId, GroupId, PhoneNumber, Revision, Subject, TenantId};
 
+use super::consistency::{self, Consistency};
 use super::enums::WireEnum;
 use super::field::Field;
 use super::invalid::{Faults, InvalidRequest};
 use super::{id, pb};
 
+/// A request of `ResolveAutoAssign`, parsed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AutoAssignCall {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The number that the fax arrived on.
+    pub number: PhoneNumber,
+    /// How recent the state must be.
+    pub consistency: Consistency,
+}
+
 /// Reads a request of `ResolveAutoAssign`.
 pub fn auto_assign_call(
     message: pb::ResolveAutoAssignRequest,
-) -> Result<(TenantId, PhoneNumber), InvalidRequest> {
-    let pb::ResolveAutoAssignRequest { tenant, number } = message;
+) -> Result<AutoAssignCall, InvalidRequest> {
+    let pb::ResolveAutoAssignRequest { tenant, number, consistency } = message;
     Faults::collect(|faults, at| {
         let tenant = Field::read(faults, &at.field("tenant"), tenant);
         let number = Field::read(faults, &at.field("number"), number);
-        Some((tenant?, number?))
+        let consistency = consistency::read(faults, &at.field("consistency"), consistency);
+        Some(AutoAssignCall { tenant: tenant?, number: number?, consistency: consistency? })
     })
 }
 
@@ -66,6 +79,7 @@ pub fn auto_assign_response(answer: AutoAssignAnswer) -> pb::ResolveAutoAssignRe
         fallback_used,
         account: account.to_wire(),
         revision: revision.0,
+        staleness: None,
     }
 }
 
@@ -86,8 +100,11 @@ mod tests {
 
     #[test]
     fn the_number_must_be_in_e164_form() {
-        let message =
-            pb::ResolveAutoAssignRequest { tenant: "acme".into(), number: "5550100".into() };
+        let message = pb::ResolveAutoAssignRequest {
+            tenant: "acme".into(),
+            number: "5550100".into(),
+            consistency: None,
+        };
         assert!(auto_assign_call(message).unwrap_err().to_string().contains("E.164"));
     }
 

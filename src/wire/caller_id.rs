@@ -5,6 +5,7 @@ use lineguard_core::model::Channel;
 use lineguard_core::vocabulary::SendChannel;
 
 use super::check::{Circumstances, read_context};
+use super::consistency::{self, Consistency};
 use super::enums;
 use super::field::Field;
 use super::invalid::{Faults, InvalidRequest};
@@ -29,6 +30,8 @@ pub struct CallerIdCall {
     pub recipient_verified: Option<bool>,
     /// Who holds the editing lock.
     pub locked_by: Option<Subject>,
+    /// How recent the state must be.
+    pub consistency: Consistency,
 }
 
 /// What a person asks to present.
@@ -47,8 +50,15 @@ pub fn caller_id_call(message: pb::ResolveCallerIdRequest) -> Result<CallerIdCal
     use pb::resolve_caller_id_request::Requested as Wire;
 
     Faults::collect(|faults, at| {
-        let pb::ResolveCallerIdRequest { tenant, subject, account, used_for, requested, context } =
-            message;
+        let pb::ResolveCallerIdRequest {
+            tenant,
+            subject,
+            account,
+            used_for,
+            requested,
+            context,
+            consistency,
+        } = message;
         let tenant = Field::read(faults, &at.field("tenant"), tenant);
         let subject = Field::read(faults, &at.field("subject"), subject);
         let account = Field::read(faults, &at.field("account"), account);
@@ -64,6 +74,7 @@ pub fn caller_id_call(message: pb::ResolveCallerIdRequest) -> Result<CallerIdCal
             }
         };
         let context = read_context(faults, &at.field("context"), context);
+        let consistency = consistency::read(faults, &at.field("consistency"), consistency);
         let Circumstances { channel, recipient_verified, locked_by } = context?;
         Some(CallerIdCall {
             tenant: tenant?,
@@ -74,6 +85,7 @@ pub fn caller_id_call(message: pb::ResolveCallerIdRequest) -> Result<CallerIdCal
             channel,
             recipient_verified,
             locked_by,
+            consistency: consistency?,
         })
     })
 }
@@ -154,6 +166,7 @@ pub fn caller_id_response(answer: CallerIdAnswer) -> pb::ResolveCallerIdResponse
         may_be_anonymous,
         may_call_without_number,
         revision: revision.0,
+        staleness: None,
     }
 }
 
@@ -177,6 +190,7 @@ mod tests {
             used_for: pb::SendChannel::Call.into(),
             requested,
             context: None,
+            consistency: None,
         }
     }
 

@@ -7,6 +7,7 @@ use lineguard_core::vocabulary::{
     Action, ActionDef, Confers, ResourceDef, ResourceType, StoredType, Vocabulary,
 };
 
+use super::consistency::{self, Consistency};
 use super::facts::{self, SentFacts};
 use super::invalid::{Faults, InvalidRequest, Path, quoted, unknown};
 use super::{enums, id, pb};
@@ -39,6 +40,8 @@ pub struct CheckCall {
     pub recipient_verified: Option<bool>,
     /// Who holds the editing lock.
     pub locked_by: Option<Subject>,
+    /// How recent the state must be.
+    pub consistency: Consistency,
 }
 
 /// A resource as a question names it.
@@ -75,7 +78,10 @@ pub fn batch_check_calls(
     message: pb::BatchCheckRequest,
     vocabulary: &Vocabulary,
 ) -> Result<Vec<Result<CheckCall, InvalidRequest>>, InvalidRequest> {
-    let pb::BatchCheckRequest { checks } = message;
+    let pb::BatchCheckRequest { checks, consistency } = message;
+    let consistency = Faults::collect(|faults, at| {
+        consistency::read(faults, &at.field("consistency"), consistency)
+    })?;
     if checks.is_empty() {
         return Err(InvalidRequest::one("checks", "must not be empty"));
     }
@@ -83,7 +89,13 @@ pub fn batch_check_calls(
         let problem = format!("has {} questions, at most {MAX_BATCH} are allowed", checks.len());
         return Err(InvalidRequest::one("checks", problem));
     }
-    Ok(checks.into_iter().map(|check| check_call(check, vocabulary)).collect())
+    let read = |check: pb::CheckRequest| {
+        let says_nothing = check.consistency.is_none();
+        let call = check_call(check, vocabulary)?;
+        let whole = says_nothing.then(|| consistency.clone());
+        Ok(CheckCall { consistency: whole.unwrap_or(call.consistency), ..call })
+    };
+    Ok(checks.into_iter().map(read).collect())
 }
 
 fn read(
@@ -92,7 +104,16 @@ fn read(
     message: pb::CheckRequest,
     vocabulary: &Vocabulary,
 ) -> Option<CheckCall> {
-    let pb::CheckRequest { tenant, subject, account, action, resource, target, context } = message;
+    let pb::CheckRequest {
+        tenant,
+        subject,
+        account,
+        action,
+        resource,
+        target,
+        context,
+        consistency,
+    } = message;
     let tenant = id::required(faults, &at.field("tenant"), &tenant);
     let subject = id::subject(faults, &at.field("subject"), subject);
     let account = id::required(faults, &at.field("account"), &account);
@@ -107,6 +128,7 @@ fn read(
     };
     let target = read_target(faults, &at.field("target"), target, def, vocabulary);
     let context = read_context(faults, &at.field("context"), context);
+    let consistency = consistency::read(faults, &at.field("consistency"), consistency);
 
     let (target, conferred) = target?;
     let Circumstances { channel, recipient_verified, locked_by } = context?;
@@ -121,6 +143,7 @@ fn read(
         channel,
         recipient_verified,
         locked_by,
+        consistency: consistency?,
     })
 }
 

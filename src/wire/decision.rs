@@ -64,6 +64,7 @@ pub fn decision_to_wire(
         requirement: requirement.unwrap_or_default(),
         obligations: decision.obligations.iter().map(WireEnum::to_wire).collect(),
         revision: revision.0,
+        staleness: None,
     }
 }
 

@@ -58,7 +58,7 @@ wire_enums! {
         Granted, NotAMemberOfActingAccount, MemberInvited, MemberUnverified, MemberSuspended,
         MemberRemoved, ChannelNotAllowed, NotEntitled, ProductSwitchedOff, FeatureOff, NoGrant,
         ExplicitlyDenied, RequirementNotMet, OutOfReach, MayNotConfer, Restricted,
-        RecipientNotVerified, LockedByAnother, OwnerIsSpared,
+        RecipientNotVerified, LockedByAnother, OwnerIsSpared, EmergencyCall,
     }
     ScopeKind { Number, FormType, DocumentType, Template, Source }
     SendChannel { Fax, Message, Call }

@@ -9,6 +9,7 @@ use lineguard_core::model::Channel;
 use lineguard_core::model::reach::{Direction, FaxState};
 
 use super::change::read_fax;
+use super::consistency::{self, Consistency};
 use super::field::Field;
 use super::invalid::{Faults, InvalidRequest, Path};
 use super::page::{self, Page};
@@ -33,6 +34,8 @@ pub struct ListFaxesCall {
     pub filter: FaxFilter,
     /// Which page.
     pub page: Page,
+    /// How recent the state must be; may change from page to page.
+    pub consistency: Consistency,
 }
 
 /// What narrows a list of faxes; all that is set must hold.
@@ -70,6 +73,7 @@ pub fn list_faxes_call(
             channel,
             page_size,
             page_token,
+            consistency,
         } = message;
         let tenant = Field::read(faults, &at.field("tenant"), tenant);
         let subject = Field::read(faults, &at.field("subject"), subject);
@@ -82,6 +86,7 @@ pub fn list_faxes_call(
         let before = id::optional_time(faults, &at.field("before"), before);
         let channel = enums::optional(faults, &at.field("channel"), channel);
         let page = page::page(faults, at, page_size, page_token);
+        let consistency = consistency::read(faults, &at.field("consistency"), consistency);
 
         // The same question has the same form, whatever the order in which states were named.
         let mut states: Vec<FaxState> = states?;
@@ -102,6 +107,7 @@ pub fn list_faxes_call(
             channel: channel?,
             filter,
             page: page?,
+            consistency: consistency?,
         })
     })
 }
@@ -257,10 +263,12 @@ pub fn fax_to_wire(fax: &NamedFax) -> pb::Fax {
     }
 }
 
-/// The answer to `BatchRegisterFaxes`: fax and whether it was new, or why not, in order.
+/// The answer to `BatchRegisterFaxes`: fax and whether it was new, or why not, in order. The token
+/// is empty where there is none.
 pub fn batch_register_response(
     results: impl IntoIterator<Item = Result<(NamedFax, bool), Failure>>,
     revision: Revision,
+    revision_token: String,
 ) -> pb::BatchRegisterFaxesResponse {
     use pb::register_fax_result::Result as Wire;
 
@@ -274,7 +282,7 @@ pub fn batch_register_response(
         .into_iter()
         .map(|item| pb::RegisterFaxResult { result: Some(result(item)) })
         .collect();
-    pb::BatchRegisterFaxesResponse { results, revision: revision.0 }
+    pb::BatchRegisterFaxesResponse { results, revision: revision.0, revision_token }
 }
 
 #[cfg(test)]

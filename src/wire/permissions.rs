@@ -5,6 +5,7 @@ use lineguard_core::decision::Reason;
 use lineguard_core::facts::MemberStatus;
 use lineguard_core::id::{AccountId, Key, Subject, TenantId};
 
+use super::consistency::{self, Consistency};
 use super::decision::{OriginKind, origin_to_wire};
 use super::enums;
 use super::enums::WireEnum;
@@ -22,18 +23,26 @@ pub struct ListPermissionsCall {
     pub account: AccountId,
     /// The member.
     pub subject: Subject,
+    /// How recent the state must be.
+    pub consistency: Consistency,
 }
 
 /// Reads a request of `ListPermissions`.
 pub fn list_permissions_call(
     message: pb::ListPermissionsRequest,
 ) -> Result<ListPermissionsCall, InvalidRequest> {
-    let pb::ListPermissionsRequest { tenant, subject, account } = message;
+    let pb::ListPermissionsRequest { tenant, subject, account, consistency } = message;
     Faults::collect(|faults, at| {
         let tenant = Field::read(faults, &at.field("tenant"), tenant);
         let subject = Field::read(faults, &at.field("subject"), subject);
         let account = Field::read(faults, &at.field("account"), account);
-        Some(ListPermissionsCall { tenant: tenant?, account: account?, subject: subject? })
+        let consistency = consistency::read(faults, &at.field("consistency"), consistency);
+        Some(ListPermissionsCall {
+            tenant: tenant?,
+            account: account?,
+            subject: subject?,
+            consistency: consistency?,
+        })
     })
 }
 

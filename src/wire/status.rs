@@ -44,6 +44,10 @@ pub enum Failure {
     RequestIdReused,
     /// Nothing cached may be used, and the database did not confirm what is current.
     LeaseExpired,
+    /// A revision token is of a history that was lost when the database was restored.
+    HistoryLost,
+    /// The state that a revision token names was not reached in time.
+    RevisionNotReached,
     /// Too much at once.
     Overloaded,
     /// The caller's deadline has passed.
@@ -132,6 +136,19 @@ impl Failure {
             Self::LeaseExpired => {
                 let message = "it cannot be confirmed what is current";
                 Parts::new(Code::Unavailable, "LEASE_EXPIRED", message).worth_a_retry()
+            }
+            Self::HistoryLost => {
+                let field = "consistency.at_least".to_owned();
+                let problem = "is of a history that was lost when the database was restored";
+                write(
+                    Code::FailedPrecondition,
+                    "HISTORY_LOST",
+                    Violation { field, problem: problem.to_owned() },
+                )
+            }
+            Self::RevisionNotReached => {
+                let message = "the state that the revision token names was not reached in time";
+                Parts::new(Code::Unavailable, "REVISION_NOT_REACHED", message).worth_a_retry()
             }
             Self::Overloaded => {
                 Parts::new(Code::ResourceExhausted, "OVERLOADED", "too many requests at once")

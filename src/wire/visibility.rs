@@ -6,6 +6,7 @@ use lineguard_core::model::reach::{Direction, FaxState};
 use lineguard_core::vocabulary::{Action, FactName, Vocabulary};
 
 use super::check::read_action;
+use super::consistency::{self, Consistency};
 use super::enums::{self, WireEnum};
 use super::field::Field;
 use super::invalid::{Faults, InvalidRequest};
@@ -24,6 +25,8 @@ pub struct VisibilityCall {
     pub action: Action,
     /// The channel the person works through, where known.
     pub channel: Option<Channel>,
+    /// How recent the state must be.
+    pub consistency: Consistency,
 }
 
 /// Reads a request of `GetVisibility`.
@@ -31,19 +34,22 @@ pub fn visibility_call(
     message: pb::GetVisibilityRequest,
     vocabulary: &Vocabulary,
 ) -> Result<VisibilityCall, InvalidRequest> {
-    let pb::GetVisibilityRequest { tenant, subject, account, action, channel } = message;
+    let pb::GetVisibilityRequest { tenant, subject, account, action, channel, consistency } =
+        message;
     Faults::collect(|faults, at| {
         let tenant = Field::read(faults, &at.field("tenant"), tenant);
         let subject = Field::read(faults, &at.field("subject"), subject);
         let account = Field::read(faults, &at.field("account"), account);
         let action = read_action(faults, &at.field("action"), action, vocabulary);
         let channel = enums::optional(faults, &at.field("channel"), channel);
+        let consistency = consistency::read(faults, &at.field("consistency"), consistency);
         Some(VisibilityCall {
             tenant: tenant?,
             account: account?,
             subject: subject?,
             action: action?,
             channel: channel?,
+            consistency: consistency?,
         })
     })
 }
@@ -138,6 +144,7 @@ mod tests {
             account: "home".into(),
             action: Some(pb::Action { name: "call.veiw".into() }),
             channel: 0,
+            consistency: None,
         };
         assert_eq!(
             visibility_call(message, built_in_vocabulary()).unwrap_err().to_string(),

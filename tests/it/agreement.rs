@@ -10,7 +10,7 @@ use lineguard_core::id::{Num, Subject};
 use lineguard_core::model::{BUILT_IN, Model, built_in_vocabulary, parse};
 use lineguard_core::port::{FaxRow, FaxSlice};
 use lineguard_core::row::{Object, ObjectKind};
-use lineguard_core::vocabulary::{Action, ActionDef, FactName, Vocabulary};
+use lineguard_core::vocabulary::{Action, ActionDef, FactName, Outage, Vocabulary};
 use lineguard_testkit::generate::{PLAIN_NAMES, Rng, Story, story};
 use lineguard_testkit::ids;
 
@@ -118,13 +118,14 @@ impl<'a> World<'a> {
             resource: Some(resource),
             target: None,
             context: None,
+            consistency: None,
         }
     }
 
     /// Which of the questions are allowed.
     async fn allowed(&self, checks: Vec<pb::CheckRequest>) -> Vec<bool> {
         let asked = checks.clone();
-        let request = pb::BatchCheckRequest { checks };
+        let request = pb::BatchCheckRequest { checks, consistency: None };
         let response = self.harness.client().batch_check(request).await.unwrap().into_inner();
         assert_eq!(response.results.len(), asked.len());
         let answer = |(result, asked): (pb::CheckResult, pb::CheckRequest)| match result.result {
@@ -148,6 +149,7 @@ impl<'a> World<'a> {
             account: who.0.clone(),
             action: Some(pb::Action { name: action.into() }),
             channel: channel.into(),
+            consistency: None,
         };
         let response = self.harness.client().get_visibility(request).await.unwrap().into_inner();
         let effect = response.decision.as_ref().unwrap().effect();
@@ -381,6 +383,7 @@ fn listable(vocabulary: &'static Vocabulary) -> Vec<(Action, &'static ActionDef)
             && def.target.is_none()
             && def.sends.is_none()
             && def.confers.is_none()
+            && def.outage != Some(Outage::EmergencyCall)
             && !(def.attaches || def.recipient || def.exclusive)
     };
     let theirs =

@@ -22,6 +22,7 @@ pub fn ask(who: &str, account: &str, action: &str) -> Ask {
         resource: Some(pb::Resource { r#type: ty.name.to_string(), id: None, properties: None }),
         target: None,
         context: None,
+        consistency: None,
     })
 }
 

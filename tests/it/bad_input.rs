@@ -271,7 +271,7 @@ async fn a_batch_has_1_to_1000_questions_and_each_gets_its_own_answer() {
     harness.build(portal()).await;
     let question = || ask("me", "home", "fax.view").on("f1").message();
     let batch = async |checks: Vec<pb::CheckRequest>| {
-        harness.client().batch_check(pb::BatchCheckRequest { checks }).await
+        harness.client().batch_check(pb::BatchCheckRequest { checks, consistency: None }).await
     };
     let too_many = batch(vec![question(); 1_001]).await.unwrap_err();
     names(&violations(&too_many), "checks", "1001");

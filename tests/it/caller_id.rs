@@ -19,6 +19,7 @@ pub fn caller_id(who: &str, account: &str) -> CallerId {
         used_for: pb::SendChannel::Call.into(),
         requested: None,
         context: None,
+        consistency: None,
     })
 }
 
@@ -101,8 +102,11 @@ impl Presented {
 impl Harness {
     /// Who receives a fax that arrives on a number of `t1`.
     pub async fn receiver_of(&self, number: &str) -> pb::ResolveAutoAssignResponse {
-        let request =
-            pb::ResolveAutoAssignRequest { tenant: "t1".into(), number: number.to_owned() };
+        let request = pb::ResolveAutoAssignRequest {
+            tenant: "t1".into(),
+            number: number.to_owned(),
+            consistency: None,
+        };
         self.client().resolve_auto_assign(request).await.unwrap().into_inner()
     }
 

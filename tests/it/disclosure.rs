@@ -91,6 +91,7 @@ async fn an_account_that_does_not_exist_and_one_of_others_have_the_same_answers(
                 account: account.into(),
                 action: Some(pb::Action { name: "call.view".into() }),
                 channel: 0,
+                consistency: None,
             };
             filters.push(client.get_visibility(request).await.unwrap().into_inner());
             let asked = crate::caller_id::caller_id(subject, account).number(N2);
@@ -123,6 +124,7 @@ async fn reads_of_what_does_not_exist_have_the_same_not_found() {
             tenant: tenant.into(),
             subject: Some(user(subject)),
             account: account.into(),
+            consistency: None,
         };
         statuses.push(client.list_permissions(request).await.unwrap_err());
     }
@@ -130,7 +132,11 @@ async fn reads_of_what_does_not_exist_have_the_same_not_found() {
 
     let mut statuses = Vec::new();
     for (tenant, number) in [("t1", N9), ("t9", N2), ("t9", N9)] {
-        let request = pb::ResolveAutoAssignRequest { tenant: tenant.into(), number: number.into() };
+        let request = pb::ResolveAutoAssignRequest {
+            tenant: tenant.into(),
+            number: number.into(),
+            consistency: None,
+        };
         statuses.push(client.resolve_auto_assign(request).await.unwrap_err());
     }
     assert_same_not_found(&statuses);

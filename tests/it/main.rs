@@ -16,6 +16,7 @@ mod caller_id;
 mod changes;
 mod command_line;
 mod disclosure;
+mod emergency;
 mod fax_service;
 mod harness;
 mod import_export;

@@ -54,11 +54,13 @@ pub enum Reason {
     LockedByAnother,
     /// It is about an owner of the account, and only owners may do that.
     OwnerIsSpared,
+    /// Allowed: a call to emergency services depends on no permission.
+    EmergencyCall,
 }
 
 impl Reason {
     /// All reasons, with their codes.
-    pub const ALL: [(Self, &'static str); 19] = [
+    pub const ALL: [(Self, &'static str); 20] = [
         (Self::Granted, "GRANTED"),
         (Self::NotAMemberOfActingAccount, "NOT_A_MEMBER_OF_ACTING_ACCOUNT"),
         (Self::MemberInvited, "MEMBER_INVITED"),
@@ -78,6 +80,7 @@ impl Reason {
         (Self::RecipientNotVerified, "RECIPIENT_NOT_VERIFIED"),
         (Self::LockedByAnother, "LOCKED_BY_ANOTHER"),
         (Self::OwnerIsSpared, "OWNER_IS_SPARED"),
+        (Self::EmergencyCall, "EMERGENCY_CALL"),
     ];
 
     /// The code.

@@ -88,6 +88,7 @@ fn sentence(
             "This account sends to verified recipients only, and this one is not.".into()
         }
         Reason::LockedByAnother => "Somebody else is editing it.".into(),
+        Reason::EmergencyCall => "A call to emergency services depends on no permission.".into(),
         Reason::OwnerIsSpared => {
             format!("“{title}”{from} does not reach an owner of the account; only owners may.")
         }

@@ -17,5 +17,5 @@ pub(super) async fn apply(
             _ => change_field(&batch.changes, fault),
         })
     })?;
-    Ok(apply_response(applied))
+    Ok(apply_response(applied, String::new()))
 }

@@ -40,7 +40,7 @@ pub(super) async fn import(
     let mut results = Vec::with_capacity(collected.tenants.len());
     for (tenant, collecting) in collected.tenants {
         let result = apply(app, tenant.clone(), collecting).await;
-        results.push((tenant, result));
+        results.push((tenant, result.map(|imported| (imported, String::new()))));
     }
     Ok(import_response(results))
 }

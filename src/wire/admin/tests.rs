@@ -108,7 +108,7 @@ fn the_failure_of_one_tenant_stands_beside_the_others() {
     let tenant = |id| TenantId::parse(id).unwrap();
     let response = import_response([
         (tenant("a"), Err(Failure::RequestIdReused)),
-        (tenant("b"), Ok(Imported { applied, registered: 4 })),
+        (tenant("b"), Ok((Imported { applied, registered: 4 }, "token".into()))),
     ]);
     assert!(matches!(response.results[0].result, Some(pb::import_result::Result::Error(_))));
     let Some(pb::import_result::Result::Imported(imported)) = &response.results[1].result else {

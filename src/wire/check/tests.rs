@@ -20,6 +20,7 @@ fn request(action: &str, resource: Option<pb::Resource>) -> pb::CheckRequest {
         resource,
         target: None,
         context: None,
+        consistency: None,
     }
 }
 
@@ -148,7 +149,7 @@ fn a_target_that_the_action_does_not_have_is_a_fault() {
 #[test]
 fn a_batch_has_1_to_1000_questions() {
     let check = request("fax.view", resource("fax", Some("f1")));
-    let batch = |n| pb::BatchCheckRequest { checks: vec![check.clone(); n] };
+    let batch = |n| pb::BatchCheckRequest { checks: vec![check.clone(); n], consistency: None };
     let read = |n| batch_check_calls(batch(n), built_in_vocabulary());
     assert_eq!(
         read(1_001).unwrap_err().to_string(),
@@ -162,7 +163,29 @@ fn a_batch_has_1_to_1000_questions() {
 fn a_bad_question_of_a_batch_leaves_the_others_alone() {
     let good = request("fax.view", resource("fax", Some("f1")));
     let bad = request("fax.vew", resource("fax", Some("f1")));
-    let message = pb::BatchCheckRequest { checks: vec![good.clone(), bad, good] };
+    let message =
+        pb::BatchCheckRequest { checks: vec![good.clone(), bad, good], consistency: None };
     let calls = batch_check_calls(message, built_in_vocabulary()).unwrap();
     assert_eq!(calls.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true]);
+}
+
+#[test]
+fn what_a_batch_says_of_recency_holds_where_a_question_says_nothing() {
+    let age = |seconds| prost_types::Duration { seconds, nanos: 0 };
+    let says = |seconds| {
+        Some(pb::Consistency { at_least: String::new(), max_staleness: Some(age(seconds)) })
+    };
+    let silent = request("fax.view", resource("fax", Some("f1")));
+    let own = pb::CheckRequest { consistency: says(5), ..silent.clone() };
+    let batch = |seconds| pb::BatchCheckRequest {
+        checks: vec![silent.clone(), own.clone()],
+        consistency: says(seconds),
+    };
+    let calls = batch_check_calls(batch(30), built_in_vocabulary()).unwrap();
+    let ages = calls.into_iter().map(|call| call.unwrap().consistency.max_staleness.unwrap());
+    assert_eq!(ages.map(|age| age.as_secs()).collect::<Vec<_>>(), [30, 5]);
+    let error = batch_check_calls(batch(-1), built_in_vocabulary()).unwrap_err();
+    assert_eq!(error.to_string(), "`consistency.max_staleness` must be from 0 to 24 hours");
+    let bad = pb::CheckRequest { consistency: says(-1), ..silent.clone() };
+    assert_eq!(faults(bad), "`consistency.max_staleness` must be from 0 to 24 hours");
 }

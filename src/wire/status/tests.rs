@@ -42,6 +42,8 @@ fn all() -> Vec<(Failure, Code)> {
         (Failure::Refused(violation()), Code::FailedPrecondition),
         (Failure::RequestIdReused, Code::Aborted),
         (Failure::LeaseExpired, Code::Unavailable),
+        (Failure::HistoryLost, Code::FailedPrecondition),
+        (Failure::RevisionNotReached, Code::Unavailable),
         (Failure::Overloaded, Code::ResourceExhausted),
         (Failure::DeadlineExceeded, Code::DeadlineExceeded),
         (Failure::Unauthenticated, Code::Unauthenticated),

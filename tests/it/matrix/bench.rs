@@ -42,7 +42,7 @@ impl Bench {
     pub async fn ask(&self, asked: Vec<pb::CheckRequest>) -> Vec<pb::Decision> {
         let mut decisions = Vec::with_capacity(asked.len());
         for checks in asked.chunks(BATCH) {
-            let request = pb::BatchCheckRequest { checks: checks.to_vec() };
+            let request = pb::BatchCheckRequest { checks: checks.to_vec(), consistency: None };
             let results = self.harness.client().batch_check(request).await.unwrap();
             for (asked, answer) in checks.iter().zip(results.into_inner().results) {
                 match answer.result.unwrap() {
@@ -56,7 +56,11 @@ impl Bench {
 
     /// Who receives a fax on this number.
     pub async fn receivers(&self, number: &str) -> pb::ResolveAutoAssignResponse {
-        let request = pb::ResolveAutoAssignRequest { tenant: "t1".into(), number: number.into() };
+        let request = pb::ResolveAutoAssignRequest {
+            tenant: "t1".into(),
+            number: number.into(),
+            consistency: None,
+        };
         self.harness.client().resolve_auto_assign(request).await.unwrap().into_inner()
     }
 
@@ -74,6 +78,7 @@ impl Bench {
             used_for: pb::SendChannel::Call.into(),
             requested: requested.map(|number| Requested::Number(number.into())),
             context: None,
+            consistency: None,
         };
         let answer = self.harness.client().resolve_caller_id(request).await.unwrap().into_inner();
         (answer.outcome(), answer.number)

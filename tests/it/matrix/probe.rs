@@ -171,6 +171,7 @@ impl Product {
             resource: Some(spot.resource(def, vocabulary.resource(def.resource).unwrap())),
             target,
             context: Some(pb::Context { recipient_verified: Some(true), ..Default::default() }),
+            consistency: None,
         }
     }
 

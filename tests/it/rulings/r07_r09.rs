@@ -120,6 +120,7 @@ async fn r7_the_filter_of_numbers_covers_those_that_flow_down() {
         account: at.into(),
         action: Some(pb::Action { name: action.into() }),
         channel: 0,
+        consistency: None,
     };
     let rows = [(N1, "root"), (N2, "right")];
     for (action, at, covered) in [

@@ -114,7 +114,7 @@ async fn r29_every_combination_of_grants_shows_what_each_of_them_shows() {
             (ask("me", "home", "member.update").on("user:you"), false),
         ];
         let checks = expected.iter().map(|(asked, _)| asked.clone().message()).collect();
-        let request = pb::BatchCheckRequest { checks };
+        let request = pb::BatchCheckRequest { checks, consistency: None };
         let results = harness.client().batch_check(request).await.unwrap().into_inner().results;
         for (result, (asked, expected)) in results.into_iter().zip(expected) {
             let pb::check_result::Result::Decision(decision) = result.result.unwrap() else {

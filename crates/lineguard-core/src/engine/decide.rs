@@ -8,7 +8,9 @@ use crate::model::{
     Channel, Model, Obligation, OwnedKind, PermissionIx, Requirement, RestrictionList,
 };
 use crate::request::{Conferred, Context, Question};
-use crate::vocabulary::{Action, ActionDef, Confers, FactName, Outgoing, SendChannel, Vocabulary};
+use crate::vocabulary::{
+    Action, ActionDef, Confers, FactName, Outage, Outgoing, SendChannel, Vocabulary,
+};
 
 /// Decides a question about a member. An error is no answer: it names the fact that the answer
 /// depends on and that the question does not carry (rulings R14).
@@ -25,6 +27,9 @@ pub fn decide(
     let Some(def) = vocabulary.def(question.action) else {
         return Ok(deny(Reason::NoGrant));
     };
+    if def.outage == Some(Outage::EmergencyCall) {
+        return Ok(authority.barred.map_or_else(emergency_call, deny));
+    }
     if let Some(denied) = before_any_resource(authority, question.action, question.context.channel)
     {
         return Ok(denied);
@@ -55,6 +60,13 @@ pub fn may_know(
 /// The answer where the acting account does not exist: the same as for somebody who is no member.
 pub const fn not_a_member() -> Decision {
     deny(Reason::NotAMemberOfActingAccount)
+}
+
+/// The answer to an emergency call: no permission screen stands between a person and help, and
+/// nothing about the call is asked. The same is said where the person cannot be looked up and the
+/// operator allows such calls.
+pub const fn emergency_call() -> Decision {
+    Decision { effect: Effect::Allow, ..deny(Reason::EmergencyCall) }
 }
 
 /// Whether the member may do this to anything at all; otherwise why not. What a list asks first.

@@ -13,5 +13,5 @@ mod evaluate;
 
 pub use authority::{AccountReach, Authority, CompiledExcept, IdSet, Origin, OriginKind, Term};
 pub use compile::{UnknownKey, compile, levels_in_force};
-pub use decide::{decide, may_know, may_see, not_a_member};
+pub use decide::{decide, emergency_call, may_know, may_see, not_a_member};
 pub use evaluate::Truth;

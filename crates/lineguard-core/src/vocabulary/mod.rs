@@ -69,6 +69,30 @@ pub enum Confers {
     Permission,
 }
 
+/// What kind of operation an action is where the present state cannot be known: an operator decides
+/// by these what is then answered from an older one. An action of none of them never is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Outage {
+    /// Opening, playing or downloading content.
+    ViewContent,
+    /// Sending a fax, a message or an e-mail.
+    Send,
+    /// Placing, answering or passing on a call.
+    PlaceCall,
+    /// A call to emergency services. It depends on no permission.
+    EmergencyCall,
+}
+
+impl Outage {
+    /// All kinds, with the words that name them.
+    pub const ALL: [(Self, &'static str); 4] = [
+        (Self::ViewContent, "view_content"),
+        (Self::Send, "send"),
+        (Self::PlaceCall, "place_call"),
+        (Self::EmergencyCall, "emergency_call"),
+    ];
+}
+
 /// A resource type whose facts the store holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum StoredType {
@@ -198,6 +222,8 @@ pub struct ActionDef {
     pub spares_owners: bool,
     /// What the target confers, where it does (rulings R15).
     pub confers: Option<Confers>,
+    /// What kind of operation it is during an outage; none fails closed, whatever operators say.
+    pub outage: Option<Outage>,
 }
 
 /// One resource type of the vocabulary.

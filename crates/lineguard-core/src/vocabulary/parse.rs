@@ -6,7 +6,7 @@ mod tests;
 use std::collections::HashMap;
 
 use super::{
-    Action, ActionDef, ActionKind, Confers, FactName, Outgoing, ResourceDef, ResourceType,
+    Action, ActionDef, ActionKind, Confers, FactName, Outage, Outgoing, ResourceDef, ResourceType,
     SendChannel, StoredType, Vocabulary,
 };
 use crate::model::TextError;
@@ -27,6 +27,7 @@ const ACTION_KEYS: &[&str] = &[
     "exclusive",
     "spares_owners",
     "confers",
+    "outage",
 ];
 
 const KINDS: &[(ActionKind, &str)] =
@@ -201,6 +202,7 @@ impl Names<'_, '_> {
             exclusive: fields.bool("exclusive", false),
             spares_owners: fields.bool("spares_owners", false),
             confers: fields.choice("confers", CONFERS),
+            outage: fields.choice("outage", &Outage::ALL),
         }
     }
 

@@ -44,6 +44,7 @@ attaches = true
 recipient = true
 exclusive = true
 confers = "role"
+outage = "send"
 "#;
     let vocabulary = parse(text).expect("the text is right");
     let view = vocabulary.action("fax.view").expect("it is in the text");
@@ -54,6 +55,7 @@ confers = "role"
     assert_eq!(def.target, Some(fax));
     assert_eq!(def.outgoing, Outgoing::Target);
     assert_eq!(def.confers, Some(Confers::Role));
+    assert_eq!(def.outage, Some(Outage::Send));
     assert!(def.attaches && def.recipient && def.exclusive && !def.spares_owners);
     let remove = vocabulary.action("member.remove").expect("it is in the text");
     assert!(vocabulary.def(remove).expect("it is an action").spares_owners);
@@ -94,6 +96,7 @@ title = "See"
 resource = "call"
 kind = "view"
 attaches = "yes"
+outage = "call"
 exclusiv = true
 [[action]]
 name = "fax.send"
@@ -127,9 +130,10 @@ spares_owners = true
 23:11: unknown value of `confers`: `roles`; did you mean `role`?
 24:9: `sends` must be a string, not an integer
 30:12: `attaches` must be `true` or `false`, not a string
-31:1: unknown key `exclusiv`; did you mean `exclusive`?
-37:1: `sees` is `call.view`, which acts on another type
-38:1: `spares_owners` is for actions on `member`
+31:10: unknown value of `outage`: `call`
+32:1: unknown key `exclusiv`; did you mean `exclusive`?
+38:1: `sees` is `call.view`, which acts on another type
+39:1: `spares_owners` is for actions on `member`
 "
     );
 }
