@@ -6,6 +6,7 @@ pub mod clock;
 pub mod config;
 pub mod demo;
 pub mod gather;
+pub mod metrics;
 pub mod models;
 pub mod names;
 pub mod objects;

@@ -1,11 +1,13 @@
 //! `lineguard serve`
 
 use clap::Args;
+use tokio::task::JoinSet;
 
 use super::{Exit, Failure};
 use crate::app;
 use crate::config::{Config, ServerFlags};
 use crate::demo;
+use crate::metrics::{Metrics, endpoint};
 use crate::server::{self, listen, signal};
 
 /// Answer questions over gRPC.
@@ -39,7 +41,20 @@ impl Serve {
             }
         }
         let listeners = listen::bind(config).await?;
-        server::serve(listeners, app.routes(), config, shutdown).await?;
+        // What runs beside the server ends with it.
+        let mut beside = JoinSet::new();
+        let metrics = match config.metrics.listen {
+            None => Metrics::off(),
+            Some(address) => {
+                let metrics = Metrics::start(app.vocabulary).map_err(Failure::new)?;
+                let listener = endpoint::bind(address).await?;
+                let address = listener.local_addr()?;
+                tracing::info!(%address, "metrics can be read");
+                beside.spawn(endpoint::serve(listener, metrics.clone()));
+                metrics
+            }
+        };
+        server::serve(listeners, app.routes(), config, &metrics, shutdown).await?;
         Ok(Exit::Ok)
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use lineguard::app::App;
 use lineguard::clock::Clock;
 use lineguard::config::Config;
+use lineguard::metrics::Metrics;
 use lineguard::server::{self, listen};
 use lineguard::token::Tokens;
 use lineguard::wire::pb::authorization_service_client::AuthorizationServiceClient;
@@ -58,7 +59,7 @@ impl Harness {
         let routes = app.routes();
         let served = tokio::spawn(async move {
             let stopped = async { stopped.await.unwrap_or(()) };
-            server::serve(listeners, routes, &config, stopped).await.unwrap();
+            server::serve(listeners, routes, &config, &Metrics::off(), stopped).await.unwrap();
         });
         let channel =
             Channel::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap();
