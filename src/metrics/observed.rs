@@ -50,7 +50,8 @@ fn freshness(meter: &Meter, observe: &Observe) {
     gauge(meter, &catalogue::RECORDS, observe, |seen, into| {
         into.observe(seen.freshness.records as f64, &[]);
     });
-    let counts: [(&'static Figure, fn(&FreshnessView) -> u64); 4] = [
+    type Read = fn(&FreshnessView) -> u64;
+    let counts: [(&Figure, Read); 4] = [
         (&catalogue::LEASES_LOST, |view| view.leases_lost),
         (&catalogue::POLLS_FAILED, |view| view.polls_failed),
         (&catalogue::OTHER_HISTORIES, |view| view.other_histories),

@@ -166,6 +166,22 @@ fn methods_are_those_of_our_services() {
 }
 
 #[test]
+fn counting_takes_no_memory_once_a_series_is_there() {
+    let metrics = full();
+    let view = built_in_vocabulary().action("fax.view").unwrap();
+    let path = "/lineguard.v1.AuthorizationService/Check";
+    let taken = allocation_counter::measure(|| {
+        let method = metrics.method(path).unwrap();
+        metrics.decision(view, Outcome::Allow);
+        metrics.stale_answer(Operation::List);
+        metrics.follower();
+        metrics.write_waited(WaitPath::Confirmed, Duration::from_millis(1));
+        metrics.call(method, Code::Ok, Duration::from_micros(40));
+    });
+    assert_eq!(taken.count_total, 0);
+}
+
+#[test]
 fn off_is_nothing() {
     let metrics = Metrics::off();
     metrics.shed();

@@ -107,7 +107,7 @@ fn metrics_are_served_where_the_configuration_says() {
     let here = folder.path();
     let arguments = ["--listen=127.0.0.1:0", "--metrics-listen=127.0.0.1:0"];
     let server = Server::start(here, &arguments);
-    let question = ["check", "nobody", "fax.view", "--tenant=none", "--resource=fax:f1"];
+    let question = ["check", "nobody", "fax.view", "fax:f1", "--tenant=none"];
     check(&run(here, &[&question[..], &["--server", &server.listen]].concat()), 7, "DENY");
 
     let metrics = server.metrics.clone().unwrap();
