@@ -10,33 +10,51 @@ use lineguard_core::port::{
     AccountOfSubject, ApplyError, Registered, Store, StoreError, TenantReader, TenantRow,
 };
 use lineguard_core::stamp::Shard;
-use lineguard_lease::{Clock as _, Freshness, SystemClock};
+use lineguard_lease::{Acknowledged, Clock as _, Freshness, SystemClock};
 
-use crate::meters::Meters;
+use crate::metrics::Metrics;
+use crate::operations::WaitPath;
+use crate::waits::WriteWaits;
 
 /// The store with the wait.
 pub struct Announced {
     store: Arc<dyn Store>,
     freshness: Freshness,
-    meters: Arc<Meters>,
+    waits: Arc<WriteWaits>,
+    metrics: Metrics,
 }
 
 impl Announced {
     /// Around a store that replicas share.
-    pub fn new(store: Arc<dyn Store>, freshness: Freshness, meters: Arc<Meters>) -> Self {
-        Self { store, freshness, meters }
+    pub fn new(
+        store: Arc<dyn Store>,
+        freshness: Freshness,
+        waits: Arc<WriteWaits>,
+        metrics: Metrics,
+    ) -> Self {
+        Self { store, freshness, waits, metrics }
     }
 
     /// The wait for what a tenant's write has left in the database.
     fn wait(&self, tenant: &TenantId) -> impl Future<Output = Result<(), StoreError>> + use<> {
-        let (freshness, meters) = (self.freshness.clone(), Arc::clone(&self.meters));
+        let (freshness, metrics) = (self.freshness.clone(), self.metrics.clone());
+        let waits = Arc::clone(&self.waits);
         let shard = Shard::of(tenant);
         async move {
             let begun = SystemClock.now();
             let how = freshness.in_force(shard).await?;
-            meters.waited(how, SystemClock.now().since(begun));
+            let time = SystemClock.now().since(begun);
+            waits.add(how, time);
+            metrics.write_waited(path(how), time);
             Ok(())
         }
+    }
+}
+
+const fn path(how: Acknowledged) -> WaitPath {
+    match how {
+        Acknowledged::ByConfirmation => WaitPath::Confirmed,
+        Acknowledged::ByExpiry => WaitPath::Expired,
     }
 }
 

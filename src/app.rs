@@ -15,10 +15,11 @@ use crate::announced::Announced;
 use crate::answer::{Caches, Contract, Setting};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::meters::Meters;
+use crate::metrics::Metrics;
 use crate::models::Models;
 use crate::rpc::{Admin, Authorization, Faxes, Operations};
 use crate::token::{RevisionToken, Tokens};
+use crate::waits::WriteWaits;
 use crate::wire::pb::admin_service_server::AdminServiceServer;
 use crate::wire::pb::authorization_service_server::AuthorizationServiceServer;
 use crate::wire::pb::fax_service_server::FaxServiceServer;
@@ -43,8 +44,10 @@ pub struct App {
     pub caches: Arc<Caches>,
     /// What is answered in an outage.
     pub contract: Contract,
+    /// How long writes waited until they were in force.
+    pub waits: Arc<WriteWaits>,
     /// What is counted.
-    pub meters: Arc<Meters>,
+    pub metrics: Metrics,
     /// Parsed product models.
     pub models: Models,
     /// The actions and resource types that questions may name.
@@ -75,22 +78,27 @@ pub struct Parts {
     pub tokens: Tokens,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
+    /// Counts.
+    pub metrics: Metrics,
 }
 
 impl App {
     /// The service.
     pub fn new(parts: Parts) -> Self {
-        let Parts { store, feed, freshness, bus, caches, contract, tokens, clock } = parts;
+        let Parts { store, feed, freshness, bus, caches, contract, tokens, clock, metrics } = parts;
         let vocabulary = model::built_in_vocabulary();
-        let meters = Arc::new(Meters::default());
+        let waits = Arc::new(WriteWaits::default());
+        let announced =
+            Announced::new(Arc::clone(&store), freshness.clone(), waits.clone(), metrics.clone());
         Self {
-            models: Models::new(Arc::clone(&store), vocabulary),
-            store: Arc::new(Announced::new(store, freshness.clone(), Arc::clone(&meters))),
+            models: Models::new(store, vocabulary),
+            store: Arc::new(announced),
             feed,
             freshness,
             caches: Arc::new(caches),
             contract,
-            meters,
+            waits,
+            metrics,
             bus,
             started: clock.now(),
             vocabulary,

@@ -17,6 +17,7 @@ use crate::answer::{CacheSize, Caches, Contract};
 use crate::app::{App, Parts};
 use crate::clock::SystemClock;
 use crate::config::{Config, Database};
+use crate::metrics::{Metrics, MetricsError};
 use crate::token::{self, KEY_BYTES, Tokens};
 
 /// Why the service cannot start on its store.
@@ -34,6 +35,8 @@ pub enum OpenError {
     BadKey,
     /// Settings of freshness do not fit together.
     Freshness(ParamsError),
+    /// Metrics cannot be kept.
+    Metrics(MetricsError),
     /// Redis cannot be used as it is configured.
     Redis(BadUrl),
 }
@@ -50,6 +53,7 @@ impl fmt::Display for OpenError {
             Self::NoRandomness => f.write_str("the system gave no randomness for a key"),
             Self::BadKey => f.write_str("a key kept in the store has a wrong length"),
             Self::Freshness(error) => write!(f, "freshness: {error}"),
+            Self::Metrics(error) => write!(f, "metrics: {error}"),
             Self::Redis(error) => write!(f, "redis.url: {error}"),
         }
     }
@@ -66,6 +70,12 @@ impl From<lineguard_store::OpenError> for OpenError {
 impl From<ParamsError> for OpenError {
     fn from(error: ParamsError) -> Self {
         Self::Freshness(error)
+    }
+}
+
+impl From<MetricsError> for OpenError {
+    fn from(error: MetricsError) -> Self {
+        Self::Metrics(error)
     }
 }
 
@@ -113,6 +123,10 @@ pub async fn open(config: &Config) -> Result<App, OpenError> {
             (Some(Arc::new(bus) as Arc<dyn Bus>), shared)
         }
     };
+    let metrics = match config.metrics.listen {
+        None => Metrics::off(),
+        Some(_) => Metrics::start(model::built_in_vocabulary())?,
+    };
     let feed = Arc::clone(&store) as Arc<dyn Feed>;
     let clock = Arc::new(lineguard_lease::SystemClock);
     let freshness = Freshness::start(
@@ -132,7 +146,10 @@ pub async fn open(config: &Config) -> Result<App, OpenError> {
         contract: contract(config),
         tokens: Tokens::new(&key),
         clock: Arc::new(SystemClock),
+        metrics,
     });
+    let observed = app.clone();
+    app.metrics.observe(Arc::new(move || observed.observed()));
     Ok(App { message_size: config.limits.message_size, ..app })
 }
 

@@ -1,5 +1,6 @@
 //! What those who run a replica want to know of it, as plain data.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -24,10 +25,21 @@ pub trait OperationsSource: Send + Sync + 'static {
 pub struct OperationsView {
     /// When it started.
     pub started: Timestamp,
-    /// How recent its state is.
-    pub freshness: FreshnessView,
+    /// What it knows of itself.
+    pub observed: Observed,
     /// All replicas that writers wait for; or why that is not known.
     pub replicas: Result<Vec<ReplicaRow>, StoreError>,
+}
+
+/// Tells what a replica knows of itself, without asking anybody. Metrics are read from it too, so
+/// it should cost little.
+pub type Observe = Arc<dyn Fn() -> Observed + Send + Sync>;
+
+/// What a replica knows of itself. Counts are since its start.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Observed {
+    /// How recent its state is.
+    pub freshness: FreshnessView,
     /// Writes that waited until they were in force everywhere.
     pub waits: Vec<WaitView>,
     /// Caches.
@@ -158,6 +170,12 @@ pub struct SharedView {
     pub connected: bool,
     /// The breaker before it; none without a server.
     pub breaker: Option<BreakerState>,
+    /// Reads and writes that failed.
+    pub errors: u64,
+    /// Reads and writes that took too long.
+    pub timeouts: u64,
+    /// Values whose seal is not ours.
+    pub forged: u64,
 }
 
 /// Whether a breaker lets questions through.

@@ -12,11 +12,11 @@ use lineguard_lease::{Acknowledged, Status};
 
 use crate::answer::Caches;
 use crate::app::App;
-use crate::meters::Waits;
 use crate::operations::{
-    BreakerState, CacheName, CacheView, FreshnessView, OperationsSource, OperationsView, PollView,
-    SharedView, WaitPath, WaitView,
+    BreakerState, CacheName, CacheView, FreshnessView, Observed, OperationsSource, OperationsView,
+    PollView, SharedView, WaitPath, WaitView,
 };
+use crate::waits::Waits;
 
 /// How long to wait for the list of replicas.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -30,27 +30,42 @@ impl OperationsSource for App {
         let replicas = audience.unwrap_or_else(|_| Err(late()));
         Ok(OperationsView {
             started: self.started,
-            freshness: freshness(self.freshness.status()),
+            observed: self.observed(),
             replicas: replicas.map(|audience| audience.replicas),
-            waits: vec![
-                wait(WaitPath::Confirmed, &self.meters.waits(Acknowledged::ByConfirmation)),
-                wait(WaitPath::Expired, &self.meters.waits(Acknowledged::ByExpiry)),
-            ],
-            caches: caches(&self.caches),
-            shared: self.shared_view(),
         })
     }
 }
 
 impl App {
+    /// What this server knows of itself, without asking anybody.
+    pub fn observed(&self) -> Observed {
+        Observed {
+            freshness: freshness(self.freshness.status()),
+            waits: vec![
+                wait(WaitPath::Confirmed, &self.waits.ended(Acknowledged::ByConfirmation)),
+                wait(WaitPath::Expired, &self.waits.ended(Acknowledged::ByExpiry)),
+            ],
+            caches: caches(&self.caches),
+            shared: self.shared_view(),
+        }
+    }
+
     fn shared_view(&self) -> SharedView {
-        let breaker = self.caches.shared.as_ref().map(|shared| match shared.stats().breaker {
+        let stats = self.caches.shared.as_ref().map(|shared| shared.stats());
+        let breaker = stats.map(|stats| match stats.breaker {
             Phase::Closed => BreakerState::Closed,
             Phase::Open => BreakerState::Open,
             Phase::HalfOpen => BreakerState::HalfOpen,
         });
         let connected = self.bus.as_ref().is_some_and(|bus| bus.connected());
-        SharedView { configured: self.bus.is_some(), connected, breaker }
+        SharedView {
+            configured: self.bus.is_some(),
+            connected,
+            breaker,
+            errors: stats.map_or(0, |stats| stats.failed + stats.put_failed),
+            timeouts: stats.map_or(0, |stats| stats.timed_out),
+            forged: stats.map_or(0, |stats| stats.refused),
+        }
     }
 }
 

@@ -23,10 +23,11 @@ use lineguard_lease::Sight;
 
 pub use caches::{CacheSize, Caches, Setting};
 pub use gathering::Gathering;
-pub use outage::{Contract, Operation};
+pub use outage::Contract;
 pub use question::{Answer, Method, Question};
 
 use crate::app::App;
+use crate::metrics::Operation;
 use crate::token::RevisionToken;
 use crate::wire::consistency::Consistency;
 use crate::wire::invalid::InvalidRequest;
@@ -41,8 +42,9 @@ pub trait Ask: Sync {
     /// The tenant.
     fn tenant(&self) -> &TenantId;
 
-    /// What kind of operation the answer is for, for the case of an outage.
-    fn operation(&self) -> Operation;
+    /// What kind of operation the answer is for, for the case of an outage; one of no kind is never
+    /// answered from an older state unless the question asks for it.
+    fn operation(&self) -> Option<Operation>;
 
     /// The answer, from what a gathering reads. Asked again with another gathering where cached
     /// parts alone did not do.

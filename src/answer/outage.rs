@@ -7,25 +7,7 @@ use lineguard_core::stamp::Shard;
 use super::{Answered, Ask, Gathering, Recency, reaches};
 use crate::app::App;
 use crate::config::{EmergencyRule, Outage, OutageRule};
-
-/// Kinds of operation, as far as outages treat them differently.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Operation {
-    /// Opening, playing or downloading what was received or sent.
-    ViewContent,
-    /// Sending.
-    Send,
-    /// Placing, answering and transferring calls.
-    PlaceCall,
-    /// A call to emergency services.
-    EmergencyCall,
-    /// Which number is presented.
-    CallerId,
-    /// Lists, and visibility as a filter.
-    List,
-    /// Everything else: always fails closed.
-    Other,
-}
+use crate::metrics::Operation;
 
 /// What the operator allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +29,7 @@ impl Default for Contract {
 
 impl Contract {
     /// How stale an answer may be.
-    fn staleness(&self, operation: Operation, asked_for: Option<Duration>) -> Duration {
+    fn staleness(&self, operation: Option<Operation>, asked_for: Option<Duration>) -> Duration {
         let of = |rule| match rule {
             OutageRule::FailClosed => Duration::ZERO,
             OutageRule::Stale(age) => age,
@@ -55,16 +37,16 @@ impl Contract {
         let Outage { view_content, send, place_call, caller_id, list, emergency_call } =
             self.outage;
         let allowed = match operation {
-            Operation::ViewContent => of(view_content),
-            Operation::Send => of(send),
-            Operation::PlaceCall => of(place_call),
-            Operation::CallerId => of(caller_id),
-            Operation::List => of(list),
-            Operation::EmergencyCall => match emergency_call {
+            Some(Operation::ViewContent) => of(view_content),
+            Some(Operation::Send) => of(send),
+            Some(Operation::PlaceCall) => of(place_call),
+            Some(Operation::CallerId) => of(caller_id),
+            Some(Operation::List) => of(list),
+            Some(Operation::EmergencyCall) => match emergency_call {
                 EmergencyRule::Allow => Duration::ZERO,
                 EmergencyRule::Rule(rule) => of(rule),
             },
-            Operation::Other => Duration::ZERO,
+            None => Duration::ZERO,
         };
         asked_for.map_or(allowed, |age| age.min(allowed.max(self.most_staleness)))
     }
@@ -96,6 +78,8 @@ pub(super) async fn stale<Q: Ask>(
     if from.has_missed() {
         return None;
     }
-    app.meters.stale_answer();
+    if let Some(operation) = asked.operation() {
+        app.metrics.stale_answer(operation);
+    }
     Some(Answered { answer, revision: from.revision(), staleness: Some(age) })
 }

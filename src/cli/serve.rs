@@ -1,10 +1,12 @@
 //! `lineguard serve`
 
 use clap::Args;
+use tokio::task::JoinSet;
 
 use super::{Exit, Failure};
 use crate::config::{Config, ServerFlags};
 use crate::demo;
+use crate::metrics::endpoint;
 use crate::open;
 use crate::server::{self, listen, signal};
 
@@ -39,8 +41,16 @@ impl Serve {
             }
         }
         let listeners = listen::bind(config).await?;
-        let ready = app.freshness.subscribe_ready();
-        let served = server::serve(listeners, app.routes(), config, ready, shutdown).await;
+        // What runs beside the server ends with it.
+        let mut beside = JoinSet::new();
+        if let Some(address) = config.metrics.listen {
+            let listener = endpoint::bind(address).await?;
+            let address = listener.local_addr()?;
+            tracing::info!(%address, "metrics can be read");
+            beside.spawn(endpoint::serve(listener, app.metrics.clone()));
+        }
+        let (ready, metrics) = (app.freshness.subscribe_ready(), &app.metrics);
+        let served = server::serve(listeners, app.routes(), config, metrics, ready, shutdown).await;
         // No writer shall wait for a server that is gone.
         app.freshness.stop().await;
         served?;

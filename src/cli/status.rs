@@ -101,6 +101,10 @@ fn head(answer: &pb::GetStatusResponse, paint: Paint) -> String {
     trouble("leases lost", freshness.leases_lost);
     trouble("fenced", freshness.fenced);
     trouble("other histories", freshness.other_histories);
+    let shared = answer.shared.unwrap_or_default();
+    trouble("redis errors", shared.errors);
+    trouble("redis timeouts", shared.timeouts);
+    trouble("redis forgeries", shared.forged);
     if !answer.replicas_unknown.is_empty() {
         rows.push(("replicas", paint.bad(&plain(&answer.replicas_unknown))));
     }
@@ -257,6 +261,9 @@ fn json(answer: &pb::GetStatusResponse) -> serde_json::Value {
         "redis": {
             "configured": shared.configured,
             "connected": shared.connected,
+            "errors": shared.errors,
+            "timeouts": shared.timeouts,
+            "forged": shared.forged,
             "breaker": match shared.breaker() {
                 pb::BreakerState::Unspecified => json!(null),
                 state => json!(bare(state.as_str_name(), "BREAKER_STATE_")),
@@ -285,6 +292,8 @@ mod tests {
              records         12\n\
              redis           connected, breaker closed\n\
              polls failed    3\n\
+             redis errors    1\n\
+             redis timeouts  2\n\
              \n\
              Replicas\n\
              name               state   since                 incarnation\n\

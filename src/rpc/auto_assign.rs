@@ -8,8 +8,9 @@ use lineguard_core::id::{FaxboxId, GroupId, TenantId};
 use lineguard_core::model::TargetKind;
 use lineguard_core::port::StoreError;
 
-use crate::answer::{Ask, Gathering, Operation, Recency, Setting, from_database};
+use crate::answer::{Ask, Gathering, Recency, Setting, from_database};
 use crate::app::App;
+use crate::metrics::Operation;
 use crate::models::OneModel;
 use crate::names::Names;
 use crate::wire::auto_assign::{
@@ -39,8 +40,8 @@ impl Ask for Receiving<'_> {
         &self.0.tenant
     }
 
-    fn operation(&self) -> Operation {
-        Operation::CallerId
+    fn operation(&self) -> Option<Operation> {
+        Some(Operation::CallerId)
     }
 
     async fn ask(&self, app: &App, from: &mut Gathering<'_>) -> Result<Self::Answer, Failure> {

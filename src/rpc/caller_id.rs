@@ -16,9 +16,10 @@ use lineguard_core::row::{NumberBody, Object, ObjectKind};
 use lineguard_core::vocabulary::FactName;
 
 use super::words::decided;
-use crate::answer::{Answer, Answered, Ask, Gathering, Operation, Question, Recency, remembered};
+use crate::answer::{Answer, Answered, Ask, Gathering, Question, Recency, remembered};
 use crate::app::App;
 use crate::gather::{Known, Member, Wanted};
+use crate::metrics::Operation;
 use crate::wire::caller_id::{
     CallerIdAnswer, CallerIdCall, Candidate, Presented, Requested, caller_id_call,
     caller_id_response,
@@ -58,8 +59,8 @@ impl Ask for Resolving<'_> {
         &self.0.tenant
     }
 
-    fn operation(&self) -> Operation {
-        Operation::CallerId
+    fn operation(&self) -> Option<Operation> {
+        Some(Operation::CallerId)
     }
 
     async fn ask(&self, app: &App, from: &mut Gathering<'_>) -> Result<Answer, Failure> {

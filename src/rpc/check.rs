@@ -7,14 +7,12 @@ use async_trait::async_trait;
 use lineguard_core::engine::decide;
 use lineguard_core::id::{AccountId, Revision, Subject, TenantId};
 use lineguard_core::port::StoreError;
-use lineguard_core::vocabulary::Outage;
 
 use super::words::{decided, emergency, no_member};
-use crate::answer::{
-    Answer, Answered, Ask, Gathering, Operation, Question, Recency, gathered, remembered,
-};
+use crate::answer::{Answer, Answered, Ask, Gathering, Question, Recency, gathered, remembered};
 use crate::app::App;
 use crate::gather::{Known, Member, Wanted, question};
+use crate::metrics::{Operation, Outcome};
 use crate::wire::check::{CheckCall, batch_check_calls, check_call};
 use crate::wire::consistency::duration_to_wire;
 use crate::wire::decision::{batch_check_response, check_response};
@@ -29,9 +27,24 @@ pub(super) async fn check(
     let call = check_call(message, app.vocabulary)?;
     let recency = Recency::of(&call.consistency, app, &call.tenant)?;
     match remembered(app, &One(&call, operation(app, &call)), asked, &recency).await {
-        Ok(answered) => told(answered).map(check_response),
-        Err(failure) => in_outage(app, &call, failure).map(check_response),
+        Ok(answered) => counted(app, &call, told(answered)).map(check_response),
+        Err(failure) => counted(app, &call, in_outage(app, &call, failure)).map(check_response),
     }
+}
+
+/// Counts what came of a question.
+fn counted(
+    app: &App,
+    call: &CheckCall,
+    answer: Result<pb::Decision, Failure>,
+) -> Result<pb::Decision, Failure> {
+    let outcome = match answer.as_ref().map(pb::Decision::effect) {
+        Ok(pb::Effect::Allow) => Outcome::Allow,
+        Ok(_) => Outcome::Deny,
+        Err(_) => Outcome::Error,
+    };
+    app.metrics.decision(call.action, outcome);
+    answer
 }
 
 /// The decision with its revision and age.
@@ -45,28 +58,22 @@ fn told(answered: Answered<Answer>) -> Result<pb::Decision, Failure> {
 
 /// Emergency calls pass when nothing can be known, if the operator lets them; it is recorded.
 fn in_outage(app: &App, call: &CheckCall, failure: Failure) -> Result<pb::Decision, Failure> {
-    let is_emergency = operation(app, call) == Operation::EmergencyCall;
+    let is_emergency = operation(app, call) == Some(Operation::EmergencyCall);
     let unknown = matches!(failure, Failure::Store(StoreError::Unavailable { .. }));
     if !(is_emergency && unknown && app.contract.allows_emergency_calls()) {
         return Err(failure);
     }
-    app.meters.emergency_allowed();
+    app.metrics.emergency_allowed();
     tracing::warn!("an emergency call was allowed while the store could not be asked");
     Ok(emergency())
 }
 
-fn operation(app: &App, call: &CheckCall) -> Operation {
-    match app.vocabulary.def(call.action).and_then(|def| def.outage) {
-        Some(Outage::ViewContent) => Operation::ViewContent,
-        Some(Outage::Send) => Operation::Send,
-        Some(Outage::PlaceCall) => Operation::PlaceCall,
-        Some(Outage::EmergencyCall) => Operation::EmergencyCall,
-        None => Operation::Other,
-    }
+fn operation(app: &App, call: &CheckCall) -> Option<Operation> {
+    app.vocabulary.def(call.action).and_then(|def| def.outage).map(Operation::from)
 }
 
 /// One question.
-struct One<'a>(&'a CheckCall, Operation);
+struct One<'a>(&'a CheckCall, Option<Operation>);
 
 #[async_trait]
 impl Ask for One<'_> {
@@ -76,7 +83,7 @@ impl Ask for One<'_> {
         &self.0.tenant
     }
 
-    fn operation(&self) -> Operation {
+    fn operation(&self) -> Option<Operation> {
         self.1
     }
 
@@ -116,11 +123,10 @@ pub(super) async fn batch_check(
             }
         }
     }
-    let in_order = calls.into_iter().enumerate().map(|(at, call)| match call {
-        Err(invalid) => Err(Failure::from(invalid)),
-        Ok(_) => answers.remove(&at).unwrap_or_else(|| {
-            Err(Failure::Internal("a question of a batch was left without an answer".into()))
-        }),
+    let left = || Failure::Internal("a question of a batch was left without an answer".into());
+    let in_order = calls.iter().enumerate().map(|(at, call)| match call {
+        Err(invalid) => Err(Failure::from(invalid.clone())),
+        Ok(call) => counted(app, call, answers.remove(&at).unwrap_or_else(|| Err(left()))),
     });
     Ok(batch_check_response(in_order.collect::<Vec<_>>()))
 }
@@ -161,8 +167,8 @@ impl Ask for Many<'_> {
         self.tenant
     }
 
-    fn operation(&self) -> Operation {
-        Operation::Other
+    fn operation(&self) -> Option<Operation> {
+        None
     }
 
     async fn ask(&self, app: &App, from: &mut Gathering<'_>) -> Result<Items, Failure> {

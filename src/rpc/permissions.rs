@@ -13,8 +13,9 @@ use lineguard_core::port::StoreError;
 use lineguard_core::row::ObjectKind;
 
 use super::words::origin;
-use crate::answer::{Ask, Gathering, Operation, Recency, Setting, from_database};
+use crate::answer::{Ask, Gathering, Recency, Setting, from_database};
 use crate::app::App;
+use crate::metrics::Operation;
 use crate::names::Names;
 use crate::wire::enums::WireEnum;
 use crate::wire::pb;
@@ -43,8 +44,8 @@ impl Ask for Listing<'_> {
         &self.0.tenant
     }
 
-    fn operation(&self) -> Operation {
-        Operation::Other
+    fn operation(&self) -> Option<Operation> {
+        None
     }
 
     async fn ask(&self, _app: &App, from: &mut Gathering<'_>) -> Result<Self::Answer, Failure> {

@@ -17,9 +17,10 @@ use lineguard_core::row::ObjectKind;
 use lineguard_core::vocabulary::{ActionDef, ActionKind, FactName, ResourceDef, StoredType};
 
 use super::words::{decided, no_member};
-use crate::answer::{self, Answer, Answered, Ask, Gathering, Operation, Recency, remembered};
+use crate::answer::{self, Answer, Answered, Ask, Gathering, Recency, remembered};
 use crate::app::App;
 use crate::gather::Member;
+use crate::metrics::Operation;
 use crate::names::Names;
 use crate::wire::consistency::duration_to_wire;
 use crate::wire::invalid::InvalidRequest;
@@ -62,8 +63,8 @@ impl Ask for Seen<'_> {
         &self.call.tenant
     }
 
-    fn operation(&self) -> Operation {
-        Operation::List
+    fn operation(&self) -> Option<Operation> {
+        Some(Operation::List)
     }
 
     async fn ask(&self, app: &App, from: &mut Gathering<'_>) -> Result<Answer, Failure> {

@@ -8,9 +8,10 @@ use lineguard_core::port::{FaxCursor, FaxSlice, StoreError, TenantReader};
 use lineguard_core::row::ObjectKind;
 use lineguard_core::vocabulary::Action;
 
-use crate::answer::{Ask, Gathering, Operation, Recency, from_database};
+use crate::answer::{Ask, Gathering, Recency, from_database};
 use crate::app::App;
 use crate::gather::{Member, Wanted};
+use crate::metrics::Operation;
 use crate::names::named_faxes;
 use crate::token::Query;
 use crate::wire::faxes::{FaxFilter, ListFaxesCall, fax_to_wire, list_faxes_call};
@@ -51,8 +52,8 @@ impl Ask for Listing<'_> {
         &self.call.tenant
     }
 
-    fn operation(&self) -> Operation {
-        Operation::List
+    fn operation(&self) -> Option<Operation> {
+        Some(Operation::List)
     }
 
     async fn ask(&self, app: &App, from: &mut Gathering<'_>) -> Result<Self::Answer, Failure> {

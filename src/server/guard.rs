@@ -13,14 +13,15 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep, sleep_until};
-use tonic::Status;
 use tonic::body::Body;
 use tonic::codegen::http::{HeaderMap, Request, Response};
 use tonic::service::Routes;
+use tonic::{Code, Status};
 use tower::Service;
 
 use super::refusal;
 use crate::config::Deadlines;
+use crate::metrics::{Method, Metrics};
 
 /// Guards the routes.
 #[derive(Debug, Clone)]
@@ -28,12 +29,18 @@ pub(super) struct Guard {
     routes: Routes,
     slots: Arc<Semaphore>,
     deadlines: Deadlines,
+    metrics: Metrics,
 }
 
 impl Guard {
     /// Guards `routes`.
-    pub(super) fn new(routes: Routes, in_flight: usize, deadlines: Deadlines) -> Self {
-        Self { routes, slots: Arc::new(Semaphore::new(in_flight)), deadlines }
+    pub(super) fn new(
+        routes: Routes,
+        in_flight: usize,
+        deadlines: Deadlines,
+        metrics: Metrics,
+    ) -> Self {
+        Self { routes, slots: Arc::new(Semaphore::new(in_flight)), deadlines, metrics }
     }
 
     fn running(&mut self, request: Request<Body>) -> Result<Running, Status> {
@@ -45,21 +52,26 @@ impl Guard {
                 deadline: None,
                 sleep: None,
                 slot: None,
+                measured: None,
                 ours,
             });
         }
+        let now = Instant::now();
+        let measured = Measured::begin(&self.metrics, request.uri().path(), now);
         let budget = budget(request.uri().path(), request.headers(), self.deadlines);
         if budget.is_zero() {
-            return Err(refusal::deadline());
+            return Err(refused(measured, refusal::deadline()));
         }
         let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() else {
-            return Err(refusal::overloaded());
+            self.metrics.shed();
+            return Err(refused(measured, refusal::overloaded()));
         };
         Ok(Running {
             inner: self.routes.call(request),
-            deadline: Some(Instant::now() + budget),
+            deadline: Some(now + budget),
             sleep: None,
             slot: Some(slot),
+            measured,
             ours,
         })
     }
@@ -102,7 +114,44 @@ pub(super) struct Running {
     /// Made when the call first has to wait.
     sleep: Option<Pin<Box<Sleep>>>,
     slot: Option<OwnedSemaphorePermit>,
+    measured: Option<Measured>,
     ours: bool,
+}
+
+/// A call whose duration is kept, with the code that it ends with; one that is dropped before was
+/// cancelled.
+struct Measured {
+    metrics: Metrics,
+    method: Method,
+    since: Instant,
+    code: Code,
+}
+
+impl Measured {
+    /// Begins to measure, where anything is measured.
+    fn begin(metrics: &Metrics, path: &str, since: Instant) -> Option<Self> {
+        let method = metrics.method(path)?;
+        Some(Self { metrics: metrics.clone(), method, since, code: Code::Cancelled })
+    }
+}
+
+impl Drop for Measured {
+    fn drop(&mut self) {
+        self.metrics.call(self.method, self.code, self.since.elapsed());
+    }
+}
+
+fn refused(measured: Option<Measured>, status: Status) -> Status {
+    if let Some(mut measured) = measured {
+        measured.code = status.code();
+    }
+    status
+}
+
+/// The code of an answer. Without one in its headers it goes well, as far as anybody can say who
+/// does not read it to its end.
+fn code_of(answer: &Response<Body>) -> Code {
+    answer.headers().get("grpc-status").map_or(Code::Ok, |code| Code::from_bytes(code.as_bytes()))
 }
 
 impl Future for Guarded {
@@ -135,6 +184,9 @@ impl Running {
             Err(_) => refusal::panicked().into_http(),
         };
         self.slot = None;
+        if let Some(mut measured) = self.measured.take() {
+            measured.code = code_of(&answer);
+        }
         Poll::Ready(answer)
     }
 
@@ -157,7 +209,7 @@ fn explained(answer: Response<Body>, ours: bool) -> Response<Body> {
         return answer;
     }
     match Status::from_header_map(headers) {
-        Some(bare) if ours || bare.code() == tonic::Code::Unimplemented => {
+        Some(bare) if ours || bare.code() == Code::Unimplemented => {
             refusal::explain(&bare).map_or(answer, |status| status.into_http())
         }
         _ => answer,

@@ -27,6 +27,7 @@ use tonic_health::pb::health_server::HealthServer;
 use tonic_reflection::server::Builder as Reflection;
 
 use crate::config::{Config, Drain, Limits};
+use crate::metrics::Metrics;
 use crate::wire::pb;
 
 use connection::Connection;
@@ -71,6 +72,7 @@ pub const SERVICES: [&str; 4] = [
 /// Serves `services` on `listeners` until `shutdown`; health says `NOT_SERVING` while `ready` is not
 /// so. Then drains: health says `NOT_SERVING`,
 /// calls are taken for as long as callers need to notice, calls in flight finish, the rest is cut.
+/// `metrics` keeps how long calls take.
 ///
 /// # Errors
 ///
@@ -79,13 +81,15 @@ pub async fn serve(
     listeners: Vec<Listener>,
     services: Routes,
     config: &Config,
+    metrics: &Metrics,
     ready: watch::Receiver<bool>,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
     let first = if *ready.borrow() { Phase::Serving } else { Phase::Waiting };
     let (phase, phases) = watch::channel(first);
     let routes = with_companions(services, phases.clone())?;
-    let guard = Guard::new(routes.prepare(), config.limits.in_flight, config.deadline);
+    let (limits, metrics) = (config.limits, metrics.clone());
+    let guard = Guard::new(routes.prepare(), limits.in_flight, config.deadline, metrics);
 
     let addresses: Vec<String> = listeners.iter().map(|l| l.address().to_string()).collect();
     let mut servers = JoinSet::new();

@@ -71,13 +71,17 @@ struct Running {
 }
 
 async fn start(config: Config) -> Running {
+    start_with(config, Metrics::off()).await
+}
+
+async fn start_with(config: Config, metrics: Metrics) -> Running {
     let listeners = listen::bind(&config).await.unwrap();
     let address = listeners.first().unwrap().address();
     let (stop, stopped) = oneshot::channel();
     let task = tokio::spawn(async move {
         let shutdown = async { drop(stopped.await) };
         let ready = watch::channel(true).1;
-        serve(listeners, Routes::new(Scripted), &config, ready, shutdown).await
+        serve(listeners, Routes::new(Scripted), &config, &metrics, ready, shutdown).await
     });
     Running { address, stop, task }
 }
@@ -175,7 +179,7 @@ async fn a_server_on_port_0_answers_and_ends_when_told() {
 async fn health_answers_for_the_server_and_each_service() {
     let server = start(config()).await;
     let channel = server.channel().await;
-    for service in ["", SERVICES[0], SERVICES[1], SERVICES[2]] {
+    for service in std::iter::once("").chain(SERVICES) {
         assert_eq!(health(channel.clone(), service).await, Ok(ServingStatus::Serving));
     }
     assert_eq!(health(channel, "lineguard.v1.Nothing").await, Err(Code::NotFound));
@@ -449,5 +453,41 @@ async fn several_listeners_serve_at_once_and_connections_are_bounded() {
 
     drop(first);
     server.call("CheckQuickly").await.unwrap();
+    server.end().await.unwrap();
+}
+
+#[tokio::test]
+async fn the_duration_of_every_call_is_kept_with_its_code() {
+    let metrics = Metrics::start(lineguard_core::model::built_in_vocabulary()).unwrap();
+    let mut config = config();
+    config.limits.in_flight = 1;
+    let server = start_with(config, metrics.clone()).await;
+    let channel = server.channel().await;
+    call(channel.clone(), "CheckQuickly").await.unwrap();
+    call(channel.clone(), "Nothing").await.unwrap_err();
+    assert_eq!(health(channel.clone(), "").await, Ok(ServingStatus::Serving));
+
+    let slow = tokio::spawn(call(channel.clone(), "CheckSlowly"));
+    let mut tries = 0;
+    // Until the slow call holds the only slot.
+    while call(channel.clone(), "CheckQuickly").await.is_ok() {
+        tries += 1;
+        assert!(tries < 1_000, "nothing was refused");
+    }
+    slow.await.unwrap().unwrap();
+    call_bare(&server.address, "CheckForever", Some("5m")).await.unwrap_err();
+
+    let text = metrics.text().unwrap();
+    let count = |code: &str| {
+        let series = "rpc_server_call_duration_seconds_count{";
+        let mut lines = text.lines().filter(|line| line.starts_with(series));
+        let line = lines.find(|line| line.contains(&format!("status_code=\"{code}\"")));
+        line.and_then(|line| line.rsplit(' ').next()).map_or(0, |n| n.parse::<u32>().unwrap())
+    };
+    assert_eq!(count("OK"), 2 + tries);
+    assert_eq!(count("UNIMPLEMENTED"), 1);
+    assert_eq!(count("RESOURCE_EXHAUSTED"), 1);
+    assert_eq!(count("DEADLINE_EXCEEDED"), 1);
+    assert!(text.contains("\nlineguard_requests_shed_total 1\n"), "{text}");
     server.end().await.unwrap();
 }

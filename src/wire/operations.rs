@@ -6,13 +6,14 @@ use super::consistency::duration_to_wire;
 use super::id::time_to_wire;
 use super::pb;
 use crate::operations::{
-    BreakerState, CacheView, FreshnessView, OperationsView, PollView, SharedView, WaitPath,
-    WaitView,
+    BreakerState, CacheView, FreshnessView, Observed, OperationsView, PollView, SharedView,
+    WaitPath, WaitView,
 };
 
 /// The answer to `GetStatus`.
 pub fn status_response(view: OperationsView) -> pb::GetStatusResponse {
-    let OperationsView { started, freshness, replicas, waits, caches, shared } = view;
+    let OperationsView { started, observed, replicas } = view;
+    let Observed { freshness, waits, caches, shared } = observed;
     let answering = freshness.incarnation;
     let (replicas, replicas_unknown) = match replicas {
         Ok(rows) => {
@@ -99,14 +100,14 @@ fn cache_to_wire(view: CacheView) -> pb::CacheStatus {
 }
 
 fn shared_to_wire(view: SharedView) -> pb::SharedStatus {
-    let SharedView { configured, connected, breaker } = view;
+    let SharedView { configured, connected, breaker, errors, timeouts, forged } = view;
     let breaker = match breaker {
         None => pb::BreakerState::Unspecified,
         Some(BreakerState::Closed) => pb::BreakerState::Closed,
         Some(BreakerState::Open) => pb::BreakerState::Open,
         Some(BreakerState::HalfOpen) => pb::BreakerState::HalfOpen,
     };
-    pb::SharedStatus { configured, connected, breaker: breaker.into() }
+    pb::SharedStatus { configured, connected, breaker: breaker.into(), errors, timeouts, forged }
 }
 
 #[cfg(test)]
@@ -129,42 +130,47 @@ pub(crate) mod tests {
         };
         OperationsView {
             started: Timestamp(1_700_000_000_000),
-            freshness: FreshnessView {
-                incarnation: Incarnation([1; 16]),
-                lease_remaining: Some(Duration::from_millis(4_700)),
-                last_poll: Some(PollView {
-                    age: Duration::from_millis(300),
-                    latency: Duration::from_millis(2),
-                }),
-                polls_failed: 3,
-                leases_lost: 0,
-                revision_lag: 0,
-                other_histories: 0,
-                fenced: 0,
-                records: 12,
-            },
             replicas: Ok(vec![
                 row(1, ReplicaState::Live, "one-17"),
                 row(2, ReplicaState::Fenced, "two-9"),
             ]),
-            waits: vec![WaitView {
-                path: WaitPath::Confirmed,
-                count: 4,
-                total: Duration::from_millis(20),
-                longest: Duration::from_millis(9),
-            }],
-            caches: vec![CacheView {
-                name: CacheName::L1Decisions,
-                hits: 9,
-                misses: 1,
-                stale: 0,
-                entries: 5,
-                bytes: 2_048,
-            }],
-            shared: SharedView {
-                configured: true,
-                connected: true,
-                breaker: Some(BreakerState::Closed),
+            observed: Observed {
+                freshness: FreshnessView {
+                    incarnation: Incarnation([1; 16]),
+                    lease_remaining: Some(Duration::from_millis(4_700)),
+                    last_poll: Some(PollView {
+                        age: Duration::from_millis(300),
+                        latency: Duration::from_millis(2),
+                    }),
+                    polls_failed: 3,
+                    leases_lost: 0,
+                    revision_lag: 0,
+                    other_histories: 0,
+                    fenced: 0,
+                    records: 12,
+                },
+                waits: vec![WaitView {
+                    path: WaitPath::Confirmed,
+                    count: 4,
+                    total: Duration::from_millis(20),
+                    longest: Duration::from_millis(9),
+                }],
+                caches: vec![CacheView {
+                    name: CacheName::L1Decisions,
+                    hits: 9,
+                    misses: 1,
+                    stale: 0,
+                    entries: 5,
+                    bytes: 2_048,
+                }],
+                shared: SharedView {
+                    configured: true,
+                    connected: true,
+                    breaker: Some(BreakerState::Closed),
+                    errors: 1,
+                    timeouts: 2,
+                    forged: 0,
+                },
             },
         }
     }

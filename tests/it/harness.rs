@@ -6,6 +6,7 @@ use lineguard::answer::{CacheSize, Caches, Contract};
 use lineguard::app::{App, Parts};
 use lineguard::clock::Clock;
 use lineguard::config::Config;
+use lineguard::metrics::Metrics;
 use lineguard::rpc::Authorization;
 use lineguard::server::{self, listen};
 use lineguard::token::Tokens;
@@ -125,6 +126,7 @@ fn app(store: &Arc<SqlStore>, caches: Use) -> App {
         contract: Contract::default(),
         tokens: Tokens::new(&[7; 32]),
         clock: Arc::new(Standing),
+        metrics: Metrics::off(),
     })
 }
 
@@ -158,7 +160,9 @@ impl Harness {
         let ready = app.freshness.subscribe_ready();
         let served = tokio::spawn(async move {
             let stopped = async { stopped.await.unwrap_or(()) };
-            server::serve(listeners, routes, &config, ready, stopped).await.unwrap();
+            server::serve(listeners, routes, &config, &Metrics::off(), ready, stopped)
+                .await
+                .unwrap();
         });
         let channel =
             Channel::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap();

@@ -1,6 +1,7 @@
 //! The program as a process: what it prints, how it stops, and its exit codes.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
@@ -27,17 +28,26 @@ pub struct Server {
     child: Child,
     log: BufReader<std::process::ChildStderr>,
     pub listen: String,
+    /// Where its metrics can be read, if anywhere.
+    metrics: Option<String>,
 }
 
 impl Server {
     pub fn start(folder: &Path, arguments: &[&str]) -> Self {
         let mut child = lineguard(folder, &[&["serve"], arguments].concat()).spawn().unwrap();
         let log = BufReader::new(child.stderr.take().unwrap());
-        let mut server = Self { child, log, listen: String::new() };
-        let line = server.log_until("\"message\":\"serving\"");
-        // Not a terminal, so every line is one JSON object.
-        let entry: serde_json::Value = serde_json::from_str(&line).unwrap();
-        server.listen = entry["listen"].as_str().unwrap().to_owned();
+        let mut server = Self { child, log, listen: String::new(), metrics: None };
+        while server.listen.is_empty() {
+            // Not a terminal, so every line is one JSON object.
+            let line = server.log_until("\"message\"");
+            let entry: serde_json::Value = serde_json::from_str(&line).unwrap();
+            let text = |field: &str| entry[field].as_str().unwrap_or_default().to_owned();
+            match entry["message"].as_str() {
+                Some("serving") => server.listen = text("listen"),
+                Some("metrics can be read") => server.metrics = Some(text("address")),
+                _ => {}
+            }
+        }
         server
     }
 
@@ -89,6 +99,32 @@ fn a_server_says_where_it_listens_is_healthy_and_drains_on_a_signal() {
         assert_eq!(server.end(), Some(0), "{signal}");
         assert!(!folder.path().join("here.sock").exists());
     }
+}
+
+#[test]
+fn metrics_are_served_where_the_configuration_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let arguments = ["--listen=127.0.0.1:0", "--metrics-listen=127.0.0.1:0"];
+    let server = Server::start(here, &arguments);
+    let question = ["check", "nobody", "fax.view", "fax:f1", "--tenant=none"];
+    check(&run(here, &[&question[..], &["--server", &server.listen]].concat()), 7, "DENY");
+
+    let metrics = server.metrics.clone().unwrap();
+    let mut stream = TcpStream::connect(&metrics).unwrap();
+    stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    let call = "rpc_server_call_duration_seconds_count{\
+                rpc_method=\"lineguard.v1.AuthorizationService/Check\",\
+                rpc_response_status_code=\"OK\",rpc_system_name=\"grpc\"} 1\n";
+    assert!(text.contains(call), "{text}");
+
+    let taken = ["serve", "--listen=127.0.0.1:0", "--database-url=sqlite:other.db"];
+    let taken = run(here, &[&taken[..], &["--metrics-listen", &metrics]].concat());
+    check(&taken, 5, &metrics);
+    server.signal("TERM");
+    assert_eq!(server.end(), Some(0));
 }
 
 #[test]
