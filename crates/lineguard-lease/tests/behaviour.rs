@@ -281,6 +281,21 @@ async fn who_does_not_confirm_is_waited_for_then_fenced_then_removed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn nobody_waits_for_who_goes_away_meanwhile() {
+    let replica = start().await;
+    replica.database.change(1);
+    replica.database.haunt();
+    let database = Arc::clone(&replica.database);
+    tokio::spawn(async move {
+        sleep(PATIENCE).await;
+        database.remove(GHOST).await.unwrap();
+    });
+    let (waited, acknowledged) = replica.in_force().await;
+    assert_eq!(acknowledged, Acknowledged::ByConfirmation);
+    assert!((1_000..1_600).contains(&waited), "{waited} ms");
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_gives_up_waiting_fences_all_the_same() {
     let replica = start().await;
     replica.database.change(1);
