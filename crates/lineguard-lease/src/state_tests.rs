@@ -155,6 +155,21 @@ fn what_was_in_flight_when_the_history_was_lost_is_discarded() {
 }
 
 #[test]
+fn a_sight_of_a_lost_history_uses_nothing_of_the_next() {
+    let (state, clock) = replica_at(3);
+    let sight = state.sight(&clock, SHARD).unwrap();
+    let poll = state.begin(&clock).unwrap();
+    let next = Stamp { counter: 2, nonce: 5 };
+    assert!(matches!(state.install(&poll, reply(next, [])), Outcome::OtherHistory(_)));
+    state.enroll(Incarnation([2; 16]));
+    let poll = state.begin(&clock).unwrap();
+    assert!(matches!(state.install(&poll, reply(next, [])), Outcome::Installed(_)));
+    assert_eq!(sight.valid(SHARD, TENANT, next, Revision(2), &[]), None);
+    let sight = state.sight(&clock, SHARD).unwrap();
+    assert_eq!(sight.valid(SHARD, TENANT, next, Revision(2), &[]), Some(Revision(2)));
+}
+
+#[test]
 fn the_own_change_must_be_the_same_one() {
     let other = Stamp { counter: 3, nonce: 5 };
     let mut otherwise = member(3);

@@ -8,10 +8,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use lineguard_core::concern::Concern;
 use lineguard_core::feed::{
     Audience, Changes, Counters, Feed, Incarnation, ReplicaRow, ReplicaState,
 };
-use lineguard_core::id::Timestamp;
+use lineguard_core::id::{Num, Revision, Timestamp};
 use lineguard_core::port::StoreError;
 use lineguard_core::stamp::{ConcernRow, Shard, Stamp};
 use lineguard_lease::{Acknowledged, Clock, Freshness, Moment, NoBus, NotReached, Params, Status};
@@ -51,6 +52,7 @@ struct Database {
     away: AtomicBool,
     panics: AtomicBool,
     refuses_to_register: AtomicBool,
+    hides_changes: AtomicBool,
 }
 
 impl Database {
@@ -74,9 +76,9 @@ impl Database {
         tables.rows.push(ConcernRow {
             shard: SHARD,
             stamp,
-            tenant: lineguard_core::id::Num(1),
-            revision: lineguard_core::id::Revision(stamp.counter),
-            concern: lineguard_core::concern::Concern::Tenant,
+            tenant: Num(1),
+            revision: Revision(stamp.counter),
+            concern: Concern::Tenant,
         });
         stamp
     }
@@ -107,6 +109,9 @@ impl Feed for Database {
     }
 
     async fn changes(&self, since: &[(Shard, u64)], _: usize) -> Result<Changes, StoreError> {
+        if self.hides_changes.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
         self.run(|tables| Changes {
             stamps: since.iter().map(|(shard, _)| (*shard, tables.stamp)).collect(),
             rows: tables.rows.clone(),
@@ -276,6 +281,21 @@ async fn who_does_not_confirm_is_waited_for_then_fenced_then_removed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn nobody_waits_for_who_goes_away_meanwhile() {
+    let replica = start().await;
+    replica.database.change(1);
+    replica.database.haunt();
+    let database = Arc::clone(&replica.database);
+    tokio::spawn(async move {
+        sleep(PATIENCE).await;
+        database.remove(GHOST).await.unwrap();
+    });
+    let (waited, acknowledged) = replica.in_force().await;
+    assert_eq!(acknowledged, Acknowledged::ByConfirmation);
+    assert!((1_000..1_600).contains(&waited), "{waited} ms");
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_gives_up_waiting_fences_all_the_same() {
     let replica = start().await;
     replica.database.change(1);
@@ -388,6 +408,21 @@ async fn no_sight_is_older_than_an_answer() {
     assert_eq!(replica.status().behind, 1);
     sleep(Duration::from_millis(5)).await;
     assert_eq!(replica.freshness.sight(SHARD).unwrap().stamp(SHARD), stamp);
+}
+
+#[tokio::test(start_paused = true)]
+async fn changes_that_cannot_be_read_cost_what_they_may_concern_and_not_the_lease() {
+    let replica = start().await;
+    let before = replica.database.change(4);
+    replica.in_force().await;
+    replica.database.hides_changes.store(true, Ordering::SeqCst);
+    let after = replica.database.change(5);
+    assert!(replica.in_force().await.0 < 1_300);
+    let sight = replica.freshness.sight(SHARD).unwrap();
+    assert_eq!(sight.stamp(SHARD), after);
+    let valid = |shard, stamp| sight.valid(shard, Num(2), stamp, Revision(1), &[]);
+    assert_eq!((valid(SHARD, before), valid(SHARD, after)), (None, Some(Revision(1))));
+    assert_eq!(valid(Shard(3), Stamp::default()), Some(Revision(1)));
 }
 
 #[tokio::test(start_paused = true)]
