@@ -16,10 +16,13 @@ use lineguard_core::port::{FaxCursor, FaxRow, FaxSlice, Store, TenantReader};
 use lineguard_core::request::{Context, Question};
 use lineguard_core::vocabulary::Action;
 use lineguard_store::{OpenMode, SqlStore};
+use lineguard_testkit::databases::{Databases, Kind};
 use lineguard_testkit::generate::{Rng, Story, random_fax, story};
 use lineguard_testkit::ids;
 use lineguard_testkit::memory::MemoryStore;
 use lineguard_testkit::world::NOW;
+
+lineguard_testkit::on_every_database![walks_that_seek_list_what_the_engine_allows];
 
 /// One world in one store.
 struct Place<'a> {
@@ -199,13 +202,13 @@ fn number(name: &str) -> Option<u64> {
 }
 
 /// `LINEGUARD_SEED` starts from another world; `LINEGUARD_WORLDS` walks through more of them.
-#[tokio::test]
-async fn walks_that_seek_list_what_the_engine_allows() {
+async fn walks_that_seek_list_what_the_engine_allows(on: &Databases) {
     let first = number("LINEGUARD_SEED").unwrap_or(1);
-    let worlds = number("LINEGUARD_WORLDS").unwrap_or(28);
+    let usual = if on.kind == Kind::Sqlite { 28 } else { 7 };
+    let worlds = number("LINEGUARD_WORLDS").unwrap_or(usual);
     let vocabulary = built_in_vocabulary();
     let view = vocabulary.action(lineguard_core::FAX_VIEW).unwrap();
-    let sql = SqlStore::open("sqlite::memory:", OpenMode::Migrate).await.unwrap();
+    let sql = SqlStore::open(&on.fresh().await, OpenMode::Migrate).await.unwrap();
     let memory = MemoryStore::new();
     let mut models = Vec::new();
     for (_, text) in BUILT_IN {
