@@ -108,8 +108,16 @@ async fn remove_fenced(replica: &Replica) -> bool {
 async fn remove_old(replica: &Replica) {
     let age = i64::try_from(replica.params.trim_after.as_millis()).unwrap_or(i64::MAX);
     let before = Timestamp(replica.clock.now().timestamp().0.saturating_sub(age));
-    if let Err(error) = replica.ask(replica.feed.trim(before)).await {
-        warn!(%error, "old changes could not be removed");
+    // It may have much to remove, and nobody waits for it.
+    let trimmed = tokio::select! {
+        biased;
+        () = replica.stopped() => return,
+        trimmed = tokio::time::timeout(TRIM / 10, replica.feed.trim(before)) => trimmed,
+    };
+    match trimmed {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => warn!(%error, "old changes could not be removed"),
+        Err(_) => warn!("old changes were not removed in time"),
     }
 }
 

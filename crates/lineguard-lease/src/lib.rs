@@ -19,6 +19,8 @@ mod bus;
 mod clock;
 mod freshness;
 mod heard;
+#[cfg(test)]
+mod interleavings;
 mod keeper;
 mod params;
 mod plan;
@@ -27,6 +29,8 @@ mod records;
 mod replica;
 mod shards;
 mod state;
+#[cfg(test)]
+mod state_tests;
 mod status;
 mod sync;
 mod view;

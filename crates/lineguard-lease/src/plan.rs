@@ -6,9 +6,9 @@ use std::fmt;
 use lineguard_core::stamp::{ConcernRow, SHARDS, Shard, Stamp};
 
 use super::records::{Change, Step};
-use super::shards::PerShard;
 use super::state::Reply;
 use super::view::View;
+use crate::shards::PerShard;
 
 /// Why a reply is not of the history of the view.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use lineguard_core::feed::Incarnation;
+use lineguard_core::feed::{Changes, Incarnation};
 use lineguard_core::id::Timestamp;
 use lineguard_core::port::StoreError;
 use lineguard_core::stamp::{SHARDS, Shard, Stamp};
@@ -95,7 +95,7 @@ async fn poll(replica: &Replica) -> Result<(Incarnation, Outcome), StoreError> {
     let mut reply = Reply { counters, changes: None, recent: Vec::new() };
     match state.moved(&reply.counters) {
         Some(moved) if moved.is_empty() => {}
-        Some(moved) => reply.changes = Some(replica.ask(feed.changes(&moved, limit)).await?),
+        Some(moved) => reply.changes = changes(replica, &moved, limit).await,
         None => {
             let since = Timestamp(sent.timestamp().0 - RECENT_MILLIS);
             // Without it less of what others left behind can be used, that is all.
@@ -109,6 +109,19 @@ async fn poll(replica: &Replica) -> Result<(Incarnation, Outcome), StoreError> {
     replica.counts.poll_nanos.store(took, Ordering::Relaxed);
     replica.heard.clear_hints();
     Ok((poll.incarnation, outcome))
+}
+
+/// What changed. If it cannot be read, everything in the shards that moved counts as changed: a
+/// large import, or a row that this version cannot read, must not cost the lease for good.
+async fn changes(replica: &Replica, moved: &[(Shard, u64)], limit: usize) -> Option<Changes> {
+    let changes = replica.feed.changes(moved, limit);
+    // There is more to read than in other statements.
+    match tokio::time::timeout(replica.params.lease / 4, changes).await {
+        Ok(Ok(changes)) => return Some(changes),
+        Ok(Err(error)) => warn!(%error, "changes could not be read: drops what they may concern"),
+        Err(_) => warn!("changes were not read in time: drops what they may concern"),
+    }
+    None
 }
 
 /// Registers an incarnation that was never used. If that fails it may still have happened, so

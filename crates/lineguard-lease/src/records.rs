@@ -7,8 +7,8 @@ use lineguard_core::concern::Concern;
 use lineguard_core::id::{Num, Revision};
 use lineguard_core::stamp::{Shard, Stamp};
 
-use super::shards::PerShard;
 use super::sync::{RwLock, write};
+use crate::shards::PerShard;
 
 /// One change.
 #[derive(Debug, Clone, PartialEq, Eq)]

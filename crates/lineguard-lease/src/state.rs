@@ -9,10 +9,10 @@ use lineguard_core::stamp::{ConcernRow, Shard, Stamp};
 
 use super::plan::{self, Fault};
 use super::records::{Records, Step};
-use super::shards::PerShard;
 use super::sync::{AtomicU64, Mutex, MutexGuard, Ordering, Swap, lock};
 use super::view::{Sight, View};
 use crate::clock::{Clock, Moment};
+use crate::shards::PerShard;
 
 /// A poll that was begun.
 pub(crate) struct Poll {

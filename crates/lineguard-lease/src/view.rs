@@ -8,8 +8,8 @@ use lineguard_core::id::{Num, Revision};
 use lineguard_core::stamp::{Shard, Stamp};
 
 use super::records::{Built, Records};
-use super::shards::PerShard;
 use crate::clock::Moment;
+use crate::shards::PerShard;
 
 /// What a poll showed, and whether a lease was taken on it. One object, replaced as a whole.
 #[derive(Clone)]

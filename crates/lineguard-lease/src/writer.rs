@@ -47,7 +47,9 @@ pub(crate) async fn in_force(replica: Arc<Replica>, shard: Shard, called: Moment
         let mut progress = replica.progress.subscribe();
         // From here on nothing that is heard or installed is missed.
         news.as_mut().enable();
-        if let Ok(audience) = replica.ask(replica.feed.audience(shard)).await {
+        let audience = replica.ask(replica.feed.audience(shard));
+        let audience = tokio::time::timeout(remaining(&replica, called), audience).await;
+        if let Ok(Ok(audience)) = audience {
             replica.saw(&audience.replicas);
             let now = replica.clock.now();
             let wait = wait.get_or_insert_with(|| Wait::of(shard, &audience, now));
