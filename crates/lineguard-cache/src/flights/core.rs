@@ -7,7 +7,7 @@ use std::sync::PoisonError;
 
 use tokio::sync::oneshot;
 
-use super::sync::{Arc, Mutex, MutexGuard};
+use super::sync::{Arc, Mutex, MutexGuard, out_of_lock};
 
 /// All flights that are under way, by key.
 pub struct Table<K: Hash + Eq + Clone> {
@@ -80,7 +80,8 @@ impl<K: Hash + Eq + Clone> Leader<K> {
     pub fn land(mut self) {
         self.leads = false;
         let waiting = self.table.lock().flights.remove(&self.key);
-        // Out of the lock: this wakes everybody.
+        out_of_lock();
+        // This wakes everybody.
         drop(waiting);
     }
 
@@ -96,7 +97,8 @@ impl<K: Hash + Eq + Clone> Leader<K> {
             };
             let Some((_, follower)) = next else { return };
             let lead = Self { table: self.table.clone(), key: self.key.clone(), leads: true };
-            // Out of the lock: a follower who leaves at this moment hands over in turn.
+            out_of_lock();
+            // A follower may have left at this moment.
             match follower.send(lead) {
                 Ok(()) => return,
                 Err(mut refused) => refused.leads = false,
@@ -138,5 +140,6 @@ impl<K: Hash + Eq + Clone> Drop for Follower<K> {
             flying.flights.get_mut(&self.key).and_then(|waiting| waiting.remove(&self.ticket))
         };
         drop(sender);
+        out_of_lock();
     }
 }

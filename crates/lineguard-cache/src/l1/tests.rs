@@ -149,6 +149,18 @@ fn an_entry_that_passed_is_tested_from_there_on() {
 }
 
 #[test]
+fn a_view_from_before_the_last_test_that_cannot_tell_removes_nothing() {
+    let (cache, mut world) = (cache(1 << 20), world());
+    put(&cache, 1, &world.view(), &[]);
+    world.change(10, T, Concern::Fax(Num(1)));
+    let old = Forgetful { view: world.view(), floor: 4 };
+    world.change(11, T, Concern::Fax(Num(1)));
+    assert!(cache.get(&1, &world.view(), NOW).is_some());
+    assert_eq!(cache.get(&1, &old, NOW), None);
+    assert!(cache.get(&1, &world.view(), NOW).is_some());
+}
+
+#[test]
 fn an_entry_does_not_take_the_place_of_a_later_one() {
     let (cache, mut world) = (cache(1 << 20), world());
     let old = world.view();
