@@ -8,11 +8,18 @@ pub(super) struct Migration;
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let shards: Vec<String> = (0..=u8::MAX).map(|shard| format!("({shard}, 0, 0)")).collect();
-        let fill =
-            format!("INSERT INTO rev_shard (shard, counter, nonce) VALUES {}", shards.join(", "));
         super::run_all(manager, STATEMENTS).await?;
-        super::run_all(manager, &[&fill]).await
+        // One at a time and only where it is missing: a step that was cut short is run again.
+        let fill: Vec<String> = (0..=u8::MAX)
+            .map(|shard| {
+                format!(
+                    "INSERT INTO rev_shard (shard, counter, nonce) \
+                     SELECT s, 0, 0 FROM (SELECT {shard} AS s) AS one \
+                     WHERE NOT EXISTS (SELECT 1 FROM rev_shard WHERE shard = {shard})"
+                )
+            })
+            .collect();
+        super::run_all(manager, &fill.iter().map(String::as_str).collect::<Vec<_>>()).await
     }
 
     fn use_transaction(&self) -> Option<bool> {
