@@ -221,6 +221,16 @@ fn m30_old_reply_installed() {
     assert_eq!(caught(Mutant::OldReplyInstalled, Config::AFTERMATH), Some((14, stale(0))));
 }
 
+#[test]
+fn m31_floor_read_first() {
+    assert_eq!(caught(Mutant::FloorReadFirst, Config::EVICTION), Some((15, stale(1))));
+}
+
+#[test]
+fn m32_restamp_unseen() {
+    assert_eq!(caught(Mutant::RestampUnseen, Config::TWO_CHECKS), Some((16, stale(1))));
+}
+
 /// A clean search proves nothing about what its configuration has no room for.
 #[test]
 fn a_small_model_proves_too_much() {
@@ -284,7 +294,7 @@ fn a_restored_history_shares_what_the_backup_holds() {
 #[test]
 fn every_mutant_has_a_number_of_its_own() {
     let numbers: Vec<u8> = Mutant::ALL.iter().map(|rule| rule.number()).collect();
-    assert_eq!(numbers, [13, 17, 18, 19, 20, 21, 23, 24, 25, 26, 27, 28, 29, 30]);
+    assert_eq!(numbers, [13, 17, 18, 19, 20, 21, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32]);
 }
 
 #[test]
