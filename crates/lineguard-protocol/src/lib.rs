@@ -12,6 +12,9 @@
 //! - [`mod@search`]: breadth first, so that a counterexample is a shortest one.
 //! - [`Mutant`]: one rule left out, to show that the model would notice.
 //!
+//! These are the coarse model: leases, membership and acknowledgements, where any change outdates
+//! everything. [`precise`] is a second model, of what a change outdates and what it does not.
+//!
 //! `docs/protocol.md` says what is modelled, what is not, and what was measured.
 
 pub mod invariant;

@@ -22,6 +22,7 @@ mod database;
 mod pack;
 mod poll;
 mod records;
+mod words;
 
 pub use history::{Change, History, Line, Part, Revision, Stamp};
 pub use invariant::{Ask, Violation};

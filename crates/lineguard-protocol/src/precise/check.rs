@@ -134,15 +134,15 @@ impl At<'_> {
             Hand::Unfit | Hand::Fit(_) => return hand,
         };
         let Some(entry) = entry else { return Hand::Unfit };
-        let untested = hand == Hand::Untested;
-        if untested && !records::passes_record(replica, part, entry.stamp) {
-            Hand::Unfit
-        } else if untested && config.evict {
-            Hand::Passed(entry)
-        } else if records::passes_floor(config, replica, sight, entry.stamp) {
-            Hand::Fit(entry)
-        } else {
-            Hand::Unfit
+        let record = records::passes_record(replica, part, entry.stamp);
+        let floor = records::passes_floor(config, replica, sight, entry.stamp);
+        let floor_first = config.lacks(Mutant::FloorReadFirst);
+        let (first, second) = if floor_first { (floor, record) } else { (record, floor) };
+        match hand {
+            Hand::Untested if !first => Hand::Unfit,
+            Hand::Untested if config.evict => Hand::Passed(entry),
+            _ if second => Hand::Fit(entry),
+            _ => Hand::Unfit,
         }
     }
 
@@ -152,7 +152,7 @@ impl At<'_> {
         let later = self.config.lacks(Mutant::RestampLater);
         let stamp = to.view.filter(|_| later).unwrap_or(sight);
         for part in Part::BOTH {
-            records::restamp(&mut to, part, *tested.of(part), stamp);
+            records::restamp(self.config, &mut to, part, *tested.of(part), stamp);
         }
         let contents = Both::each(|part| tested.of(part).content);
         let old = !tested.all(|entry| entry.stamp == sight);

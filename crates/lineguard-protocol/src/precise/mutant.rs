@@ -35,11 +35,15 @@ pub enum Mutant {
     NoAnsweredFloor,
     /// M30: a reply that is too old for a lease becomes the view all the same.
     OldReplyInstalled,
+    /// M31: a Check tests the floor first and the record afterwards.
+    FloorReadFirst,
+    /// M32: the entry that is there now is stamped, whether or not it is the one that was tested.
+    RestampUnseen,
 }
 
 impl Mutant {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::ViewGoesBack,
         Self::FillMovesView,
         Self::RestoreUnnoticed,
@@ -54,6 +58,8 @@ impl Mutant {
         Self::IncarnationKept,
         Self::NoAnsweredFloor,
         Self::OldReplyInstalled,
+        Self::FloorReadFirst,
+        Self::RestampUnseen,
     ];
 
     /// The number under which documents speak of it.
@@ -74,6 +80,8 @@ impl Mutant {
             Self::IncarnationKept => 28,
             Self::NoAnsweredFloor => 29,
             Self::OldReplyInstalled => 30,
+            Self::FloorReadFirst => 31,
+            Self::RestampUnseen => 32,
         }
     }
 }

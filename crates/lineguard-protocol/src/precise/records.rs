@@ -184,9 +184,17 @@ fn raise_floor(replica: &mut Replica, floor: Revision) {
 }
 
 /// Stamps the entry that was found good at a view with that view, if it is still the same.
-pub(super) fn restamp(replica: &mut Replica, part: Part, tested: Entry, stamp: Stamp) {
-    let entry = replica.entries.of_mut(part);
-    if *entry == Some(tested) {
-        *entry = Some(Entry { stamp, ..tested });
+pub(super) fn restamp(
+    config: &Config,
+    replica: &mut Replica,
+    part: Part,
+    tested: Entry,
+    stamp: Stamp,
+) {
+    let unseen = config.lacks(Mutant::RestampUnseen);
+    if let Some(entry) = replica.entries.of_mut(part)
+        && (*entry == tested || unseen)
+    {
+        entry.stamp = stamp;
     }
 }
