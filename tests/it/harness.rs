@@ -130,6 +130,21 @@ fn app(store: &Arc<SqlStore>, caches: Use) -> App {
     })
 }
 
+/// The same service without caches.
+fn without_caches(store: &Arc<SqlStore>, app: &App) -> App {
+    App::new(Parts {
+        store: store.clone(),
+        feed: store.clone(),
+        freshness: app.freshness.clone(),
+        bus: None,
+        caches: Caches::new(CacheSize(None), None),
+        contract: Contract::default(),
+        tokens: app.tokens.clone(),
+        clock: app.clock.clone(),
+        metrics: Metrics::off(),
+    })
+}
+
 impl Harness {
     /// Starts a server over an empty store that has the built-in models.
     pub async fn start() -> Self {
@@ -146,8 +161,8 @@ impl Harness {
             store.put_model(text).await.unwrap();
         }
         let store = Arc::new(store);
-        let plain = (ground.caches != Use::Off).then(|| app(&store, Use::Off));
         let app = app(&store, ground.caches);
+        let plain = (ground.caches != Use::Off).then(|| without_caches(&store, &app));
         app.freshness.sight_or_poll(Shard(0), std::time::Duration::from_secs(5)).await.unwrap();
 
         let listen = vec!["127.0.0.1:0".parse().unwrap()];
@@ -203,6 +218,8 @@ impl Harness {
             served.await.unwrap();
         }
         self.app.freshness.stop().await;
+        let kind = self.databases.kind;
+        std::mem::replace(&mut self.databases, Databases::new(kind)).tidy().await;
     }
 }
 

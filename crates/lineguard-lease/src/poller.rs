@@ -103,6 +103,11 @@ async fn poll(replica: &Replica) -> Result<(Incarnation, Outcome), StoreError> {
             reply.recent = recent.ok().flatten().unwrap_or_default();
         }
     }
+    // The process may have stood still meanwhile. A view that no lease can be taken on says less
+    // than it seems: the database may have been put back since it was read.
+    if clock.now().since(sent) >= params.lease {
+        return Ok((poll.incarnation, Outcome::Late));
+    }
     let outcome = state.install(&poll, reply);
     let took = clock.now().waited(sent).as_nanos();
     let took = u64::try_from(took).unwrap_or(u64::MAX);
