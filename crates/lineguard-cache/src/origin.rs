@@ -43,7 +43,8 @@ pub trait Validity {
     fn epoch(&self) -> u64;
 
     /// Whether something that was true at `stamp`, and built from `concerns`, is still true in this
-    /// view; and if so, the tenant's revision in this view, where `revision` is that at `stamp`.
+    /// view; and if so, the tenant's revision in this view, where `revision` is that at `stamp`. A
+    /// stamp above that of the view never is.
     ///
     /// Where there is none though the stamp is not above that of the view, the entry is given up:
     /// later views seldom say otherwise.

@@ -37,10 +37,12 @@ async fn publish(shared: &Shared, link: &Link, batch: &[Message]) -> Count {
         let bytes = message.encode(&shared.seal, &shared.channel);
         pipe.cmd("PUBLISH").arg(&shared.channel).arg(bytes).ignore();
     }
-    if let Ok(Ok(())) = timeout(PUBLISH, pipe.exec_async(&mut line.connection)).await {
-        return Count::Sent;
+    match timeout(PUBLISH, pipe.exec_async(&mut line.connection)).await {
+        Ok(Ok(())) => return Count::Sent,
+        // It is there and says no; another connection would hear the same.
+        Ok(Err(error)) if !error.is_unrecoverable_error() => {}
+        Ok(Err(_)) | Err(_) => link.cut(&line),
     }
-    link.cut(&line);
     // Until a beat has been heard again.
     shared.set_connected(false);
     Count::Failed

@@ -43,6 +43,18 @@ async fn settled(cache: &L2, puts: u64) {
     .await;
 }
 
+/// Redis is asked and replies, after a restart too.
+async fn reached(cache: &L2) {
+    let (id, view) = (tenant(), world().view());
+    let nothing = Question { tenant: &id, method: "Nothing", bytes: b"" };
+    until("reached", async || {
+        let before = cache.stats().absent;
+        cache.get(&nothing, &view, NOW).await;
+        cache.stats().absent > before
+    })
+    .await;
+}
+
 fn tenant() -> TenantId {
     TenantId::parse("t1").unwrap()
 }
@@ -204,6 +216,7 @@ async fn ask_amid(
         if step % 50 == 49 {
             settled(&cache, puts).await;
             mischief(&mut server, &mut redis, &mut random).await;
+            reached(&cache).await;
         }
     }
     settled(&cache, puts).await;

@@ -1,5 +1,7 @@
 //! Messages pass while Redis is there, nobody else's are heard, and nobody waits.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use lineguard_cache::bus::{BusStats, RedisBus};
@@ -7,7 +9,10 @@ use lineguard_cache::{Redis, Seal};
 use lineguard_core::stamp::{Shard, Stamp};
 use lineguard_lease::{Bus, Heard, Incarnation};
 use redis::aio::MultiplexedConnection;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::broadcast::Receiver;
+use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 use tokio_stream::StreamExt;
 
@@ -45,10 +50,10 @@ async fn publish(redis: &mut MultiplexedConnection, bytes: &[u8]) {
     redis::cmd("PUBLISH").arg(CHANNEL).arg(bytes).exec_async(redis).await.unwrap();
 }
 
-/// Gives or takes the right to a command.
-async fn allow(redis: &mut MultiplexedConnection, what: &str) {
+/// Says what a user may do.
+async fn allow(redis: &mut MultiplexedConnection, user: &str, rules: &[&str]) {
     let mut set = redis::cmd("ACL");
-    set.arg("SETUSER").arg("default").arg(what).exec_async(redis).await.unwrap();
+    set.arg("SETUSER").arg(user).arg(rules).exec_async(redis).await.unwrap();
 }
 
 #[tokio::test]
@@ -148,15 +153,83 @@ async fn a_server_that_halts_is_noticed() {
 }
 
 #[tokio::test]
-async fn a_bus_that_may_listen_but_not_speak_is_not_connected() {
+async fn a_bus_that_may_not_speak_any_more_is_not_connected() {
     let server = Server::started();
     let bus = bus(&server.redis(), 1);
     connected(&bus, true).await;
     let mut redis = server.connection().await;
-    allow(&mut redis, "-publish").await;
+    allow(&mut redis, "default", &["-publish"]).await;
+    let begin = Instant::now();
+    bus.hint(SHARD, stamp(1));
     connected(&bus, false).await;
-    allow(&mut redis, "+publish").await;
+    assert!(begin.elapsed() < Duration::from_secs(2), "{:?}", begin.elapsed());
+    allow(&mut redis, "default", &["+publish"]).await;
     connected(&bus, true).await;
+}
+
+#[tokio::test]
+async fn a_bus_does_not_take_the_beats_of_another_for_its_own() {
+    let server = Server::started();
+    let mut redis = server.connection().await;
+    allow(&mut redis, "mute", &["on", ">x", "+@all", "~*", "&*", "-publish"]).await;
+    let mute = Redis::at(&format!("{}?user=mute&pass=x", server.redis_url())).unwrap();
+    let (mute, other) = (bus(&mute, 1), bus(&server.redis(), 2));
+    connected(&other, true).await;
+    until("heard some beats", async || {
+        assert!(!mute.connected());
+        mute.stats().heard >= 3
+    })
+    .await;
+}
+
+/// Passes everything on between one client and the server, until it is told that the client is
+/// deaf: then, if the client has subscribed, nothing reaches it any more, and nothing is closed.
+async fn pass_on(client: TcpStream, server: UnixStream, deaf: watch::Receiver<bool>) {
+    let (mut from_client, mut to_client) = client.into_split();
+    let (mut from_server, mut to_server) = server.into_split();
+    let subscribed = Arc::new(AtomicBool::new(false));
+    let subscribes = subscribed.clone();
+    tokio::spawn(async move {
+        let mut bytes = vec![0; 65_536];
+        while let Ok(len @ 1..) = from_client.read(&mut bytes).await {
+            let said = String::from_utf8_lossy(&bytes[..len]).contains("SUBSCRIBE");
+            subscribes.fetch_or(said, Ordering::SeqCst);
+            if to_server.write_all(&bytes[..len]).await.is_err() {
+                return;
+            }
+        }
+    });
+    let mut bytes = vec![0; 65_536];
+    while let Ok(len @ 1..) = from_server.read(&mut bytes).await {
+        let lost = *deaf.borrow() && subscribed.load(Ordering::SeqCst);
+        if !lost && to_client.write_all(&bytes[..len]).await.is_err() {
+            return;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_bus_that_hears_nothing_is_not_connected_and_subscribes_anew() {
+    let server = Server::started();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("redis://{}", listener.local_addr().unwrap());
+    let (deafen, deaf) = watch::channel(false);
+    let socket = server.socket();
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            let Ok(server) = UnixStream::connect(&socket).await else { return };
+            tokio::spawn(pass_on(client, server, deaf.clone()));
+        }
+    });
+    let bus = bus(&Redis::at(&url).unwrap(), 1);
+    connected(&bus, true).await;
+    deafen.send(true).unwrap();
+    connected(&bus, false).await;
+    deafen.send(false).unwrap();
+    connected(&bus, true).await;
+    let mut heard = bus.subscribe();
+    bus.hint(SHARD, stamp(1));
+    assert_eq!(next(&mut heard).await, hint(1));
 }
 
 #[tokio::test]

@@ -67,7 +67,8 @@ impl Server {
         assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
     }
 
-    fn socket(&self) -> PathBuf {
+    /// The socket that it listens on.
+    pub fn socket(&self) -> PathBuf {
         self.dir.path().join("redis.sock")
     }
 
