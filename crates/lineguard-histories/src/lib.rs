@@ -1,0 +1,14 @@
+//! Real server processes under faults, and a checker of what they answered.
+//!
+//! Several servers share one PostgreSQL and one Redis. Writers flip single facts of permission,
+//! askers ask about them on every server, and something goes wrong all the time: links are slow,
+//! silent or cut, processes are stopped and killed, the databases are restarted. Everything that
+//! was written and answered is recorded with its times, and afterwards [`checker::check`] looks for
+//! an answer that should not have been given.
+
+pub mod checker;
+pub mod clock;
+pub mod failure;
+pub mod history;
+pub mod link;
+pub mod random;
