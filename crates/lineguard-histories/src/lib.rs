@@ -6,9 +6,20 @@
 //! was written and answered is recorded with its times, and afterwards [`checker::check`] looks for
 //! an answer that should not have been given.
 
+pub mod asker;
 pub mod checker;
 pub mod clock;
+pub mod databases;
 pub mod failure;
+pub mod faults;
+pub mod fleet;
 pub mod history;
 pub mod link;
+pub mod probe;
 pub mod random;
+pub mod refused;
+pub mod replica;
+pub mod report;
+pub mod run;
+pub mod world;
+pub mod writer;

@@ -10,12 +10,12 @@ impl Random {
     /// The generator of a seed; `stream` tells apart those who share the seed.
     pub fn new(seed: u64, stream: u64) -> Self {
         let mut random = Self(seed ^ stream.wrapping_mul(0xa076_1d64_78bd_642f));
-        random.next();
+        random.any();
         random
     }
 
     /// Any number.
-    pub fn next(&mut self) -> u64 {
+    pub fn any(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -26,7 +26,7 @@ impl Random {
     /// A number below `limit`; 0 if that is 0.
     pub fn below(&mut self, limit: usize) -> usize {
         let limit = u64::try_from(limit).unwrap_or(u64::MAX).max(1);
-        usize::try_from(self.next() % limit).unwrap_or(0)
+        usize::try_from(self.any() % limit).unwrap_or(0)
     }
 
     /// True in `percent` of all cases.
@@ -37,7 +37,7 @@ impl Random {
     /// A duration from `least` up to `most`.
     pub fn between(&mut self, least: Duration, most: Duration) -> Duration {
         let spread = u64::try_from(most.saturating_sub(least).as_micros()).unwrap_or(0);
-        least + Duration::from_micros(self.next() % (spread + 1))
+        least + Duration::from_micros(self.any() % (spread + 1))
     }
 
     /// One of several.

@@ -73,9 +73,8 @@ impl Excuses {
     fn of(disturbances: &[Disturbance], limits: &Limits) -> Self {
         let cutting = || disturbances.iter().filter(|one| one.cuts_off);
         let servers = cutting().filter_map(|one| one.server).max().map_or(0, |last| last + 1);
-        let of = |server: u8| {
-            cutting().filter(move |one| one.server.is_none_or(|its| its == server))
-        };
+        let of =
+            |server: u8| cutting().filter(move |one| one.server.is_none_or(|its| its == server));
         Self {
             all: Times::of(cutting(), limits),
             servers: (0..servers).map(|server| Times::of(of(server), limits)).collect(),

@@ -112,9 +112,7 @@ fn an_answer_older_than_its_token_is_found() {
 fn a_process_that_goes_back_is_found() {
     let first = answer(0, 45, 52, false, 3);
     let back = answer(0, 53, 55, true, 2);
-    let both = |second: Answer| {
-        rules(&History { answers: vec![second, first.clone()], ..flips() })
-    };
+    let both = |second: Answer| rules(&History { answers: vec![second, first.clone()], ..flips() });
     assert_eq!(both(back.clone()), [Rule::Backwards]);
     // Overlapping, on another server, after a restart, or not known where.
     assert_eq!(both(Answer { call: 51, ..back.clone() }), []);

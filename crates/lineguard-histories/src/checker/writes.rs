@@ -143,8 +143,7 @@ fn one_after_the_other(writes: &[&Write], found: &mut Vec<Violation>) {
         if let [first, second] = pair
             && first.ack.is_none_or(|ack| ack > second.call)
         {
-            let events =
-                format!("a register was written twice at once\n    {first}\n    {second}");
+            let events = format!("a register was written twice at once\n    {first}\n    {second}");
             found.push(Violation { rule: Rule::Order, events });
         }
     }
