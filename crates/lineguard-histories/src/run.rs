@@ -1,5 +1,6 @@
 //! A run: what all who take part share, and the order of things.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -122,6 +123,17 @@ impl Run {
         self.disturbed.load(Ordering::Relaxed) && self.done()
     }
 
+    /// Waits for a while, or until the run is over. True if it is.
+    pub async fn rest(&self, mut rest: Duration) -> bool {
+        const STEP: Duration = Duration::from_millis(200);
+        while !self.over() && !rest.is_zero() {
+            let step = rest.min(STEP);
+            tokio::time::sleep(step).await;
+            rest -= step;
+        }
+        self.over()
+    }
+
     /// Whether enough has been asked and written.
     pub fn done(&self) -> bool {
         let (asked, written) = self.progress();
@@ -174,28 +186,43 @@ pub async fn prepare(fleet: &Arc<Fleet>, mut run: Run) -> Result<Stage> {
     run.tokens = Mutex::new(vec![None; run.extent.tenants]);
     let run = Arc::new(run);
 
-    let mut tried = JoinSet::new();
     let mut probes = Probes::new();
+    let mut tenants: BTreeMap<String, Vec<Writer>> = BTreeMap::new();
     for (register, (tenant, plan)) in (0..).zip(planned) {
         probes.push((register, plan.probes.clone()));
-        let writer = Writer::new(register, tenant, plan, fleet, &run);
-        tried.spawn(try_out(writer, Arc::clone(fleet)));
+        let writer = Writer::new(register, tenant.clone(), plan, fleet, &run);
+        tenants.entry(tenant).or_default().push(writer);
+    }
+    let mut tried = JoinSet::new();
+    for writers in tenants.into_values() {
+        tried.spawn(try_out(writers, Arc::clone(fleet)));
     }
     let mut writers = Vec::new();
-    while let Some(writer) = tried.join_next().await {
-        writers.push(writer.doing("trying out a register")??);
+    while let Some(of_tenant) = tried.join_next().await {
+        writers.extend(of_tenant.doing("trying out registers")??);
     }
     Ok(Stage { run, probes: Arc::new(probes), writers, registers })
 }
 
-/// Sees that each probe shows what is written, and leaves the register off.
-async fn try_out(mut writer: Writer, fleet: Arc<Fleet>) -> Result<Writer> {
-    for value in [false, true, false] {
+/// Sees that each probe shows what is written, and leaves the registers off.
+async fn try_out(mut writers: Vec<Writer>, fleet: Arc<Fleet>) -> Result<Vec<Writer>> {
+    for writer in &mut writers {
+        try_one(writer, &fleet).await?;
+    }
+    Ok(writers)
+}
+
+async fn try_one(writer: &mut Writer, fleet: &Fleet) -> Result<()> {
+    for (nth, value) in [false, true, false].into_iter().enumerate() {
         if !writer.write(value).await {
             let why = writer.history.attempts.iter().rev().find_map(|one| one.refused.clone());
             let why = why.map_or(String::new(), |why| why.to_string());
             let name = writer.plan.name;
             return Err(Failure(format!("`{name}` cannot be turned to {value}: {why}")));
+        }
+        if nth == 0 {
+            // It may have been off before: then this made no revision.
+            writer.history.writes.clear();
         }
         for probe in &writer.plan.probes {
             for replica in &fleet.replicas {
@@ -210,7 +237,7 @@ async fn try_out(mut writer: Writer, fleet: Arc<Fleet>) -> Result<Writer> {
             }
         }
     }
-    Ok(writer)
+    Ok(())
 }
 
 impl Stage {

@@ -100,9 +100,8 @@ impl Writer {
     pub async fn flip(mut self) -> History {
         let mut value = false;
         loop {
-            let rest = self.run.write_rest;
-            sleep(self.random.between(Duration::ZERO, rest * 2)).await;
-            if self.run.over() {
+            let rest = self.random.between(Duration::ZERO, self.run.write_rest * 2);
+            if self.run.rest(rest).await {
                 return self.history;
             }
             value = !value;
