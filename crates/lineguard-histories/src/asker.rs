@@ -1,0 +1,171 @@
+//! Asks one server about any register.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use lineguard::wire::pb;
+use tokio::time::sleep;
+use tonic::Status;
+
+use crate::clock::Nanos;
+use crate::history::{Answer, History, Kind, Refusal, Refused, RegisterAt};
+use crate::probe::{Probe, Shown, of_decision};
+use crate::random::Random;
+use crate::refused::{name, within};
+use crate::replica::Replica;
+use crate::run::Run;
+
+/// Questions in a batch.
+const BATCH: usize = 8;
+
+/// What can be asked: the probes of each register.
+pub type Probes = Vec<(RegisterAt, Vec<Probe>)>;
+
+/// Somebody who asks. Each keeps to one server, so that a server that says nothing does not keep
+/// the others from being asked.
+pub struct Asker {
+    server: Arc<Replica>,
+    probes: Arc<Probes>,
+    run: Arc<Run>,
+    random: Random,
+    history: History,
+}
+
+impl Asker {
+    /// Somebody who asks this server.
+    pub fn new(server: &Arc<Replica>, probes: &Arc<Probes>, run: &Arc<Run>, number: u64) -> Self {
+        let random = Random::new(run.seed, 1_000_000 + number);
+        let (server, probes, run) = (Arc::clone(server), Arc::clone(probes), Arc::clone(run));
+        Self { server, probes, run, random, history: History::default() }
+    }
+
+    /// Asks until the run is over, at its pace.
+    pub async fn ask(mut self) -> History {
+        while !self.run.over() {
+            let asked =
+                if self.random.percent(8) { self.batch().await } else { self.single().await };
+            self.run.asked(asked);
+            let rest = self.run.ask_rest * u32::try_from(asked).unwrap_or(1);
+            if !rest.is_zero() {
+                sleep(self.random.between(Duration::ZERO, rest * 2)).await;
+            }
+        }
+        self.history
+    }
+
+    /// Asks everything once.
+    pub async fn ask_all(mut self) -> History {
+        let probes = Arc::clone(&self.probes);
+        for (register, probes) in probes.iter() {
+            for probe in probes {
+                self.put(*register, probe.clone()).await;
+            }
+        }
+        self.history
+    }
+
+    /// A question that is often, but not always, one that was asked before.
+    fn pick(&mut self) -> Option<(RegisterAt, Probe)> {
+        let (register, probes) = self.probes.get(self.random.below(self.probes.len()))?;
+        let warm = self.random.percent(75);
+        let among = if warm { 1 } else { probes.len() };
+        // Pages stand last.
+        let at = if self.random.percent(10) {
+            probes.len().saturating_sub(1 + self.random.below(among.min(4)))
+        } else {
+            self.random.below(among)
+        };
+        probes.get(at).map(|probe| (*register, probe.clone()))
+    }
+
+    async fn single(&mut self) -> usize {
+        if let Some((register, probe)) = self.pick() {
+            self.put(register, probe).await;
+        }
+        1
+    }
+
+    async fn put(&mut self, register: RegisterAt, mut probe: Probe) {
+        let at_least = if self.random.percent(20) { self.token(register, &mut probe) } else { 0 };
+        let (life, call) = (self.server.life(), self.run.watch.now());
+        let answered = within(self.run.ask_patience, probe.ask(&self.server)).await;
+        let reply = self.run.watch.now();
+        let asked = Asked { kind: probe.kind(), life, call, reply, at_least };
+        self.record(register, &asked, answered);
+    }
+
+    /// Makes a question ask for at least the last acknowledged revision.
+    fn token(&self, _register: RegisterAt, _probe: &mut Probe) -> u64 {
+        0
+    }
+
+    async fn batch(&mut self) -> usize {
+        let mut registers = Vec::with_capacity(BATCH);
+        let mut checks = Vec::with_capacity(BATCH);
+        while checks.len() < BATCH {
+            if let Some((register, Probe::Check(check))) = self.pick() {
+                registers.push(register);
+                checks.push(*check);
+            }
+        }
+        let (life, call) = (self.server.life(), self.run.watch.now());
+        let mut client = self.server.questions();
+        let request = pb::BatchCheckRequest { checks };
+        let answered = within(self.run.ask_patience, client.batch_check(request)).await;
+        let reply = self.run.watch.now();
+        let asked = Asked { kind: Kind::Batch, life, call, reply, at_least: 0 };
+        match answered {
+            Ok(answers) => {
+                let results = answers.into_inner().results;
+                for (register, result) in registers.into_iter().zip(results) {
+                    self.record(register, &asked, of_item(result));
+                }
+            }
+            Err(why) => self.record(0, &asked, Err(why)),
+        }
+        BATCH
+    }
+
+    fn record(&mut self, register: RegisterAt, asked: &Asked, answered: Result<Shown, Refused>) {
+        let server = self.server.at;
+        let Asked { kind, life, call, reply, at_least } = *asked;
+        match answered {
+            Ok((value, revision)) => {
+                // Somebody answered before the restart or after it; which is not known.
+                let life = (life == self.server.life()).then_some(life);
+                self.history.answers.push(Answer {
+                    register,
+                    kind,
+                    server,
+                    life,
+                    call,
+                    reply,
+                    value,
+                    revision,
+                    at_least,
+                });
+            }
+            Err(why) => self.history.refusals.push(Refusal { kind, server, call, end: reply, why }),
+        }
+    }
+}
+
+/// A question as it was sent.
+struct Asked {
+    kind: Kind,
+    life: u16,
+    call: Nanos,
+    reply: Nanos,
+    at_least: u64,
+}
+
+fn of_item(item: pb::CheckResult) -> Result<Shown, Refused> {
+    match item.result {
+        Some(pb::check_result::Result::Decision(decision)) => Ok(of_decision(Some(&decision))),
+        Some(pb::check_result::Result::Error(error)) => {
+            let code = Status::new(error.code.into(), "").code();
+            Err(Refused::Status(name(code), error.message))
+        }
+        None => Ok((None, 0)),
+    }
+}

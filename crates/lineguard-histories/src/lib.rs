@@ -1,0 +1,25 @@
+//! Real server processes under faults, and a checker of what they answered.
+//!
+//! Several servers share one PostgreSQL and one Redis. Writers flip single facts of permission,
+//! askers ask about them on every server, and something goes wrong all the time: links are slow,
+//! silent or cut, processes are stopped and killed, the databases are restarted. Everything that
+//! was written and answered is recorded with its times, and afterwards [`checker::check`] looks for
+//! an answer that should not have been given.
+
+pub mod asker;
+pub mod checker;
+pub mod clock;
+pub mod databases;
+pub mod failure;
+pub mod faults;
+pub mod fleet;
+pub mod history;
+pub mod link;
+pub mod probe;
+pub mod random;
+pub mod refused;
+pub mod replica;
+pub mod report;
+pub mod run;
+pub mod world;
+pub mod writer;

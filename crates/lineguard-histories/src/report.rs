@@ -1,0 +1,143 @@
+//! A run in figures.
+
+use std::collections::BTreeMap;
+use std::fmt::{self, Display};
+
+use crate::clock::{Nanos, seconds};
+use crate::history::{Attempt, Disturbance, History, Kind, word};
+
+/// Gives pauses and restarts of servers the effect that only the history shows: calls to the server
+/// that failed, or that took as long as half of the disturbance.
+pub fn attribute(history: &mut History) {
+    let mut calls: Vec<(u8, Nanos, Nanos, bool)> = Vec::new();
+    calls.extend(history.answers.iter().map(|one| (one.server, one.call, one.reply, false)));
+    calls.extend(history.refusals.iter().map(|one| (one.server, one.call, one.end, true)));
+    let attempts = history.attempts.iter();
+    calls.extend(attempts.map(|one| (one.server, one.call, one.end, one.refused.is_some())));
+    calls.sort_unstable_by_key(|(_, call, ..)| *call);
+    for disturbance in &mut history.disturbances {
+        let Some(server) = disturbance.server.filter(|_| disturbance.effect == 0) else { continue };
+        if !disturbance.what.starts_with("server") {
+            continue;
+        }
+        let half = (disturbance.until - disturbance.from) / 2;
+        let begun = calls.partition_point(|(_, call, ..)| *call <= disturbance.until);
+        let met =
+            calls.get(..begun).unwrap_or_default().iter().filter(|(at, call, end, failed)| {
+                *at == server && *end >= disturbance.from && (*failed || end - call >= half)
+            });
+        disturbance.effect = u64::try_from(met.count()).unwrap_or(u64::MAX);
+    }
+}
+
+/// Prints what was done, what went wrong and how long acknowledgements took.
+#[derive(Debug)]
+pub struct Summary<'h>(pub &'h History);
+
+impl Display for Summary<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(history) = self;
+        writeln!(f, "checks answered   {:>9}", history.answers.len())?;
+        for ((kind, value), count) in count(history.answers.iter().map(|one| (one.kind, one.value)))
+        {
+            writeln!(f, "  {:<16}{count:>9}  {}", spoken(kind), word(value))?;
+        }
+        writeln!(f, "checks refused    {:>9}", history.refusals.len())?;
+        print(f, count(history.refusals.iter().map(|one| one.why.to_string())))?;
+        let acknowledged = history.writes.iter().filter(|one| one.ack.is_some()).count();
+        writeln!(f, "writes            {acknowledged:>9}")?;
+        let given_up = history.writes.len() - acknowledged;
+        writeln!(f, "  given up        {given_up:>9}")?;
+        let refused = history.attempts.iter().filter_map(|one| one.refused.as_ref());
+        print(f, count(refused.map(|why| format!("tried again: {why}"))))?;
+        self.faults(f)?;
+        self.acknowledgements(f)
+    }
+}
+
+impl Summary<'_> {
+    fn faults(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut faults: BTreeMap<&str, (usize, usize, u64)> = BTreeMap::new();
+        for one in &self.0.disturbances {
+            let (made, met, effect) = faults.entry(one.what).or_default();
+            *made += 1;
+            *met += usize::from(one.effect > 0);
+            *effect = effect.saturating_add(one.effect);
+        }
+        let met: usize = faults.values().map(|(_, met, _)| met).sum();
+        writeln!(f, "faults that met traffic {met} of {}", self.0.disturbances.len())?;
+        for (what, (made, met, effect)) in faults {
+            writeln!(f, "  {what:<46}{met:>4} of {made:<4} {effect:>10}")?;
+        }
+        Ok(())
+    }
+
+    fn acknowledgements(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut phases: BTreeMap<&str, Vec<Nanos>> = BTreeMap::new();
+        for attempt in self.0.attempts.iter().filter(|one| one.refused.is_none()) {
+            let took = attempt.end - attempt.call;
+            phases.entry(phase(attempt, &self.0.disturbances)).or_default().push(took);
+        }
+        writeln!(
+            f,
+            "acknowledgements (ms)                        count      p50      p95      p99      max"
+        )?;
+        for (phase, mut took) in phases {
+            took.sort_unstable();
+            write!(f, "  {phase:<40}{:>8}", took.len())?;
+            for part in [50, 95, 99, 100] {
+                write!(f, " {:>8.1}", seconds(percentile(&took, part)) * 1_000.0)?;
+            }
+            writeln!(f)?;
+        }
+        Ok(())
+    }
+}
+
+/// The value below or at which `percent` of all lie; the values are sorted.
+pub fn percentile(sorted: &[Nanos], percent: usize) -> Nanos {
+    let rank = (sorted.len() * percent).div_ceil(100).max(1) - 1;
+    sorted.get(rank).or(sorted.last()).copied().unwrap_or(0)
+}
+
+/// What was wrong while a write was acknowledged.
+fn phase(attempt: &Attempt, disturbances: &[Disturbance]) -> &'static str {
+    let mut met = disturbances
+        .iter()
+        .filter(|one| one.from <= attempt.end && attempt.call <= one.until)
+        .peekable();
+    if met.peek().is_none() {
+        return "nothing wrong";
+    }
+    let all: Vec<&Disturbance> = met.collect();
+    let own = |one: &&Disturbance| one.server.is_none_or(|server| server == attempt.server);
+    if all.iter().any(|one| one.cuts_off && own(one)) {
+        "its own server or PostgreSQL disturbed"
+    } else if all.iter().any(|one| one.what == "server paused") {
+        "another server paused"
+    } else if all.iter().any(|one| one.cuts_off) {
+        "another server disturbed"
+    } else {
+        "Redis disturbed"
+    }
+}
+
+fn count<T: Ord>(all: impl Iterator<Item = T>) -> BTreeMap<T, usize> {
+    let mut counts = BTreeMap::new();
+    all.for_each(|one| *counts.entry(one).or_default() += 1);
+    counts
+}
+
+fn print(f: &mut fmt::Formatter<'_>, counts: BTreeMap<String, usize>) -> fmt::Result {
+    counts.into_iter().try_for_each(|(what, count)| writeln!(f, "  {count:>24}  {what}"))
+}
+
+fn spoken(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Check => "single",
+        Kind::Batch => "in batches",
+        Kind::List => "pages of faxes",
+        Kind::CallerId => "caller IDs",
+        Kind::AutoAssign => "auto-assign",
+    }
+}
