@@ -53,11 +53,11 @@ impl Asker {
         self.history
     }
 
-    /// Asks everything once.
+    /// Asks about every register once.
     pub async fn ask_all(mut self) -> History {
         let probes = Arc::clone(&self.probes);
         for (register, probes) in probes.iter() {
-            for probe in probes {
+            if let Some(probe) = probes.first() {
                 self.put(*register, probe.clone()).await;
             }
         }
@@ -94,9 +94,13 @@ impl Asker {
         self.record(register, &asked, answered);
     }
 
-    /// Makes a question ask for at least the last acknowledged revision.
-    fn token(&self, _register: RegisterAt, _probe: &mut Probe) -> u64 {
-        0
+    /// Makes a question ask for at least the last acknowledged revision of its tenant.
+    fn token(&self, register: RegisterAt, probe: &mut Probe) -> u64 {
+        let Some(last) = self.run.token(register).filter(|last| !last.token.is_empty()) else {
+            return 0;
+        };
+        probe.at_least(last.token);
+        last.revision
     }
 
     async fn batch(&mut self) -> usize {
@@ -110,7 +114,7 @@ impl Asker {
         }
         let (life, call) = (self.server.life(), self.run.watch.now());
         let mut client = self.server.questions();
-        let request = pb::BatchCheckRequest { checks };
+        let request = pb::BatchCheckRequest { checks, consistency: None };
         let answered = within(self.run.ask_patience, client.batch_check(request)).await;
         let reply = self.run.watch.now();
         let asked = Asked { kind: Kind::Batch, life, call, reply, at_least: 0 };

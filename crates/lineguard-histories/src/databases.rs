@@ -100,8 +100,11 @@ impl Postgres {
         );
         let log = this.folder.join("log").display().to_string();
         this.run("pg_ctl", &["-D", &data, "-l", &log, "-o", &options, "-w", "start"]).await?;
-        this.run("createdb", &["-h", "127.0.0.1", "-p", &port.to_string(), "-U", "lineguard"])
-            .await?;
+        this.run(
+            "createdb",
+            &["-h", "127.0.0.1", "-p", &port.to_string(), "-U", "lineguard", "lineguard"],
+        )
+        .await?;
         Ok(this)
     }
 
@@ -153,12 +156,16 @@ impl Postgres {
 
     async fn run(&self, program: &str, arguments: &[&str]) -> Result<()> {
         let mut command = self.command(program, arguments);
-        // The server that `pg_ctl` starts would keep a pipe open.
-        let status = command.stdout(Stdio::null()).stderr(Stdio::null()).status();
+        // Not a pipe, which the server that `pg_ctl` starts would keep open.
+        let said = fs::File::create(self.folder.join("said"))?;
+        let status = command.stdout(said.try_clone()?).stderr(said).status();
         let status = timeout(PATIENCE, status).await.doing(program)??;
         match status.success() {
             true => Ok(()),
-            false => Err(Failure(format!("{program} {arguments:?} failed"))),
+            false => {
+                let said = fs::read_to_string(self.folder.join("said"))?;
+                Err(Failure(format!("{program} {arguments:?}: {said}")))
+            }
         }
     }
 }

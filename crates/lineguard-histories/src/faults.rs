@@ -150,6 +150,7 @@ pub struct Nemesis {
     fleet: Arc<Fleet>,
     run: Arc<Run>,
     promise: Promise,
+    slack: Duration,
     random: Random,
     /// How often each fault has to be made at least.
     rounds: usize,
@@ -158,9 +159,9 @@ pub struct Nemesis {
 impl Nemesis {
     /// One that makes every fault at least `rounds` times, and goes on while the run does.
     pub fn new(fleet: &Arc<Fleet>, run: &Arc<Run>, promise: Promise, rounds: usize) -> Self {
-        let (fleet, run) = (Arc::clone(fleet), Arc::clone(run));
+        let (fleet, run, slack) = (Arc::clone(fleet), Arc::clone(run), run.slack());
         let random = Random::new(run.seed, 1);
-        Self { fleet, run, promise, random, rounds }
+        Self { fleet, run, promise, slack, random, rounds }
     }
 
     /// Makes faults until the run is over.
@@ -183,10 +184,10 @@ impl Nemesis {
                     }
                     None => made.push(self.one(fault).await?),
                 }
-                self.rest().await;
                 if round >= self.rounds && self.run.done() {
                     break;
                 }
+                self.rest().await;
             }
             round += 1;
         }
@@ -196,9 +197,8 @@ impl Nemesis {
 
     /// Lets everything be well: mostly for a moment, sometimes until errors are no longer excused.
     async fn rest(&mut self) {
-        let recovered = self.promise.lease + self.promise.poll;
         let rest = match self.random.percent(20) {
-            true => recovered + Duration::from_secs(1),
+            true => self.promise.recovery() + self.slack + Duration::from_secs(1),
             false => self.random.between(Duration::from_millis(100), Duration::from_millis(600)),
         };
         sleep(rest).await;

@@ -38,6 +38,11 @@ impl Promise {
         self.lease + self.lease / 50 + Duration::from_millis(50)
     }
 
+    /// How soon after an outage everything is answered again.
+    pub fn recovery(self) -> Duration {
+        self.lease + self.poll
+    }
+
     fn variables(self) -> Vec<(String, String)> {
         let timeout = self.poll * 4 / 5;
         [("LEASE", self.lease), ("POLL", self.poll), ("POLL_TIMEOUT", timeout)]

@@ -15,6 +15,7 @@ pub mod faults;
 pub mod fleet;
 pub mod history;
 pub mod link;
+pub mod measure;
 pub mod probe;
 pub mod random;
 pub mod refused;

@@ -13,6 +13,7 @@ use lineguard_histories::clock::seconds;
 use lineguard_histories::failure::{Doing, Failure, Result};
 use lineguard_histories::faults::Nemesis;
 use lineguard_histories::fleet::{Fleet, Promise, StoreKind};
+use lineguard_histories::measure;
 use lineguard_histories::report::{Summary, attribute};
 use lineguard_histories::run::{Extent, Run, prepare};
 
@@ -31,6 +32,17 @@ struct Cli {
 enum Task {
     /// Write, ask and disturb, then look for answers that should not have been given
     Run(RunArgs),
+    /// Say how long acknowledgements take, what reaches the database, and what an outage does
+    Measure(MeasureArgs),
+}
+
+#[derive(Debug, Args)]
+struct MeasureArgs {
+    /// Members of the tenant
+    #[arg(long, default_value_t = 100_000)]
+    members: usize,
+    #[command(flatten)]
+    servers: Servers,
 }
 
 /// What goes wrong.
@@ -77,6 +89,9 @@ struct RunArgs {
     /// Writes a second to aim at
     #[arg(long, default_value_t = 25)]
     write_rate: u64,
+    /// What a busy machine may add to everything that has to be done in time, in milliseconds
+    #[arg(long, default_value_t = 1_000)]
+    slack: u64,
     /// What must be found
     #[arg(long, value_enum, default_value_t = Expect::Sound)]
     expect: Expect,
@@ -96,10 +111,10 @@ struct Servers {
     #[arg(long, value_enum, default_value_t = StoreKind::Postgres)]
     store: StoreKind,
     /// `freshness.lease`, in milliseconds
-    #[arg(long, default_value_t = 2_000)]
+    #[arg(long, default_value_t = 5_000)]
     lease: u64,
     /// `freshness.poll`, in milliseconds
-    #[arg(long, default_value_t = 200)]
+    #[arg(long, default_value_t = 500)]
     poll: u64,
     /// A further setting of every server: `LINEGUARD_LOG_LEVEL=debug`
     #[arg(long, value_name = "VARIABLE=VALUE")]
@@ -112,7 +127,8 @@ impl Servers {
         Promise { lease, poll }
     }
 
-    async fn start(&self) -> Result<Fleet> {
+    /// Starts them; `slack` is added to what they allow themselves for an answer.
+    async fn start(&self, slack: Duration) -> Result<Fleet> {
         let program = match &self.server {
             Some(program) => program.canonicalize().doing(program.display())?,
             None => build()?,
@@ -121,7 +137,9 @@ impl Servers {
             Some((key, value)) => Ok((key.to_owned(), value.to_owned())),
             None => Err(Failure(format!("`{one}` is not VARIABLE=VALUE"))),
         });
-        let set: Vec<_> = set.collect::<Result<_>>()?;
+        let mut set: Vec<_> = set.collect::<Result<_>>()?;
+        let deadline = format!("{}ms", (Duration::from_secs(1) + slack).as_millis());
+        set.push(("LINEGUARD_DEADLINE_DECISION".to_owned(), deadline));
         Fleet::start(&program, self.store, self.replicas, self.promise(), &set).await
     }
 }
@@ -130,6 +148,7 @@ impl Servers {
 async fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Task::Run(args) => run(args).await,
+        Task::Measure(args) => measured(args).await,
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,
@@ -162,19 +181,21 @@ async fn run(mut args: RunArgs) -> Result<bool> {
         (args.checks, args.writes, args.rounds) = (20_000, 400, 1);
         (args.check_rate, args.write_rate) = (600, 12);
         (args.servers.lease, args.servers.poll) = (1_000, 150);
+        args.slack = args.slack.max(10_000);
     }
     let (promise, seed) = (args.servers.promise(), args.seed);
     println!("seed {seed}; lease {:?}, poll {:?}", promise.lease, promise.poll);
-    let fleet = Arc::new(args.servers.start().await?);
+    let fleet = Arc::new(args.servers.start(Duration::from_millis(args.slack)).await?);
     let extent = Extent {
         checks: args.checks,
         writes: args.writes,
         check_rate: args.check_rate,
         write_rate: args.write_rate,
-        tenants: 8,
+        tenants: if args.short { 4 } else { 8 },
         askers: 8,
+        slack: Duration::from_millis(args.slack),
     };
-    let stage = prepare(&fleet, Run::new(seed, extent, promise, fleet.replicas.len())).await?;
+    let stage = prepare(&fleet, Run::new(seed, extent, promise, args.servers.replicas)).await?;
     println!("tenants and registers are ready after {:.1} s", seconds(stage.run.watch.now()));
 
     let shared = Arc::clone(&stage.run);
@@ -196,12 +217,12 @@ async fn run(mut args: RunArgs) -> Result<bool> {
         Ok((mut history, disturbances)) => {
             history.disturbances = disturbances;
             attribute(&mut history);
-            let found = check(&history, &limits(promise));
+            let found = check(&history, &limits(promise, extent.slack));
             (history, found)
         }
         Err(error) => return Err(Failure(format!("{error}; {}", keep(fleet)))),
     };
-    println!("{}", Summary(&history));
+    println!("{}", Summary { history: &history, recovery: promise.recovery() });
     tell(&found);
     if !found.is_empty() {
         println!("{}", keep(fleet));
@@ -209,12 +230,18 @@ async fn run(mut args: RunArgs) -> Result<bool> {
     Ok(as_expected(args.expect, &found))
 }
 
-fn limits(promise: Promise) -> Limits {
-    Limits {
-        recovery: promise.lease + promise.poll,
-        // What a busy machine adds to the longest wait.
-        acknowledgement: promise.wait() + Duration::from_secs(1),
+async fn measured(args: MeasureArgs) -> Result<bool> {
+    let promise = args.servers.promise();
+    println!("lease {:?}, poll {:?}", promise.lease, promise.poll);
+    let fleet = Arc::new(args.servers.start(Duration::ZERO).await?);
+    match measure::all(&fleet, promise, args.members).await {
+        Ok(()) => Ok(true),
+        Err(error) => Err(Failure(format!("{error}; {}", keep(fleet)))),
     }
+}
+
+fn limits(promise: Promise, slack: Duration) -> Limits {
+    Limits { recovery: promise.recovery() + slack, acknowledgement: promise.wait() + slack }
 }
 
 async fn tell_progress(run: &Run) {

@@ -34,6 +34,17 @@ impl Probe {
         }
     }
 
+    /// Asks for a state that includes what this token names.
+    pub fn at_least(&mut self, at_least: String) {
+        let consistency = match self {
+            Self::Check(message) => &mut message.consistency,
+            Self::List(message, _) => &mut message.consistency,
+            Self::CallerId(message) => &mut message.consistency,
+            Self::AutoAssign(message) => &mut message.consistency,
+        };
+        *consistency = Some(pb::Consistency { at_least, max_staleness: None });
+    }
+
     /// Asks a server.
     ///
     /// # Errors
@@ -107,8 +118,7 @@ impl Asked<'_> {
                 id: id.map(Into::into),
                 properties: None,
             }),
-            target: None,
-            context: None,
+            ..pb::CheckRequest::default()
         }
     }
 

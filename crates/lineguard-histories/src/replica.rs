@@ -10,6 +10,7 @@ use std::time::Duration;
 use lineguard::wire::pb::admin_service_client::AdminServiceClient;
 use lineguard::wire::pb::authorization_service_client::AuthorizationServiceClient;
 use lineguard::wire::pb::fax_service_client::FaxServiceClient;
+use lineguard::wire::pb::operations_service_client::OperationsServiceClient;
 use rustix::process::Signal;
 use tokio::process::{Child, Command};
 use tokio::sync::Mutex;
@@ -198,6 +199,11 @@ impl Replica {
     /// For faxes.
     pub fn faxes(&self) -> FaxServiceClient<Channel> {
         FaxServiceClient::new(self.channel())
+    }
+
+    /// For its state.
+    pub fn operations(&self) -> OperationsServiceClient<Channel> {
+        OperationsServiceClient::new(self.channel())
     }
 
     /// One of the connections, in turn.

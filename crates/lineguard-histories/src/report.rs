@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Display};
+use std::time::Duration;
 
-use crate::clock::{Nanos, seconds};
+use crate::clock::{Nanos, nanos, seconds};
 use crate::history::{Attempt, Disturbance, History, Kind, word};
 
 /// Gives pauses and restarts of servers the effect that only the history shows: calls to the server
@@ -32,11 +33,16 @@ pub fn attribute(history: &mut History) {
 
 /// Prints what was done, what went wrong and how long acknowledgements took.
 #[derive(Debug)]
-pub struct Summary<'h>(pub &'h History);
+pub struct Summary<'h> {
+    /// The run.
+    pub history: &'h History,
+    /// How long after a disturbance acknowledgements still count as disturbed.
+    pub recovery: Duration,
+}
 
 impl Display for Summary<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(history) = self;
+        let Self { history, .. } = self;
         writeln!(f, "checks answered   {:>9}", history.answers.len())?;
         for ((kind, value), count) in count(history.answers.iter().map(|one| (one.kind, one.value)))
         {
@@ -58,14 +64,14 @@ impl Display for Summary<'_> {
 impl Summary<'_> {
     fn faults(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut faults: BTreeMap<&str, (usize, usize, u64)> = BTreeMap::new();
-        for one in &self.0.disturbances {
+        for one in &self.history.disturbances {
             let (made, met, effect) = faults.entry(one.what).or_default();
             *made += 1;
             *met += usize::from(one.effect > 0);
             *effect = effect.saturating_add(one.effect);
         }
         let met: usize = faults.values().map(|(_, met, _)| met).sum();
-        writeln!(f, "faults that met traffic {met} of {}", self.0.disturbances.len())?;
+        writeln!(f, "faults that met traffic {met} of {}", self.history.disturbances.len())?;
         for (what, (made, met, effect)) in faults {
             writeln!(f, "  {what:<46}{met:>4} of {made:<4} {effect:>10}")?;
         }
@@ -74,9 +80,12 @@ impl Summary<'_> {
 
     fn acknowledgements(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut phases: BTreeMap<&str, Vec<Nanos>> = BTreeMap::new();
-        for attempt in self.0.attempts.iter().filter(|one| one.refused.is_none()) {
+        for attempt in self.history.attempts.iter().filter(|one| one.refused.is_none()) {
             let took = attempt.end - attempt.call;
-            phases.entry(phase(attempt, &self.0.disturbances)).or_default().push(took);
+            phases
+                .entry(phase(attempt, &self.history.disturbances, nanos(self.recovery)))
+                .or_default()
+                .push(took);
         }
         writeln!(
             f,
@@ -101,10 +110,10 @@ pub fn percentile(sorted: &[Nanos], percent: usize) -> Nanos {
 }
 
 /// What was wrong while a write was acknowledged.
-fn phase(attempt: &Attempt, disturbances: &[Disturbance]) -> &'static str {
+fn phase(attempt: &Attempt, disturbances: &[Disturbance], recovery: Nanos) -> &'static str {
     let mut met = disturbances
         .iter()
-        .filter(|one| one.from <= attempt.end && attempt.call <= one.until)
+        .filter(|one| one.from <= attempt.end && attempt.call <= one.until + recovery)
         .peekable();
     if met.peek().is_none() {
         return "nothing wrong";
@@ -139,5 +148,49 @@ fn spoken(kind: Kind) -> &'static str {
         Kind::List => "pages of faxes",
         Kind::CallerId => "caller IDs",
         Kind::AutoAssign => "auto-assign",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::history::{Refusal, Refused};
+
+    #[test]
+    fn percentiles_are_values_that_occurred() {
+        let hundred: Vec<Nanos> = (1..=100).collect();
+        for (percent, value) in [(0, 1), (1, 1), (50, 50), (99, 99), (100, 100)] {
+            assert_eq!(percentile(&hundred, percent), value);
+        }
+        assert_eq!(percentile(&[7], 50), 7);
+        assert_eq!(percentile(&[], 50), 0);
+    }
+
+    #[test]
+    fn a_pause_that_nobody_noticed_has_no_effect() {
+        let disturbance = |what, server| Disturbance {
+            what,
+            from: 100,
+            until: 200,
+            server: Some(server),
+            cuts_off: true,
+            effect: 0,
+        };
+        let refused = |server, call, end| {
+            let why = Refused::Silence;
+            Refusal { kind: Kind::Check, server, call, end, why }
+        };
+        let mut history = History {
+            disturbances: vec![
+                disturbance("server paused", 0),
+                disturbance("server paused", 1),
+                disturbance("link to Redis cut", 0),
+            ],
+            refusals: vec![refused(0, 90, 101), refused(0, 150, 160), refused(1, 90, 99)],
+            ..History::default()
+        };
+        attribute(&mut history);
+        let effects: Vec<u64> = history.disturbances.iter().map(|one| one.effect).collect();
+        assert_eq!(effects, [2, 0, 0]);
     }
 }

@@ -352,6 +352,7 @@ impl Draft<'_> {
         let request = pb::ResolveAutoAssignRequest {
             tenant: self.id.into(),
             number: targeted.as_str().to_owned(),
+            consistency: None,
         };
         let target = |on| {
             let (number, target) = (targeted.clone(), NumberTarget::Faxbox(ids::faxbox("mail")));

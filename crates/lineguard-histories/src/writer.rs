@@ -127,20 +127,20 @@ async fn apply(
                 (fax.as_str().to_owned(), assignee.as_ref().map(user_or_group_to_wire));
             let request = pb::AssignFaxRequest { tenant, actor, request_id, fax, assignee };
             let reply = server.faxes().assign_fax(request).await?.into_inner();
-            Ok(Acknowledged { revision: reply.revision, token: String::new() })
+            Ok(Acknowledged { revision: reply.revision, token: reply.revision_token })
         }
         Change::MoveFax { fax, faxbox } => {
             let (fax, faxbox) =
                 (fax.as_str().to_owned(), faxbox.as_ref().map(|one| one.as_str().to_owned()));
             let request = pb::MoveFaxRequest { tenant, actor, request_id, fax, faxbox };
             let reply = server.faxes().move_fax(request).await?.into_inner();
-            Ok(Acknowledged { revision: reply.revision, token: String::new() })
+            Ok(Acknowledged { revision: reply.revision, token: reply.revision_token })
         }
         other => {
             let changes = vec![change_to_wire(other)];
             let request = pb::ApplyRequest { tenant, actor, request_id, if_exists: 0, changes };
             let reply = server.changes().apply(request).await?.into_inner();
-            Ok(Acknowledged { revision: reply.revision, token: String::new() })
+            Ok(Acknowledged { revision: reply.revision, token: reply.revision_token })
         }
     }
 }

@@ -13,7 +13,7 @@
 //! | [`Rule::Backwards`] | one process never answers at a lower revision than it did before the call |
 //! | [`Rule::Order`] | revisions of acknowledged writes are different and follow their order in time |
 //! | [`Rule::Refused`] | no other errors than those of an outage, and none where there was no outage |
-//! | [`Rule::Late`] | a write is acknowledged in time unless its own server was disturbed |
+//! | [`Rule::Late`] | a write is acknowledged in time unless a server or PostgreSQL was disturbed |
 
 mod answers;
 mod outages;

@@ -20,19 +20,18 @@ pub(super) fn check(history: &History, limits: &Limits, found: &mut Vec<Violatio
     }
     for attempt in &history.attempts {
         let (call, end, server) = (attempt.call, attempt.end, attempt.server);
+        // A disturbed server may hold the tenant's lock, which hinders writes everywhere.
+        let excused = excuses.all.overlap(call, end);
         match &attempt.refused {
-            // A disturbed server may hold the tenant's lock, which hinders writes everywhere.
             Some(why) => {
-                if let Some(says) = unexpected(why, excuses.all.overlap(call, end)) {
+                if let Some(says) = unexpected(why, excused) {
                     let events = told("write".to_owned(), server, call, end, why, says);
                     found.push(Violation { rule: Rule::Refused, events });
                 }
             }
             None => {
                 let took = end.saturating_sub(call);
-                if took > nanos(limits.acknowledgement)
-                    && !excuses.server(server).overlap(call, end)
-                {
+                if took > nanos(limits.acknowledgement) && !excused {
                     let events = format!(
                         "a write called at {:.6} s on server {server} was acknowledged after {:.3} s",
                         seconds(call),

@@ -168,12 +168,17 @@ fn errors_need_a_cause_and_end_with_it() {
 
 #[test]
 fn an_acknowledgement_comes_in_time() {
-    let took = |call, end| {
+    let took = |call, end, cuts_off| {
         let attempts = vec![Attempt { server: 0, call, end, refused: None }];
-        rules(&History { attempts, ..flips() })
+        let (what, from, until, server) = ("", 200, 300, Some(1));
+        let disturbances = vec![Disturbance { what, from, until, server, cuts_off, effect: 1 }];
+        rules(&History { attempts, disturbances, ..flips() })
     };
-    assert_eq!(took(100, 130), []);
-    assert_eq!(took(100, 131), [Rule::Late]);
+    assert_eq!(took(100, 130, true), []);
+    assert_eq!(took(100, 131, true), [Rule::Late]);
+    // Another server may hold the tenant's lock; Redis holds none.
+    assert_eq!(took(210, 290, true), []);
+    assert_eq!(took(210, 290, false), [Rule::Late]);
 }
 
 /// A store that is perfect, asked in random order: nothing is found. The same with one answer that

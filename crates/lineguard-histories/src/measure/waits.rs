@@ -1,0 +1,49 @@
+//! How long acknowledgements take: with everything well, with a server paused, without Redis.
+
+use std::time::Duration;
+
+use super::{Measure, figures, rest, say, together};
+use crate::clock::Nanos;
+use crate::failure::{Failure, Result};
+
+/// Those who write at the same time.
+const WRITERS: usize = 8;
+
+pub(super) async fn measure(this: &Measure) -> Result<()> {
+    say(&format!("acknowledgements, healthy:            {}", figures(writes(this, 100, 3).await?)));
+
+    let paused = this.replica(2)?;
+    paused.pause().await?;
+    let first = writes(this, 1, 2).await?;
+    say(&format!("acknowledgements, one server paused:  {}", figures(first)));
+    // Fenced by the first, and counted until another wait is over.
+    rest(this.promise.wait() + Duration::from_secs(1)).await;
+    let later = writes(this, 50, 2).await?;
+    say(&format!("  the same, once it counts no more:   {}", figures(later)));
+    paused.resume().await?;
+    rest(this.promise.lease).await;
+
+    let redis = this.fleet.redis.as_ref();
+    let redis = redis.ok_or_else(|| Failure("measuring needs Redis".into()))?;
+    redis.lock().await.kill().await?;
+    rest(this.promise.poll).await;
+    say(&format!("acknowledgements, Redis down:         {}", figures(writes(this, 25, 3).await?)));
+    redis.lock().await.start_again().await?;
+    rest(this.promise.lease).await;
+    Ok(())
+}
+
+/// Several writers, `rounds` writes each, by the first servers in turn.
+async fn writes(this: &Measure, rounds: usize, servers: usize) -> Result<Vec<Nanos>> {
+    let one = |writer: usize| {
+        let this = this.clone();
+        async move {
+            let mut took = Vec::with_capacity(rounds);
+            for round in 0..rounds {
+                took.push(this.write((writer + round) % servers, writer, round).await?);
+            }
+            Ok(took)
+        }
+    };
+    Ok(together((0..WRITERS).map(one)).await?.concat())
+}
