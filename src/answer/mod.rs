@@ -43,7 +43,7 @@ pub trait Ask: Sync {
     fn tenant(&self) -> &TenantId;
 
     /// What kind of operation the answer is for, for the case of an outage; one of no kind is never
-    /// answered from an older state unless the question asks for it.
+    /// answered from an older state.
     fn operation(&self) -> Option<Operation>;
 
     /// The answer, from what a gathering reads. Asked again with another gathering where cached

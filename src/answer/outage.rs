@@ -46,7 +46,9 @@ impl Contract {
                 EmergencyRule::Allow => Duration::ZERO,
                 EmergencyRule::Rule(rule) => of(rule),
             },
-            None => Duration::ZERO,
+            // An old state may confer what was taken away: nothing that is not of one of these kinds
+            // is answered from it, whoever asks for it.
+            None => return Duration::ZERO,
         };
         asked_for.map_or(allowed, |age| age.min(allowed.max(self.most_staleness)))
     }

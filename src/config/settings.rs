@@ -115,7 +115,7 @@ pub const SETTINGS: &[Setting] = &[
         default: "16",
         store: true,
         group: "Store",
-        help: "Open connections to a database server at most, for each replica.",
+        help: "Open connections to a database server at most, for each replica; two more follow changes.",
         ..PLAIN
     },
     Setting {

@@ -31,7 +31,7 @@ impl Feed for SqlStore {
             "SELECT shard, counter, nonce FROM rev_shard \
              UNION ALL SELECT -1, state, 0 FROM replica WHERE incarnation = ?",
         );
-        let rows = query.bind(incarnation.0.to_vec()).all(&self.readers).await?;
+        let rows = query.bind(incarnation.0.to_vec()).all(&self.feed).await?;
         let mut stamps = vec![None; SHARDS];
         let mut own = None;
         for row in &rows {
@@ -66,7 +66,7 @@ impl Feed for SqlStore {
             query.add(i64::from(shard.0)).add(stored(Num(*counter))?);
         }
         query.push(" LIMIT ?) AS c").add(limit(most + 1));
-        let read = query.all(&self.readers).await?;
+        let read = query.all(&self.feed).await?;
         let (mut stamps, mut rows) = (Vec::with_capacity(since.len()), Vec::new());
         for row in &read {
             let row = Row::new("concern", row, 0);
@@ -91,7 +91,7 @@ impl Feed for SqlStore {
     ) -> Result<Option<Vec<ConcernRow>>, StoreError> {
         let text = format!("SELECT {CONCERN} FROM concern WHERE at >= ? LIMIT ?");
         let query = Sql::new(text).bind(since.0).bind(limit(most + 1));
-        let read = query.all(&self.readers).await?;
+        let read = query.all(&self.feed).await?;
         if read.len() > most {
             return Ok(None);
         }
@@ -122,7 +122,7 @@ impl Feed for SqlStore {
         );
         let query = query.bind(i64::from(shard.0)).bind(i64::from(shard.0));
         let (mut replicas, mut confirmed, mut of_shard) = (Vec::new(), Vec::new(), None);
-        for row in &query.all(&self.readers).await? {
+        for row in &query.all(&self.feed).await? {
             match Participant::read(row)? {
                 Participant::Replica(replica) => replicas.push(replica),
                 Participant::Confirmation(incarnation, stamp) => {
@@ -158,7 +158,7 @@ impl Feed for SqlStore {
         let mut installed = installed.to_vec();
         installed.sort_by_key(|(shard, _)| *shard);
         let rows = vec!["(?, ?, ?, ?)"; installed.len()].join(", ");
-        let backend = sea_orm::ConnectionTrait::get_database_backend(&self.readers);
+        let backend = sea_orm::ConnectionTrait::get_database_backend(&self.feed);
         let mut upsert = Sql::new(dialect::raise_confirmation(backend, &rows));
         for (shard, stamp) in installed {
             upsert
@@ -174,7 +174,7 @@ impl Feed for SqlStore {
         let newest =
             Sql::new("SELECT shard, MAX(counter) FROM concern WHERE at < ? GROUP BY shard");
         let mut deletes = Vec::new();
-        for row in &newest.bind(before.0).all(&self.readers).await? {
+        for row in &newest.bind(before.0).all(&self.feed).await? {
             let row = Row::new("concern", row, 0);
             let delete = Sql::new("DELETE FROM concern WHERE shard = ? AND counter < ?");
             deletes.push(delete.bind(row.int(0, "shard")?).bind(row.int(1, "counter")?));

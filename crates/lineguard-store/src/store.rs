@@ -25,6 +25,7 @@ use crate::writer::{Turn, Writer};
 /// A store in an SQL database.
 pub struct SqlStore {
     pub(crate) readers: DatabaseConnection,
+    pub(crate) feed: DatabaseConnection,
     pub(crate) writer: Writer,
     pub(crate) models: Models,
     held: Held,
@@ -62,6 +63,7 @@ impl SqlStore {
         let opened = connect::open(url, mode, options).await?;
         Ok(Self {
             readers: opened.readers,
+            feed: opened.feed,
             writer: Writer::new(opened.writer, opened.writers),
             models: Models::new(),
             held: opened.held,
@@ -70,8 +72,9 @@ impl SqlStore {
 
     /// Waits for what is under way, closes the connections and lets go of the lock.
     pub async fn close(self) -> Result<(), StoreError> {
-        let Self { readers, writer, models: _, held } = self;
+        let Self { readers, feed, writer, models: _, held } = self;
         readers.close().await.map_err(unavailable)?;
+        feed.close().await.map_err(unavailable)?;
         writer.close().await?;
         drop(held);
         Ok(())

@@ -160,6 +160,8 @@ impl From<StoreError> for OpenError {
 pub(crate) struct Opened {
     pub(crate) writer: DatabaseConnection,
     pub(crate) readers: DatabaseConnection,
+    /// For the feed of changes, which must not wait behind questions.
+    pub(crate) feed: DatabaseConnection,
     /// How many transactions may write at the same time.
     pub(crate) writers: usize,
     pub(crate) held: Held,

@@ -29,6 +29,10 @@ const RELEASE: Duration = Duration::from_secs(5);
 /// Connections are made anew after this time, so that they follow names and rights that changed.
 const LIFETIME: Duration = Duration::from_secs(30 * 60);
 
+/// Connections for the feed of changes, beside those that the options count: one for the poll, one
+/// for writers that wait.
+const FEED: u32 = 2;
+
 /// Statements kept prepared on each connection.
 const PREPARED: usize = 256;
 
@@ -228,6 +232,7 @@ pub(super) async fn open(
     let readers = options.max_connections.saturating_sub(writers).max(1);
     Ok(Opened {
         readers: address.connect(Role::Reads, readers, patience).await?,
+        feed: address.connect(Role::Reads, FEED, patience).await?,
         writer: address.connect(Role::Writes, writers, patience).await?,
         writers: usize::try_from(writers).unwrap_or(1),
         held: Held::default(),

@@ -66,7 +66,8 @@ async fn open_file(
     check_schema(&writer, mode).await?;
     let readers = connect(&path, durability, false).await?;
     check_settings(&readers, &settings(durability)).await?;
-    Ok(Opened { writer, readers, writers: 1, held })
+    let feed = connect(&path, durability, false).await?;
+    Ok(Opened { writer, readers, feed, writers: 1, held })
 }
 
 /// The one name of a file, so that two names do not give two locks.
