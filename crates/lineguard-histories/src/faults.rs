@@ -152,16 +152,24 @@ pub struct Nemesis {
     promise: Promise,
     slack: Duration,
     random: Random,
-    /// How often each fault has to be made at least.
+    /// What it makes.
+    faults: Vec<Fault>,
+    /// How often each of them has to be made at least.
     rounds: usize,
 }
 
 impl Nemesis {
-    /// One that makes every fault at least `rounds` times, and goes on while the run does.
-    pub fn new(fleet: &Arc<Fleet>, run: &Arc<Run>, promise: Promise, rounds: usize) -> Self {
+    /// One that makes each of these at least `rounds` times, and goes on while the run does.
+    pub fn new(
+        fleet: &Arc<Fleet>,
+        run: &Arc<Run>,
+        promise: Promise,
+        faults: Vec<Fault>,
+        rounds: usize,
+    ) -> Self {
         let (fleet, run, slack) = (Arc::clone(fleet), Arc::clone(run), run.slack());
         let random = Random::new(run.seed, 1);
-        Self { fleet, run, promise, slack, random, rounds }
+        Self { fleet, run, promise, slack, random, faults, rounds }
     }
 
     /// Makes faults until the run is over.
@@ -173,7 +181,7 @@ impl Nemesis {
         let mut made = Vec::new();
         let mut round = 0;
         while round < self.rounds || !self.run.done() {
-            let mut faults = ALL.to_vec();
+            let mut faults = self.faults.clone();
             self.random.shuffle(&mut faults);
             while let Some(fault) = faults.pop() {
                 let also = faults.last().copied().filter(|also| also.goes_with(fault));

@@ -39,6 +39,8 @@ pub struct Write {
 /// One attempt to make a write; all attempts of a write carry the same request id.
 #[derive(Debug, Clone)]
 pub struct Attempt {
+    /// Of which register.
+    pub register: RegisterAt,
     /// Where.
     pub server: u8,
     /// When it was sent.
@@ -199,6 +201,30 @@ impl fmt::Display for Write {
             }
             None => f.write_str(", never acknowledged"),
         }
+    }
+}
+
+impl fmt::Display for Attempt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (call, end) = (seconds(self.call), seconds(self.end));
+        write!(f, "attempt on server {} from {call:.6} s to {end:.6} s: ", self.server)?;
+        match &self.refused {
+            Some(why) => write!(f, "{why}"),
+            None => f.write_str("acknowledged"),
+        }
+    }
+}
+
+impl fmt::Display for Disturbance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} from {:.3} s to {:.3} s",
+            self.what,
+            seconds(self.from),
+            seconds(self.until)
+        )?;
+        self.server.map_or(Ok(()), |server| write!(f, ", server {server}"))
     }
 }
 

@@ -9,16 +9,20 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use lineguard_histories::checker::{Limits, Rule, Violation, check};
-use lineguard_histories::clock::seconds;
+use lineguard_histories::clock::{Nanos, seconds};
 use lineguard_histories::failure::{Doing, Failure, Result};
-use lineguard_histories::faults::Nemesis;
+use lineguard_histories::faults::{ALL, Fault, Nemesis};
 use lineguard_histories::fleet::{Fleet, Promise, StoreKind};
+use lineguard_histories::history::{Disturbance, History};
 use lineguard_histories::measure;
 use lineguard_histories::report::{Summary, attribute};
 use lineguard_histories::run::{Extent, Run, prepare};
 
 /// Violations that are printed in full, of each rule.
 const TOLD: usize = 10;
+
+/// Disturbances that were over for longer than this are not told with a violation: 6 s.
+const NEAR: Nanos = 6_000_000_000;
 
 /// Real servers under faults, and what they answered.
 #[derive(Debug, Parser)]
@@ -80,6 +84,9 @@ struct RunArgs {
     /// What goes wrong
     #[arg(long, value_enum, default_value_t = Faults::All)]
     faults: Faults,
+    /// Only faults whose names contain one of these words
+    #[arg(long, value_name = "WORD")]
+    only: Vec<String>,
     /// How often each fault is made at least
     #[arg(long, default_value_t = 3)]
     rounds: usize,
@@ -201,7 +208,14 @@ async fn run(mut args: RunArgs) -> Result<bool> {
     let shared = Arc::clone(&stage.run);
     let disturbed = async {
         match args.faults {
-            Faults::All => Nemesis::new(&fleet, &shared, promise, args.rounds).rage().await,
+            Faults::All => {
+                let chosen = |fault: &&Fault| {
+                    let named = |word: &String| fault.name().contains(word.as_str());
+                    args.only.is_empty() || args.only.iter().any(named)
+                };
+                let faults = ALL.iter().filter(chosen).copied().collect();
+                Nemesis::new(&fleet, &shared, promise, faults, args.rounds).rage().await
+            }
             Faults::None => {
                 shared.disturbed_enough();
                 Ok(Vec::new())
@@ -223,7 +237,7 @@ async fn run(mut args: RunArgs) -> Result<bool> {
         Err(error) => return Err(Failure(format!("{error}; {}", keep(fleet)))),
     };
     println!("{}", Summary { history: &history, recovery: promise.recovery() });
-    tell(&found);
+    tell(&history, &found);
     if !found.is_empty() {
         println!("{}", keep(fleet));
     }
@@ -258,7 +272,7 @@ fn keep(fleet: Arc<Fleet>) -> String {
     kept.map_or("no logs are kept".into(), |home| format!("logs are kept in {}", home.display()))
 }
 
-fn tell(found: &[Violation]) {
+fn tell(history: &History, found: &[Violation]) {
     println!("violations        {:>9}", found.len());
     let mut rules: Vec<Rule> = found.iter().map(|violation| violation.rule).collect();
     rules.sort_unstable();
@@ -266,7 +280,15 @@ fn tell(found: &[Violation]) {
     for rule in rules {
         let of_rule = || found.iter().filter(|violation| violation.rule == rule);
         println!("  {rule:?}: {}", of_rule().count());
-        of_rule().take(TOLD).for_each(|violation| println!("  - {violation}"));
+        for violation in of_rule().take(TOLD) {
+            println!("  - {violation}");
+            let near = |one: &&Disturbance| {
+                one.from <= violation.at && violation.at <= one.until.saturating_add(NEAR)
+            };
+            for disturbance in history.disturbances.iter().filter(near) {
+                println!("    meanwhile or before: {disturbance}");
+            }
+        }
     }
 }
 

@@ -86,7 +86,8 @@ impl Writer {
             let answered = within(self.run.write_patience, asked).await;
             let end = self.run.watch.now();
             let refused = answered.as_ref().err().cloned();
-            self.history.attempts.push(Attempt { server: server.at, call, end, refused });
+            let (register, server) = (self.register, server.at);
+            self.history.attempts.push(Attempt { register, server, call, end, refused });
             if let Ok(acknowledged) = answered {
                 return Some(acknowledged);
             }

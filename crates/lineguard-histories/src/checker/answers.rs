@@ -2,20 +2,35 @@
 
 use super::writes::Writes;
 use super::{Rule, Violation};
-use crate::history::{Answer, History, Write, word};
+use crate::history::{Answer, Attempt, History, Write, word};
 
 pub(super) fn check(history: &History, writes: &Writes<'_>, found: &mut Vec<Violation>) {
     for answer in &history.answers {
         let name = history.register(answer.register).map_or("", |register| register.name.as_str());
         let mut tell = |rule, says: &str, writes: &[&Write]| {
             let mut events = format!("{name}: {says}\n    {answer}");
-            writes.iter().for_each(|write| events.push_str(&format!("\n    {write}")));
-            found.push(Violation { rule, events });
+            for write in writes {
+                events.push_str(&format!("\n    {write}"));
+                tell_attempts(history, write, &mut events);
+            }
+            found.push(Violation { rule, at: answer.reply, events });
         };
         let of_register = writes.of_register(answer.register);
         reflects(answer, of_register, &mut tell);
         of_one_revision(answer, of_register, &mut tell);
         within_bounds(history, answer, writes, &mut tell);
+    }
+}
+
+/// How a write came to its acknowledgement.
+fn tell_attempts(history: &History, write: &Write, events: &mut String) {
+    let of_write = |attempt: &&Attempt| {
+        attempt.register == write.register
+            && attempt.call >= write.call
+            && write.ack.is_none_or(|ack| attempt.end <= ack)
+    };
+    for attempt in history.attempts.iter().filter(of_write) {
+        events.push_str(&format!("\n      {attempt}"));
     }
 }
 

@@ -25,6 +25,7 @@ mod writes;
 use std::fmt;
 use std::time::Duration;
 
+use crate::clock::Nanos;
 use crate::history::History;
 use writes::Writes;
 
@@ -56,6 +57,8 @@ pub enum Rule {
 pub struct Violation {
     /// Against which rule.
     pub rule: Rule,
+    /// When it showed.
+    pub at: Nanos,
     /// The events, for people.
     pub events: String,
 }

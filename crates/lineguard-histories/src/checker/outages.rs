@@ -15,7 +15,7 @@ pub(super) fn check(history: &History, limits: &Limits, found: &mut Vec<Violatio
         if let Some(says) = unexpected(&refusal.why, excused) {
             let kind = refusal.kind;
             let events = told(format!("{kind:?}"), server, call, end, &refusal.why, says);
-            found.push(Violation { rule: Rule::Refused, events });
+            found.push(Violation { rule: Rule::Refused, at: end, events });
         }
     }
     for attempt in &history.attempts {
@@ -26,7 +26,7 @@ pub(super) fn check(history: &History, limits: &Limits, found: &mut Vec<Violatio
             Some(why) => {
                 if let Some(says) = unexpected(why, excused) {
                     let events = told("write".to_owned(), server, call, end, why, says);
-                    found.push(Violation { rule: Rule::Refused, events });
+                    found.push(Violation { rule: Rule::Refused, at: end, events });
                 }
             }
             None => {
@@ -37,7 +37,7 @@ pub(super) fn check(history: &History, limits: &Limits, found: &mut Vec<Violatio
                         seconds(call),
                         seconds(took),
                     );
-                    found.push(Violation { rule: Rule::Late, events });
+                    found.push(Violation { rule: Rule::Late, at: end, events });
                 }
             }
         }

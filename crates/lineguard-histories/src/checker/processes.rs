@@ -36,7 +36,7 @@ fn never_backwards(mut by_call: Vec<&Answer>, found: &mut Vec<Violation>) {
             && highest.revision > answer.revision
         {
             let events = format!("a process went back\n    {highest}\n    {answer}");
-            found.push(Violation { rule: Rule::Backwards, events });
+            found.push(Violation { rule: Rule::Backwards, at: answer.reply, events });
         }
     }
 }

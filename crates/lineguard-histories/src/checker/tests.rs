@@ -169,7 +169,7 @@ fn errors_need_a_cause_and_end_with_it() {
 #[test]
 fn an_acknowledgement_comes_in_time() {
     let took = |call, end, cuts_off| {
-        let attempts = vec![Attempt { server: 0, call, end, refused: None }];
+        let attempts = vec![Attempt { register: 0, server: 0, call, end, refused: None }];
         let (what, from, until, server) = ("", 200, 300, Some(1));
         let disturbances = vec![Disturbance { what, from, until, server, cuts_off, effect: 1 }];
         rules(&History { attempts, disturbances, ..flips() })

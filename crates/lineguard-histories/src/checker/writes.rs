@@ -126,7 +126,7 @@ fn different(by_revision: &[(u64, &Write)], found: &mut Vec<Violation>) {
             && one == other
         {
             let events = format!("two writes have one revision\n    {first}\n    {second}");
-            found.push(Violation { rule: Rule::Order, events });
+            found.push(Violation { rule: Rule::Order, at: second.call, events });
         }
     }
 }
@@ -135,7 +135,7 @@ fn order(earlier: &Write, later: &Write) -> Violation {
     let events = format!(
         "a write called after an acknowledgement has a lower revision\n    {earlier}\n    {later}"
     );
-    Violation { rule: Rule::Order, events }
+    Violation { rule: Rule::Order, at: later.call, events }
 }
 
 fn one_after_the_other(writes: &[&Write], found: &mut Vec<Violation>) {
@@ -144,7 +144,7 @@ fn one_after_the_other(writes: &[&Write], found: &mut Vec<Violation>) {
             && first.ack.is_none_or(|ack| ack > second.call)
         {
             let events = format!("a register was written twice at once\n    {first}\n    {second}");
-            found.push(Violation { rule: Rule::Order, events });
+            found.push(Violation { rule: Rule::Order, at: second.call, events });
         }
     }
 }

@@ -6,19 +6,22 @@ use super::{Measure, figures, rest, say, together};
 use crate::clock::Nanos;
 use crate::failure::{Failure, Result};
 
-/// Those who write at the same time.
+/// Those who write to the tenant at the same time.
 const WRITERS: usize = 8;
 
 pub(super) async fn measure(this: &Measure) -> Result<()> {
-    say(&format!("acknowledgements, healthy:            {}", figures(writes(this, 100, 3).await?)));
+    let alone = writes(this, 1, 200, 3).await?;
+    say(&format!("acknowledgements, one writer:         {}", figures(alone)));
+    let healthy = writes(this, WRITERS, 100, 3).await?;
+    say(&format!("acknowledgements, eight at once:      {}", figures(healthy)));
 
     let paused = this.replica(2)?;
     paused.pause().await?;
-    let first = writes(this, 1, 2).await?;
+    let first = writes(this, WRITERS, 1, 2).await?;
     say(&format!("acknowledgements, one server paused:  {}", figures(first)));
     // Fenced by the first, and counted until another wait is over.
     rest(this.promise.wait() + Duration::from_secs(1)).await;
-    let later = writes(this, 50, 2).await?;
+    let later = writes(this, WRITERS, 50, 2).await?;
     say(&format!("  the same, once it counts no more:   {}", figures(later)));
     paused.resume().await?;
     rest(this.promise.lease).await;
@@ -27,14 +30,20 @@ pub(super) async fn measure(this: &Measure) -> Result<()> {
     let redis = redis.ok_or_else(|| Failure("measuring needs Redis".into()))?;
     redis.lock().await.kill().await?;
     rest(this.promise.poll).await;
-    say(&format!("acknowledgements, Redis down:         {}", figures(writes(this, 25, 3).await?)));
+    let without = writes(this, WRITERS, 25, 3).await?;
+    say(&format!("acknowledgements, Redis down:         {}", figures(without)));
     redis.lock().await.start_again().await?;
     rest(this.promise.lease).await;
     Ok(())
 }
 
-/// Several writers, `rounds` writes each, by the first servers in turn.
-async fn writes(this: &Measure, rounds: usize, servers: usize) -> Result<Vec<Nanos>> {
+/// So many writers, `rounds` writes each, by the first servers in turn.
+async fn writes(
+    this: &Measure,
+    writers: usize,
+    rounds: usize,
+    servers: usize,
+) -> Result<Vec<Nanos>> {
     let one = |writer: usize| {
         let this = this.clone();
         async move {
@@ -45,5 +54,5 @@ async fn writes(this: &Measure, rounds: usize, servers: usize) -> Result<Vec<Nan
             Ok(took)
         }
     };
-    Ok(together((0..WRITERS).map(one)).await?.concat())
+    Ok(together((0..writers).map(one)).await?.concat())
 }
