@@ -122,6 +122,8 @@ impl Import {
             });
             done.push(Done { tenant: upload.tenant.to_string(), result });
         }
+        // No writer shall wait for a process that is gone.
+        app.freshness.stop().await;
         Ok(done)
     }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
-use sea_orm::{ConnectOptions, Database, DatabaseConnection};
+use sea_orm::{ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection};
 
 use super::{OpenError, OpenMode, Opened, Setting, bad_address, check_schema, check_settings};
 use crate::error::unavailable;
@@ -64,6 +64,11 @@ async fn open_file(
     let writer = connect(&path, durability, true).await?;
     check_settings(&writer, &settings(durability)).await?;
     check_schema(&writer, mode).await?;
+    // Whoever had the file open before is gone, and no writer shall wait for them.
+    for table in ["confirmation", "replica"] {
+        let delete = format!("DELETE FROM {table}");
+        writer.execute_unprepared(&delete).await.map_err(unavailable)?;
+    }
     let readers = connect(&path, durability, false).await?;
     check_settings(&readers, &settings(durability)).await?;
     let feed = connect(&path, durability, false).await?;

@@ -36,6 +36,22 @@ async fn what_was_committed_is_there_after_reopening() {
 }
 
 #[tokio::test]
+async fn a_file_that_is_opened_again_knows_nobody_who_had_it_open_before() {
+    use lineguard_core::feed::{Feed, Incarnation};
+    use lineguard_core::stamp::{Shard, Stamp};
+
+    let place = Place::new();
+    let store = place.open(OpenMode::Migrate).await.unwrap();
+    let gone = Incarnation([1; 16]);
+    Feed::register(&store, gone, "gone", Timestamp(1)).await.unwrap();
+    store.confirm(gone, &[(Shard(0), Stamp { counter: 1, nonce: 1 })]).await.unwrap();
+    drop(store);
+    let store = place.open(OpenMode::Existing).await.unwrap();
+    let audience = store.audience(Shard(0)).await.unwrap();
+    assert!(audience.replicas.is_empty() && audience.confirmed.is_empty());
+}
+
+#[tokio::test]
 async fn a_store_is_open_once() {
     let place = Place::new();
     let store = place.open(OpenMode::Migrate).await.unwrap();
