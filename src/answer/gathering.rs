@@ -101,9 +101,13 @@ impl<'a> Gathering<'a> {
         now: Timestamp,
     ) -> Result<Option<Self>, StoreError> {
         let shard = Shard::of(tenant);
-        let epoch = app.freshness.epoch();
+        let (epoch, seen) = (app.freshness.epoch(), app.freshness.seen(shard));
         let Some((mut reader, setting)) = open(app, tenant).await? else { return Ok(None) };
         let stamp = reader.stamp().await?;
+        if stamp.counter < seen {
+            let detail = "the database shows an older state than before".into();
+            return Err(StoreError::Unavailable { detail });
+        }
         // The answer will be of this state; nothing older may be answered afterwards.
         app.freshness.answered(shard, stamp);
         let sight = sight.filter(|sight| sight.stamp(shard) == stamp);

@@ -142,6 +142,15 @@ impl Freshness {
         self.replica().state.epoch()
     }
 
+    /// The counter of the latest state of a shard that this replica has installed or answered from.
+    /// A read that is sent from now on and shows less is of a database that was put back, or of a
+    /// connection that does not show the present: no answer may be made of it.
+    pub fn seen(&self, shard: Shard) -> u64 {
+        let state = &self.replica().state;
+        let installed = state.view().map_or(0, |view| view.stamps.at(shard).counter);
+        installed.max(state.answered(shard))
+    }
+
     /// An answer was given from a state of the database with this stamp: no later answer of this
     /// replica may be older. Until a poll has got there, there is no sight of this shard.
     pub fn answered(&self, shard: Shard, stamp: Stamp) {

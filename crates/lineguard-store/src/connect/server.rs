@@ -189,8 +189,16 @@ impl Address {
     }
 }
 
-/// A pool that gives out no connection that is dead, and keeps none that does not answer.
-fn watched<D: Kind>(pool: sqlx::pool::PoolOptions<D>) -> sqlx::pool::PoolOptions<D> {
+/// A pool that gives out no connection that is dead or in a transaction, and keeps none that does
+/// not answer.
+///
+/// The library forgets a transaction whose caller gave up while it began. Whatever was read on that
+/// connection from then on, the feed of changes too, would be of the moment of its first statement.
+fn watched<D>(pool: sqlx::pool::PoolOptions<D>) -> sqlx::pool::PoolOptions<D>
+where
+    D: Kind,
+    for<'c> &'c mut D::Connection: sqlx::Executor<'c, Database = D>,
+{
     pool.before_acquire(|connection, state| {
         Box::pin(async move {
             if state.idle_for > TRIED_AFTER {
@@ -201,8 +209,8 @@ fn watched<D: Kind>(pool: sqlx::pool::PoolOptions<D>) -> sqlx::pool::PoolOptions
     })
     .after_release(|connection, _| {
         Box::pin(async move {
-            let answer = tokio::time::timeout(RELEASE, connection.ping()).await;
-            answer.unwrap_or_else(|_| Err(sqlx::Error::Io(timed_out())))?;
+            let ended = tokio::time::timeout(RELEASE, connection.execute("ROLLBACK")).await;
+            ended.unwrap_or_else(|_| Err(sqlx::Error::Io(timed_out())))?;
             Ok(true)
         })
     })

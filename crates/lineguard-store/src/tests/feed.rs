@@ -7,6 +7,7 @@ use lineguard_core::feed::{Feed, Incarnation, ReplicaState};
 use lineguard_core::stamp::{ConcernRow, Shard, Stamp};
 
 use super::*;
+use crate::OpenOptions;
 
 lineguard_testkit::on_every_database! {
     every_written_row_raises_the_counter_and_says_what_it_concerns,
@@ -14,6 +15,7 @@ lineguard_testkit::on_every_database! {
     a_change_of_very_many_things_concerns_the_tenant,
     what_changes_nothing_raises_nothing,
     a_snapshot_has_the_stamp_of_its_own_moment,
+    no_connection_is_given_out_in_a_transaction_that_somebody_left,
     too_many_rows_are_none_at_all,
     replicas_are_registered_fenced_and_removed,
     trimming_leaves_the_newest_change_from_before,
@@ -146,6 +148,31 @@ async fn a_snapshot_has_the_stamp_of_its_own_moment(databases: &Databases) {
     assert_eq!(snapshot.stamp().await.unwrap(), before);
     assert_eq!(snapshot.get(&[Num(7)]).await.unwrap().len(), 1);
     assert_ne!(stamp(&store).await, before);
+}
+
+async fn no_connection_is_given_out_in_a_transaction_that_somebody_left(databases: &Databases) {
+    let url = databases.fresh().await;
+    // One connection that reads, so that it is the one that is left.
+    let options = OpenOptions { max_connections: 2, ..OpenOptions::default() };
+    let store = SqlStore::open_with(&url, OpenMode::Migrate, options).await.unwrap();
+    apply(&store, "t", "first", &[Op::Insert(ObjectKind::Label, 0, "l", None)]).await.unwrap();
+    let begin = || Sql::new("BEGIN");
+    if databases.kind == Kind::Sqlite {
+        // Its transactions cannot be left: the thread that begins one sees that nobody waits.
+        return;
+    }
+    for pool in [&store.readers, &store.feed] {
+        begin().all(pool).await.unwrap();
+    }
+    let read = || async {
+        let mut snapshot = store.snapshot(&tenant_id("t")).await.unwrap().unwrap();
+        (snapshot.stamp().await.unwrap(), stamp(&store).await)
+    };
+    let (before, _) = read().await;
+    apply(&store, "t", "second", &[Op::Title("x")]).await.unwrap();
+    let (read, fed) = read().await;
+    assert_eq!(read.counter, before.counter + 1);
+    assert_eq!(fed, read);
 }
 
 async fn too_many_rows_are_none_at_all(databases: &Databases) {
