@@ -261,11 +261,10 @@ async fn read<Q: Ask>(
     sight: Option<Sight>,
     keep: Keep<'_, Q::Answer>,
 ) -> Result<Answered<Q::Answer>, Failure> {
-    let reading = tokio::time::timeout(
-        app.contract.patience,
-        read_snapshot(app, asked, recency, sight, keep),
-    );
-    let failure = match reading.await {
+    // Only where something else could be answered is there a point in giving up before the deadline.
+    let patience = asked.operation().map_or(Duration::MAX, |_| app.contract.patience);
+    let reading = read_snapshot(app, asked, recency, sight, keep);
+    let failure = match tokio::time::timeout(patience, reading).await {
         Ok(Err(failure @ Failure::Store(StoreError::Unavailable { .. }))) => failure,
         Ok(answered) => return answered,
         Err(_) => {

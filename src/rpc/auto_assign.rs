@@ -41,7 +41,7 @@ impl Ask for Receiving<'_> {
     }
 
     fn operation(&self) -> Option<Operation> {
-        Some(Operation::CallerId)
+        None
     }
 
     async fn ask(&self, app: &App, from: &mut Gathering<'_>) -> Result<Self::Answer, Failure> {

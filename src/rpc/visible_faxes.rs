@@ -53,7 +53,7 @@ impl Ask for Listing<'_> {
     }
 
     fn operation(&self) -> Option<Operation> {
-        Some(Operation::List)
+        None
     }
 
     async fn ask(&self, app: &App, from: &mut Gathering<'_>) -> Result<Self::Answer, Failure> {
