@@ -58,6 +58,8 @@ pub struct App {
     pub clock: Arc<dyn Clock>,
     /// The largest message that is read, in bytes.
     pub message_size: usize,
+    /// The largest question that is read, in bytes.
+    pub question_size: usize,
 }
 
 /// What an [`App`] is made of.
@@ -88,6 +90,7 @@ impl App {
         let Parts { store, feed, freshness, bus, caches, contract, tokens, clock, metrics } = parts;
         let vocabulary = model::built_in_vocabulary();
         let waits = Arc::new(WriteWaits::default());
+        let limits = Config::default().limits;
         let announced =
             Announced::new(Arc::clone(&store), freshness.clone(), waits.clone(), metrics.clone());
         Self {
@@ -104,7 +107,8 @@ impl App {
             vocabulary,
             tokens,
             clock,
-            message_size: Config::default().limits.message_size,
+            message_size: limits.message_size,
+            question_size: limits.question_size,
         }
     }
 
@@ -115,7 +119,7 @@ impl App {
         let faxes = FaxServiceServer::new(Faxes(self.clone()));
         let admin = AdminServiceServer::new(Admin::new(self.clone()));
         let operations = OperationsServiceServer::new(Operations(Arc::new(self.clone())));
-        Routes::new(authorization.max_decoding_message_size(limit))
+        Routes::new(authorization.max_decoding_message_size(self.question_size))
             .add_service(faxes.max_decoding_message_size(limit))
             .add_service(admin.max_decoding_message_size(limit))
             .add_service(operations.max_decoding_message_size(limit))

@@ -1,5 +1,6 @@
 //! The Lineguard service: everything that knows gRPC, processes and signals.
 
+pub mod access;
 pub mod announced;
 pub mod answer;
 pub mod app;
@@ -7,6 +8,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod demo;
+pub mod doors;
 pub mod gather;
 pub mod metrics;
 pub mod models;

@@ -150,7 +150,8 @@ pub async fn open(config: &Config) -> Result<App, OpenError> {
     });
     let observed = app.clone();
     app.metrics.observe(Arc::new(move || observed.observed()));
-    Ok(App { message_size: config.limits.message_size, ..app })
+    let limits = config.limits;
+    Ok(App { message_size: limits.message_size, question_size: limits.question_size, ..app })
 }
 
 async fn open_store(config: &Config, mode: OpenMode) -> Result<SqlStore, OpenError> {

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use clap::Args;
 use lineguard_core::id::{Subject, SubjectKind};
-use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
 use tonic_types::StatusExt;
 
+use super::target::Connection;
 use super::{Exit, Failure, Output, Target};
 use crate::wire::pb;
 use crate::wire::pb::admin_service_client::AdminServiceClient;
@@ -35,24 +35,24 @@ impl Client {
     /// Connects for questions.
     pub(super) async fn authorization(
         &self,
-    ) -> Result<AuthorizationServiceClient<Channel>, Failure> {
+    ) -> Result<AuthorizationServiceClient<Connection>, Failure> {
         let channel = self.target.connect(CONNECT).await?;
         Ok(AuthorizationServiceClient::new(channel).max_decoding_message_size(MAX_MESSAGE))
     }
 
     /// Connects for the state of a replica.
-    pub(super) async fn operations(&self) -> Result<OperationsServiceClient<Channel>, Failure> {
+    pub(super) async fn operations(&self) -> Result<OperationsServiceClient<Connection>, Failure> {
         Ok(OperationsServiceClient::new(self.target.connect(CONNECT).await?))
     }
 
     /// Connects for set-up.
-    pub(super) async fn admin(&self) -> Result<AdminServiceClient<Channel>, Failure> {
+    pub(super) async fn admin(&self) -> Result<AdminServiceClient<Connection>, Failure> {
         admin(&self.target).await
     }
 }
 
 /// Connects for set-up.
-pub(super) async fn admin(target: &Target) -> Result<AdminServiceClient<Channel>, Failure> {
+pub(super) async fn admin(target: &Target) -> Result<AdminServiceClient<Connection>, Failure> {
     let channel = target.connect(CONNECT).await?;
     Ok(AdminServiceClient::new(channel).max_decoding_message_size(MAX_MESSAGE))
 }

@@ -4,11 +4,12 @@ use clap::{Args, Subcommand};
 
 use super::{Exit, Failure, Output, print};
 use crate::config::{Config, ServerFlags, reference};
+use crate::doors;
 
 /// Check the configuration, or show what holds.
 #[derive(Debug, Subcommand)]
 pub enum ConfigCommand {
-    /// Report every mistake; nothing is started
+    /// Report every mistake, those in certificates and callers too; nothing is started
     Validate(Validate),
     /// Show what holds and where it was said; secrets are left out
     Print(Print),
@@ -40,7 +41,7 @@ impl ConfigCommand {
     pub fn run(self) -> Result<Exit, Failure> {
         match self {
             Self::Validate(Validate { flags }) => {
-                Config::load(&flags.sources())?;
+                doors::check(&Config::load(&flags.sources())?)?;
             }
             Self::Print(Print { output, flags }) => {
                 let (_, layers) = Config::load_with_layers(&flags.sources())?;

@@ -22,6 +22,7 @@ mod permissions;
 mod serve;
 mod status;
 mod target;
+mod token;
 mod version;
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -73,6 +74,8 @@ pub enum Command {
     Config(config::ConfigCommand),
     /// Ask a server whether it is serving
     Healthcheck(healthcheck::Healthcheck),
+    /// Make an API token for a caller; the callers file keeps only its hash
+    Token(token::Token),
     /// Print the version
     Version(version::Version),
     /// Print a completion script for a shell
@@ -110,6 +113,7 @@ impl Command {
             Self::Status(command) => command.run().await,
             Self::Config(command) => command.run(),
             Self::Healthcheck(command) => command.run().await,
+            Self::Token(command) => command.run(),
             Self::Version(command) => command.run(),
             Self::Completions(command) => command.run(),
         }

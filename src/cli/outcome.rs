@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use crate::config::Problems;
+use crate::doors::DoorsError;
 use crate::open::OpenError;
 use crate::server::ServeError;
 use crate::server::listen::BindError;
@@ -65,6 +66,12 @@ impl From<Problems> for Failure {
 impl From<OpenError> for Failure {
     fn from(error: OpenError) -> Self {
         Self::with(Exit::Store, error)
+    }
+}
+
+impl From<DoorsError> for Failure {
+    fn from(error: DoorsError) -> Self {
+        Self::with(Exit::Configuration, error)
     }
 }
 

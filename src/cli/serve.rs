@@ -5,10 +5,10 @@ use tokio::task::JoinSet;
 
 use super::{Exit, Failure};
 use crate::config::{Config, ServerFlags};
-use crate::demo;
 use crate::metrics::endpoint;
 use crate::open;
 use crate::server::{self, listen, signal};
+use crate::{demo, doors};
 
 /// Answer questions over gRPC.
 #[derive(Debug, Args)]
@@ -40,17 +40,20 @@ impl Serve {
                 customers => tracing::info!(customers, "the demo world is loaded"),
             }
         }
-        let listeners = listen::bind(config).await?;
         // What runs beside the server ends with it.
         let mut beside = JoinSet::new();
+        let doors = doors::open(config, app.clock.clone(), &mut beside).await?;
+        let listeners = listen::bind(config).await?;
         if let Some(address) = config.metrics.listen {
             let listener = endpoint::bind(address).await?;
             let address = listener.local_addr()?;
             tracing::info!(%address, "metrics can be read");
-            beside.spawn(endpoint::serve(listener, app.metrics.clone()));
+            let metrics = app.metrics.clone();
+            beside.spawn(async move { match endpoint::serve(listener, metrics).await {} });
         }
         let (ready, metrics) = (app.freshness.subscribe_ready(), &app.metrics);
-        let served = server::serve(listeners, app.routes(), config, metrics, ready, shutdown).await;
+        let served =
+            server::serve(listeners, app.routes(), doors, config, metrics, ready, shutdown).await;
         // No writer shall wait for a server that is gone.
         app.freshness.stop().await;
         served?;

@@ -9,6 +9,7 @@ pub mod outage;
 pub mod problem;
 mod read;
 pub mod reference;
+mod security;
 pub mod settings;
 pub mod url;
 pub mod value;
@@ -26,16 +27,23 @@ pub use layers::Sources;
 pub use outage::{EmergencyRule, Fallback, Outage, OutageRule};
 pub use problem::{Mistake, Problem, Problems};
 use read::Reader;
+pub use security::{Jwt, Security, TlsFiles};
 pub use url::{DatabaseKind, DatabaseUrl, RedisUrl};
-pub use value::{Address, LogFormat, MigrateOnStart, PageTokenKey};
+pub use value::{Address, JwksSource, LogFormat, MigrateOnStart, PageTokenKey, Plaintext};
 
 /// What a server needs to know before it starts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
     /// Where to listen.
     pub listen: Vec<Address>,
+    /// Where to serve everything but questions; empty: on `listen`, too.
+    pub admin_listen: Vec<Address>,
+    /// Where to serve health alone, for anybody.
+    pub health_listen: Option<SocketAddr>,
     /// Permissions of Unix sockets.
     pub unix_socket_mode: u32,
+    /// Who may call.
+    pub security: Security,
     /// The store.
     pub database: Database,
     /// What replicas share besides the store; without it they work alone, and slower.
@@ -147,12 +155,20 @@ pub struct Log {
 pub struct Limits {
     /// The largest message that is read, in bytes.
     pub message_size: usize,
+    /// The largest question that is read, in bytes.
+    pub question_size: usize,
     /// Calls in flight on one connection.
     pub concurrent_streams: u32,
     /// Calls in flight in all.
     pub in_flight: usize,
     /// Open connections of one listener.
     pub connections: usize,
+    /// Open connections from one IP address.
+    pub connections_per_address: usize,
+    /// How long a new connection may take until it has sent its first bytes.
+    pub handshake_time: Duration,
+    /// After how long a connection is asked to close.
+    pub connection_age: Duration,
 }
 
 /// The longest that calls may take, by kind.

@@ -30,12 +30,6 @@ pub enum Mistake {
         /// What would do.
         expected: String,
     },
-    /// The address can be reached from other machines, which is not safe before callers are
-    /// authenticated.
-    NotLoopback {
-        /// The address.
-        address: String,
-    },
     /// A secret was given both as a value and as a file.
     Both {
         /// The other setting.
@@ -95,19 +89,18 @@ impl fmt::Display for Mistake {
                 write!(f, "`{value}` is not {expected}")
             }
             Self::BadValue { value: None, expected } => write!(f, "the value is not {expected}"),
-            Self::NotLoopback { address } => write!(
-                f,
-                "will not listen on `{address}`: callers are not authenticated yet, so only \
-                 loopback addresses and Unix sockets are served"
-            ),
             Self::Both { other } => write!(f, "`{other}` is given as well; give one of them"),
             Self::PasswordInFlag => f.write_str(
                 "a password in a flag is seen by everyone who lists processes; use the variable \
                  or the file for it",
             ),
             Self::Conflict { value, other, with, key, rule } => {
-                let with = if with.is_empty() { "not set" } else { with };
-                write!(f, "`{value}` does not go with `{other}` (`{with}`): {key}: {rule}")
+                write!(f, "`{value}` does not go with `{other}` ")?;
+                match with.as_str() {
+                    "" => f.write_str("(not set)")?,
+                    with => write!(f, "(`{with}`)")?,
+                }
+                write!(f, ": {key}: {rule}")
             }
             Self::Unreadable { reason } => write!(f, "cannot be read: {reason}"),
             Self::Malformed { reason } => write!(f, "is not TOML: {reason}"),

@@ -27,7 +27,10 @@ pub(super) struct Reader<'a> {
 impl Reader<'_> {
     pub(super) fn config(mut self) -> Config {
         let config = Config {
-            listen: self.listen(),
+            listen: self.listen("listen"),
+            admin_listen: self.listen("admin_listen"),
+            health_listen: self.maybe("health.listen", tcp),
+            security: self.security(),
             unix_socket_mode: self.one("unix_socket_mode", value::mode),
             database: Database {
                 url: self.secret("database.url", "database.url_file").unwrap_or_default(),
@@ -63,6 +66,11 @@ impl Reader<'_> {
                 concurrent_streams: self.one("limits.concurrent_streams", count(1, 10_000)),
                 in_flight: self.one("limits.in_flight", count(1, 1_000_000)),
                 connections: self.one("limits.connections", count(1, 100_000)),
+                connections_per_address: self
+                    .one("limits.connections_per_address", count(1, 100_000)),
+                handshake_time: self.one("limits.handshake_time", deadline),
+                connection_age: self.one("limits.connection_age", age),
+                question_size: self.one("limits.question_size", message_size),
             },
             deadline: Deadlines {
                 decision: self.one("deadline.decision", deadline),
@@ -77,6 +85,7 @@ impl Reader<'_> {
             metrics: Metrics { listen: self.maybe("metrics.listen", tcp) },
         };
         self.fits(&config);
+        self.guards(&config);
         config
     }
 
@@ -128,7 +137,7 @@ impl Reader<'_> {
     }
 
     /// Says that two settings do not go together, at the one that somebody wrote.
-    fn conflict(&mut self, key: &'static str, other: &'static str, rule: &str) {
+    pub(super) fn conflict(&mut self, key: &'static str, other: &'static str, rule: &str) {
         let (Some(given), Some(with)) = (self.layers.get(key), self.layers.get(other)) else {
             return;
         };
@@ -144,27 +153,23 @@ impl Reader<'_> {
         self.problems.push(Problem { place: place.origin.to_string(), mistake });
     }
 
-    fn is_given(&self, key: &str) -> bool {
+    pub(super) fn is_given(&self, key: &str) -> bool {
         self.layers.get(key).is_some_and(|given| given.values.iter().any(|text| !text.is_empty()))
     }
 
-    fn listen(&mut self) -> Vec<Address> {
-        let Some(given) = self.layers.get("listen") else {
+    fn listen(&mut self, key: &'static str) -> Vec<Address> {
+        let Some(given) = self.layers.get(key) else {
             return Vec::new();
         };
-        if given.values.is_empty() {
-            self.mistake("listen", given, bad("[]", "at least one address"));
+        let optional = settings::by_key(key).is_some_and(|setting| setting.default.is_empty());
+        if given.values.is_empty() && !optional {
+            self.mistake(key, given, bad("[]", "at least one address"));
         }
         let mut addresses = Vec::new();
-        for text in &given.values {
+        for text in given.values.iter().filter(|text| !(optional && text.is_empty())) {
             match text.parse::<Address>() {
-                Ok(address) if address.is_local() => addresses.push(address),
-                Ok(address) => self.mistake(
-                    "listen",
-                    given,
-                    Mistake::NotLoopback { address: address.to_string() },
-                ),
-                Err(expected) => self.mistake("listen", given, bad(text, &expected)),
+                Ok(address) => addresses.push(address),
+                Err(expected) => self.mistake(key, given, bad(text, &expected)),
             }
         }
         addresses
@@ -208,12 +213,12 @@ impl Reader<'_> {
     }
 
     /// A setting that always has a value.
-    fn one<T: Default>(&mut self, key: &'static str, parse: impl Parse<T>) -> T {
+    pub(super) fn one<T: Default>(&mut self, key: &'static str, parse: impl Parse<T>) -> T {
         self.maybe(key, parse).unwrap_or_default()
     }
 
     /// A setting that may be left out. Where none is the default, an empty text says so too.
-    fn maybe<T>(&mut self, key: &'static str, parse: impl Parse<T>) -> Option<T> {
+    pub(super) fn maybe<T>(&mut self, key: &'static str, parse: impl Parse<T>) -> Option<T> {
         let given = self.layers.get(key)?;
         let text = given.values.first()?;
         let none = settings::by_key(key).is_some_and(|setting| setting.default.is_empty());
@@ -247,7 +252,7 @@ impl Reader<'_> {
 }
 
 /// Takes the text of a value, or says what was expected instead.
-trait Parse<T>: Fn(&str) -> Result<T, String> {}
+pub(super) trait Parse<T>: Fn(&str) -> Result<T, String> {}
 
 impl<T, F: Fn(&str) -> Result<T, String>> Parse<T> for F {}
 
@@ -255,7 +260,7 @@ fn bad(value: &str, expected: &str) -> Mistake {
     Mistake::BadValue { value: Some(value.to_owned()), expected: expected.to_owned() }
 }
 
-fn path(text: &str) -> Result<PathBuf, String> {
+pub(super) fn path(text: &str) -> Result<PathBuf, String> {
     if text.is_empty() {
         return Err("a path".to_owned());
     }
@@ -286,9 +291,13 @@ fn count<T: FromStr + PartialOrd + std::fmt::Display>(least: T, most: T) -> impl
     }
 }
 
-fn deadline(text: &str) -> Result<Duration, String> {
+pub(super) fn deadline(text: &str) -> Result<Duration, String> {
     let least = Duration::from_millis(1);
     within(text, least, Duration::from_secs(3600), "1ms to 1h")
+}
+
+fn age(text: &str) -> Result<Duration, String> {
+    within(text, Duration::from_secs(10), Duration::from_secs(24 * 3600), "10s to 24h")
 }
 
 fn pause(text: &str) -> Result<Duration, String> {
@@ -333,7 +342,7 @@ fn yes_or_no(text: &str) -> Result<bool, String> {
     text.parse().map_err(|_| "`true` or `false`".to_owned())
 }
 
-fn auto_or_yes_or_no(text: &str) -> Result<Option<bool>, String> {
+pub(super) fn auto_or_yes_or_no(text: &str) -> Result<Option<bool>, String> {
     match text {
         "auto" => Ok(None),
         other => other.parse().map(Some).map_err(|_| "`auto`, `true` or `false`".to_owned()),

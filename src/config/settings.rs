@@ -48,7 +48,16 @@ pub const PREFIX: &str = "LINEGUARD_";
 pub const CONFIG_VARIABLE: &str = "LINEGUARD_CONFIG";
 
 /// Variables that are ours but not settings of a server: those of the client commands.
-pub const OTHER_VARIABLES: &[&str] = &[CONFIG_VARIABLE, "LINEGUARD_SERVER", "LINEGUARD_OUTPUT"];
+pub const OTHER_VARIABLES: &[&str] = &[
+    CONFIG_VARIABLE,
+    "LINEGUARD_SERVER",
+    "LINEGUARD_SERVER_NAME",
+    "LINEGUARD_CLIENT_CA_FILE",
+    "LINEGUARD_CLIENT_CERTIFICATE_FILE",
+    "LINEGUARD_CLIENT_KEY_FILE",
+    "LINEGUARD_CLIENT_TOKEN_FILE",
+    "LINEGUARD_OUTPUT",
+];
 
 const PLAIN: Setting = Setting {
     key: "",
@@ -72,8 +81,28 @@ pub const SETTINGS: &[Setting] = &[
         list: true,
         group: "Listening",
         help: "Where to serve: `127.0.0.1:7070`, `[::1]:7070`, `unix:/run/lineguard/lineguard.sock`. \
-               Port 0 takes a free one. Callers are not authenticated yet, so only loopback \
-               addresses and Unix sockets are accepted.",
+               Port 0 takes a free one. An address that other machines can reach needs \
+               `callers_file`, and TLS or `plaintext_listen`.",
+        ..PLAIN
+    },
+    Setting {
+        key: "admin_listen",
+        flag: Some("admin-listen"),
+        value: "ADDRESS",
+        list: true,
+        group: "Listening",
+        help: "Where to serve everything but questions: `AdminService`, `FaxService` and \
+               `OperationsService`, which then are not served on `listen`. Questions are answered \
+               here, too.",
+        ..PLAIN
+    },
+    Setting {
+        key: "health.listen",
+        flag: Some("health-listen"),
+        value: "ADDRESS",
+        group: "Listening",
+        help: "Where to serve `grpc.health.v1` alone, without TLS and for anybody: for probes that \
+               cannot speak TLS. Not set: on the other addresses only.",
         ..PLAIN
     },
     Setting {
@@ -83,6 +112,105 @@ pub const SETTINGS: &[Setting] = &[
         default: "0660",
         group: "Listening",
         help: "Permissions of Unix sockets, in octal.",
+        ..PLAIN
+    },
+    Setting {
+        key: "tls.certificate_file",
+        flag: Some("tls-certificate-file"),
+        value: "FILE",
+        group: "Callers",
+        help: "Certificate chain of this server, PEM. With it, TCP addresses speak TLS 1.3. Read \
+               again when it changes; so are the key, the CA and the callers.",
+        ..PLAIN
+    },
+    Setting {
+        key: "tls.key_file",
+        flag: Some("tls-key-file"),
+        value: "FILE",
+        group: "Callers",
+        help: "The key of that certificate, PEM.",
+        ..PLAIN
+    },
+    Setting {
+        key: "tls.client_ca_file",
+        flag: Some("tls-client-ca-file"),
+        value: "FILE",
+        group: "Callers",
+        help: "CA certificates, PEM. With it, a caller without a certificate of one of these CAs \
+               cannot connect.",
+        ..PLAIN
+    },
+    Setting {
+        key: "callers_file",
+        flag: Some("callers-file"),
+        value: "FILE",
+        group: "Callers",
+        help: "Who may call, and what each may ask for: see docs/callers.md. Who is not in it is \
+               refused. Not set: whoever can reach the server may ask anything, so it must be \
+               local.",
+        ..PLAIN
+    },
+    Setting {
+        key: "plaintext_listen",
+        flag: Some("plaintext-listen"),
+        value: "local|anywhere",
+        default: "local",
+        group: "Callers",
+        help: "Where to serve without TLS: on this machine, or `anywhere`, because something else \
+               encrypts what callers send, such as a service mesh.",
+        ..PLAIN
+    },
+    Setting {
+        key: "reflection",
+        flag: Some("reflection"),
+        value: "auto|true|false",
+        default: "auto",
+        group: "Callers",
+        help: "Serve the descriptors of the API to anybody who asks. `auto`: where there is no \
+               `callers_file`.",
+        ..PLAIN
+    },
+    Setting {
+        key: "jwt.issuer",
+        flag: Some("jwt-issuer"),
+        value: "URL",
+        group: "Callers",
+        help: "Accept JWT bearer tokens of this issuer, compared byte for byte.",
+        ..PLAIN
+    },
+    Setting {
+        key: "jwt.audience",
+        flag: Some("jwt-audience"),
+        value: "NAME",
+        group: "Callers",
+        help: "What a token must be meant for.",
+        ..PLAIN
+    },
+    Setting {
+        key: "jwt.jwks",
+        flag: Some("jwt-jwks"),
+        value: "FILE|URL",
+        group: "Callers",
+        help: "The keys of the issuer: a file, or an `https:` URL (`http:` on this machine only).",
+        ..PLAIN
+    },
+    Setting {
+        key: "jwt.jwks_ca_file",
+        flag: Some("jwt-jwks-ca-file"),
+        value: "FILE",
+        group: "Callers",
+        help: "CA certificates to trust when the keys are fetched, PEM, instead of the usual ones \
+               of the web.",
+        ..PLAIN
+    },
+    Setting {
+        key: "jwt.refresh",
+        flag: Some("jwt-refresh"),
+        value: "DURATION",
+        default: "5m",
+        group: "Callers",
+        help: "How often to fetch the keys; besides, when a token names one that is not known, at \
+               most once in 10 s.",
         ..PLAIN
     },
     Setting {
@@ -357,7 +485,7 @@ pub const SETTINGS: &[Setting] = &[
         value: "SIZE",
         default: "4MiB",
         group: "Limits",
-        help: "The largest message that is read.",
+        help: "The largest message of the other services that is read.",
         ..PLAIN
     },
     Setting {
@@ -385,6 +513,44 @@ pub const SETTINGS: &[Setting] = &[
         default: "1024",
         group: "Limits",
         help: "Open connections of one listener; more wait to be accepted.",
+        ..PLAIN
+    },
+    Setting {
+        key: "limits.connections_per_address",
+        flag: Some("limits-connections-per-address"),
+        value: "COUNT",
+        default: "512",
+        group: "Limits",
+        help: "Open connections from one IP address; more are closed at once.",
+        ..PLAIN
+    },
+    Setting {
+        key: "limits.handshake_time",
+        flag: Some("limits-handshake-time"),
+        value: "DURATION",
+        default: "3s",
+        group: "Limits",
+        help: "How long a new connection may take to finish its TLS handshake and to send its \
+               first bytes.",
+        ..PLAIN
+    },
+    Setting {
+        key: "limits.connection_age",
+        flag: Some("limits-connection-age"),
+        value: "DURATION",
+        default: "10m",
+        group: "Limits",
+        help: "After how long a connection is asked to close, so that callers find new replicas \
+               and prove anew who they are; calls in flight finish. Varied by a tenth.",
+        ..PLAIN
+    },
+    Setting {
+        key: "limits.question_size",
+        flag: Some("limits-question-size"),
+        value: "SIZE",
+        default: "1MiB",
+        group: "Limits",
+        help: "The largest message of `AuthorizationService` that is read.",
         ..PLAIN
     },
     Setting {

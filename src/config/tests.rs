@@ -124,8 +124,11 @@ fn every_mistake_is_reported_at_once_and_says_where() {
         lines,
         [
             "--limits-message-size: `1GiB` is not a size from 1KiB to 64MiB",
-            "--listen: will not listen on `0.0.0.0:7070`: callers are not authenticated yet, so \
-             only loopback addresses and Unix sockets are served",
+            "--listen: `0.0.0.0:7070` does not go with `callers_file` (not set): listen: other \
+             machines can reach it, so say who may call",
+            "--listen: `0.0.0.0:7070` does not go with `plaintext_listen` (`local`): listen: other \
+             machines can reach it, so set `tls.certificate_file`, or say `anywhere` if something \
+             else encrypts what they send",
             "FILE:1: lisen: there is no such setting; did you mean `listen`?",
             "FILE:3: log.fromat: there is no such setting; did you mean `log.format`?",
             "FILE:4: log.level: `float` is not one value (FILTER)",
@@ -140,18 +143,62 @@ fn every_mistake_is_reported_at_once_and_says_where() {
 }
 
 #[test]
-fn only_loopback_and_unix_sockets_are_served() {
-    for address in ["0.0.0.0:1", "[::]:1", "192.0.2.1:1"] {
-        let given = given("", &[("LINEGUARD_LISTEN", address)], &[]);
-        let Problems(found) = Config::load(&given.sources).unwrap_err();
-        assert_eq!(
-            found,
-            [Problem {
-                place: "LINEGUARD_LISTEN".to_owned(),
-                mistake: Mistake::NotLoopback { address: address.to_owned() },
-            }]
-        );
+fn an_address_that_others_can_reach_needs_known_callers_and_encryption() {
+    let callers = ("LINEGUARD_CALLERS_FILE", "callers.toml");
+    let tls = [("LINEGUARD_TLS_CERTIFICATE_FILE", "a"), ("LINEGUARD_TLS_KEY_FILE", "b")];
+    let anywhere = ("LINEGUARD_PLAINTEXT_LISTEN", "anywhere");
+    for (key, variable) in
+        [("listen", "LINEGUARD_LISTEN"), ("admin_listen", "LINEGUARD_ADMIN_LISTEN")]
+    {
+        for address in ["0.0.0.0:1", "[::]:1", "192.0.2.1:1"] {
+            let at = (variable, address);
+            let found = problems("", &[at], &[]);
+            let who = format!("{key}: other machines can reach it, so say who may call");
+            assert!(found.contains(&who), "{found}");
+            assert!(found.contains("`callers_file` (not set)"), "{found}");
+            let found = problems("", &[at, callers], &[]);
+            assert!(found.contains("set `tls.certificate_file`, or say `anywhere`"), "{found}");
+            let found = problems("", &[at, anywhere], &[]);
+            assert!(found.contains(&who), "{found}");
+            loaded("", &[at, callers, anywhere], &[]);
+            loaded("", &[at, callers, tls[0], tls[1]], &[]);
+        }
     }
+}
+
+#[test]
+fn half_of_the_security_settings_is_refused() {
+    let callers = ("LINEGUARD_CALLERS_FILE", "callers.toml");
+    let certificate = ("LINEGUARD_TLS_CERTIFICATE_FILE", "a");
+    let key = ("LINEGUARD_TLS_KEY_FILE", "b");
+    let ca = ("LINEGUARD_TLS_CLIENT_CA_FILE", "c");
+    let issuer = ("LINEGUARD_JWT_ISSUER", "https://issuer.example.org");
+    let audience = ("LINEGUARD_JWT_AUDIENCE", "lineguard");
+    let jwks = ("LINEGUARD_JWT_JWKS", "https://issuer.example.org/keys");
+    let halves: [(&[(&str, &str)], &str); 7] = [
+        (&[callers, certificate], "does not go with `tls.key_file`"),
+        (&[callers, key], "does not go with `tls.certificate_file`"),
+        (&[callers, ca], "does not go with `tls.certificate_file`"),
+        (&[certificate, key], "does not go with `callers_file`"),
+        (&[callers, issuer, jwks], "does not go with `jwt.audience`"),
+        (&[callers, audience], "does not go with `jwt.issuer`"),
+        (&[issuer, audience, jwks], "does not go with `callers_file`"),
+    ];
+    for (variables, problem) in halves {
+        let found = problems("", variables, &[]);
+        assert!(found.contains(problem), "{variables:?}: {found}");
+    }
+    let config = loaded("", &[callers, certificate, key, ca, issuer, audience, jwks], &[]);
+    assert!(config.security.tls.unwrap().client_ca.is_some());
+    assert!(config.security.jwt.is_some());
+    assert!(!config.security.reflection);
+    assert!(loaded("", &[], &[]).security.reflection);
+    let found = problems(
+        "",
+        &[callers, issuer, audience, ("LINEGUARD_JWT_JWKS", "http://example.org")],
+        &[],
+    );
+    assert!(found.contains("an `http:` URL of this machine"), "{found}");
 }
 
 #[test]
@@ -286,7 +333,7 @@ fn settings_that_do_not_go_together_are_reported_at_once() {
     assert_eq!(
         lines,
         [
-            "FILE:1: cache.l2: `true` does not go with `redis.url` (`not set`): cache.l2: replicas \
+            "FILE:1: cache.l2: `true` does not go with `redis.url` (not set): cache.l2: replicas \
              share decisions through Redis",
             "FILE:3: freshness.lease: `1s` does not go with `freshness.poll` (`500ms`): \
              freshness.poll: it must be less than half of a lease, so that one failed poll does \

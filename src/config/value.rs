@@ -1,13 +1,14 @@
 //! The values of settings, parsed once. An error says what was expected.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use tonic::codegen::http::Uri;
 
 /// Where to listen, or where a server listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,6 +59,57 @@ impl fmt::Display for Address {
         match self {
             Self::Tcp(address) => write!(f, "{address}"),
             Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+/// Where to serve without TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Plaintext {
+    /// On this machine only.
+    #[default]
+    Local,
+    /// Anywhere.
+    Anywhere,
+}
+
+impl FromStr for Plaintext {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "local" => Ok(Self::Local),
+            "anywhere" => Ok(Self::Anywhere),
+            _ => Err("`local` or `anywhere`".to_owned()),
+        }
+    }
+}
+
+/// Where the keys of an issuer are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum JwksSource {
+    /// In a file.
+    File(PathBuf),
+    /// At a URL.
+    Url(Uri),
+}
+
+impl FromStr for JwksSource {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let expected = "a file, an `https:` URL, or an `http:` URL of this machine";
+        if !text.contains("://") {
+            return Ok(Self::File(PathBuf::from(text)));
+        }
+        let uri: Uri = text.parse().map_err(|_| expected.to_owned())?;
+        let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
+        let here = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+        match uri.scheme_str() {
+            Some("https") if !host.is_empty() => Ok(Self::Url(uri)),
+            // Whoever could change what is read there could let anybody in.
+            Some("http") if here => Ok(Self::Url(uri)),
+            _ => Err(expected.to_owned()),
         }
     }
 }

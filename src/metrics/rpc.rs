@@ -6,11 +6,9 @@ use std::time::Duration;
 
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{BoundHistogram, Histogram};
-use prost::Message as _;
-use prost_types::FileDescriptorSet;
 use tonic::Code;
 
-use crate::wire::pb;
+use crate::wire::methods;
 
 /// A method whose calls are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,21 +45,6 @@ impl Calls {
         let bind = || self.histogram.bind(&attributes(name, code));
         series.get_or_init(bind).record(duration.as_secs_f64());
     }
-}
-
-/// Full names of our methods: `lineguard.v1.AuthorizationService/Check`.
-pub(super) fn methods() -> Vec<String> {
-    // They are what the build made of `proto/`; a test reads them.
-    let files = FileDescriptorSet::decode(pb::DESCRIPTORS).unwrap_or_default().file;
-    let mut names = Vec::new();
-    for file in files.iter().filter(|file| file.package().starts_with("lineguard.")) {
-        for service in &file.service {
-            let service_name = format!("{}.{}", file.package(), service.name());
-            let methods = service.method.iter();
-            names.extend(methods.map(|method| format!("{service_name}/{}", method.name())));
-        }
-    }
-    names
 }
 
 fn attributes(method: &str, code: Code) -> Vec<KeyValue> {

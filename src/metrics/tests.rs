@@ -26,7 +26,7 @@ fn full() -> Metrics {
     metrics.shed();
     metrics.write_waited(WaitPath::Confirmed, Duration::from_millis(3));
     metrics.write_waited(WaitPath::Expired, Duration::from_secs(5));
-    for method in rpc::methods().into_iter().chain(["unknown".to_owned()]) {
+    for method in crate::wire::methods().into_iter().chain(["unknown".to_owned()]) {
         for code in 0..17 {
             let method = metrics.method(&format!("/{method}")).unwrap();
             metrics.call(method, Code::from_i32(code), Duration::from_micros(40));
@@ -155,7 +155,7 @@ fn the_number_of_series_is_bounded() {
 
 #[test]
 fn methods_are_those_of_our_services() {
-    let methods = rpc::methods();
+    let methods = crate::wire::methods();
     for method in [
         "lineguard.v1.AuthorizationService/Check",
         "lineguard.v1.AdminService/Import",

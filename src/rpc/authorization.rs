@@ -2,6 +2,7 @@
 
 use tonic::{Request, Response, Status};
 
+use super::admit::admitted;
 use super::{accounts, auto_assign, caller_id, check, permissions, visibility, visible_faxes};
 use crate::app::App;
 use crate::wire::pb;
@@ -14,7 +15,7 @@ pub struct Authorization(pub App);
 
 macro_rules! answer {
     ($function:path, $app:expr, $request:expr) => {
-        match $function($app, $request.into_inner()).await {
+        match $function($app, admitted($app, $request)?).await {
             Ok(answer) => Ok(Response::new(answer)),
             Err(failure) => Err(Status::from(Failure::from(failure))),
         }

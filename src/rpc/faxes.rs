@@ -5,6 +5,7 @@ use lineguard_core::id::{Revision, TenantId};
 use lineguard_core::port::{ApplyError, Fault, Registered, StoreError, TenantReader};
 use tonic::{Request, Response, Status};
 
+use super::admit::admitted;
 use crate::app::App;
 use crate::names::named_faxes;
 use crate::wire::faxes::{self as wire, NamedFax, RegisterCall, fax_to_wire};
@@ -26,7 +27,7 @@ macro_rules! changes {
                 &self,
                 request: Request<pb::$request>,
             ) -> Result<Response<pb::$response>, Status> {
-                let batch = wire::$method(request.into_inner()).map_err(Failure::from)?;
+                let batch = wire::$method(admitted(&self.0, request)?).map_err(Failure::from)?;
                 let (revision, changed, revision_token) = change(&self.0, &batch).await?;
                 Ok(Response::new(pb::$response { revision, changed, revision_token }))
             })+
@@ -35,21 +36,21 @@ macro_rules! changes {
                 &self,
                 request: Request<pb::RegisterFaxRequest>,
             ) -> Result<Response<pb::RegisterFaxResponse>, Status> {
-                Ok(Response::new(register_one(&self.0, request.into_inner()).await?))
+                Ok(Response::new(register_one(&self.0, admitted(&self.0, request)?).await?))
             }
 
             async fn batch_register_faxes(
                 &self,
                 request: Request<pb::BatchRegisterFaxesRequest>,
             ) -> Result<Response<pb::BatchRegisterFaxesResponse>, Status> {
-                Ok(Response::new(register_batch(&self.0, request.into_inner()).await?))
+                Ok(Response::new(register_batch(&self.0, admitted(&self.0, request)?).await?))
             }
 
             async fn get_fax(
                 &self,
                 request: Request<pb::GetFaxRequest>,
             ) -> Result<Response<pb::GetFaxResponse>, Status> {
-                Ok(Response::new(get(&self.0, request.into_inner()).await?))
+                Ok(Response::new(get(&self.0, admitted(&self.0, request)?).await?))
             }
         }
     };

@@ -3,6 +3,7 @@
 
 mod accounts;
 mod admin;
+mod admit;
 mod authorization;
 mod auto_assign;
 mod caller_id;

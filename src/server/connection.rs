@@ -1,64 +1,102 @@
-//! Accepting connections: at most so many at once, and patiently when the system has run out of
-//! something.
+//! Accepting connections: at most so many at once, not too many from one address, each with its
+//! handshake and its first bytes in time, and patiently when the system has run out of something.
 
+use std::collections::HashMap;
 use std::io;
+use std::net::IpAddr;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream, UnixStream};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::server::Connected;
 
 use super::listen::Socket;
+use super::tls::Tls;
+use crate::access::Peer;
+use crate::config::Limits;
 
-/// What a connection can be made of.
-pub(super) trait Io: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static {}
+/// Bytes both ways.
+pub(super) trait Io: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
 
-impl<T: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static> Io for T {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Io for T {}
 
 /// Something that accepts connections.
 pub(super) trait Accept: Send + Sync + 'static {
-    /// Its connections.
-    type Io: Io;
+    /// What it accepts.
+    type Raw: Send + 'static;
 
-    /// The next connection.
-    fn accept(&self) -> impl Future<Output = io::Result<Self::Io>> + Send;
+    /// The next connection, and where it comes from.
+    fn accept(&self) -> impl Future<Output = io::Result<(Self::Raw, Option<IpAddr>)>> + Send;
+
+    /// Finds out who is at the other end.
+    fn handshake(
+        &self,
+        raw: Self::Raw,
+    ) -> impl Future<Output = io::Result<(Box<dyn Io>, Peer)>> + Send + 'static;
 }
 
-impl Accept for TcpListener {
-    type Io = TcpStream;
+/// A TCP port, with TLS or without.
+pub(super) struct Tcp {
+    pub(super) listener: TcpListener,
+    pub(super) tls: Option<Tls>,
+}
 
-    async fn accept(&self) -> io::Result<TcpStream> {
-        let (stream, _) = Self::accept(self).await?;
+impl Accept for Tcp {
+    type Raw = TcpStream;
+
+    async fn accept(&self) -> io::Result<(TcpStream, Option<IpAddr>)> {
+        let (stream, from) = self.listener.accept().await?;
         // Answers are small; waiting to fill a packet would only delay them.
         stream.set_nodelay(true)?;
-        Ok(stream)
+        Ok((stream, Some(from.ip())))
+    }
+
+    fn handshake(
+        &self,
+        raw: TcpStream,
+    ) -> impl Future<Output = io::Result<(Box<dyn Io>, Peer)>> + Send + 'static {
+        let tls = self.tls.clone();
+        async move {
+            let Some(tls) = tls else { return Ok((Box::new(raw) as Box<dyn Io>, Peer::Unknown)) };
+            let (stream, peer) = tls.accept(raw).await?;
+            Ok((Box::new(stream) as Box<dyn Io>, peer))
+        }
     }
 }
 
 impl Accept for Socket {
-    type Io = UnixStream;
+    type Raw = tokio::net::UnixStream;
 
-    async fn accept(&self) -> io::Result<UnixStream> {
-        self.listener.accept().await.map(|(stream, _)| stream)
+    async fn accept(&self) -> io::Result<(Self::Raw, Option<IpAddr>)> {
+        self.listener.accept().await.map(|(stream, _)| (stream, None))
+    }
+
+    fn handshake(
+        &self,
+        raw: Self::Raw,
+    ) -> impl Future<Output = io::Result<(Box<dyn Io>, Peer)>> + Send + 'static {
+        let uid = raw.peer_cred().ok().map(|credentials| credentials.uid());
+        std::future::ready(Ok((Box::new(raw) as Box<dyn Io>, Peer::Local { uid })))
     }
 }
 
 /// The connections of `listener`, which is closed as soon as nobody asks for more.
 pub(super) fn incoming<A: Accept>(
     listener: A,
-    slots: Arc<Semaphore>,
-) -> impl Stream<Item = io::Result<Connection<A::Io>>> {
-    let (accepted, connections) = mpsc::channel(1);
+    limits: Limits,
+) -> impl Stream<Item = io::Result<Connection>> {
+    let (ready, connections) = mpsc::channel(16);
     tokio::spawn(async move {
         tokio::select! {
-            () = accept_all(&listener, slots, &accepted) => {}
-            () = accepted.closed() => {}
+            () = accept_all(&listener, limits, &ready) => {}
+            () = ready.closed() => {}
         }
     });
     ReceiverStream::new(connections)
@@ -69,13 +107,15 @@ const EXHAUSTED_PAUSE: Duration = Duration::from_millis(50);
 
 async fn accept_all<A: Accept>(
     listener: &A,
-    slots: Arc<Semaphore>,
-    accepted: &mpsc::Sender<io::Result<Connection<A::Io>>>,
+    limits: Limits,
+    ready: &mpsc::Sender<io::Result<Connection>>,
 ) {
+    let slots = Arc::new(Semaphore::new(limits.connections));
+    let addresses = Addresses::default();
     // Without a slot a connection waits in the system's queue instead of in our memory.
     while let Ok(slot) = Arc::clone(&slots).acquire_owned().await {
-        let connection = match listener.accept().await {
-            Ok(io) => Connection { io, _slot: slot },
+        let (raw, from) = match listener.accept().await {
+            Ok(accepted) => accepted,
             Err(error) => {
                 // Out of file descriptors, say. Without a pause this would spin.
                 tracing::warn!(kind = ?error.kind(), "a connection could not be accepted");
@@ -83,38 +123,96 @@ async fn accept_all<A: Accept>(
                 continue;
             }
         };
-        if accepted.send(Ok(connection)).await.is_err() {
-            return;
+        // One address must not take the slots of all others.
+        let Some(place) = addresses.take(from, limits.connections_per_address) else { continue };
+        let deadline = Instant::now() + limits.handshake_time;
+        let handshake = listener.handshake(raw);
+        let ready = ready.clone();
+        // Beside the others: whoever is slow keeps nobody waiting.
+        tokio::spawn(async move {
+            let Ok(Ok((io, peer))) = tokio::time::timeout_at(deadline, handshake).await else {
+                return;
+            };
+            let first = Some(Box::pin(sleep_until(deadline)));
+            let connection = Connection { io, peer, first, _slot: slot, _place: place };
+            // Nobody takes it when the server has ended.
+            let _ = ready.send(Ok(connection)).await;
+        });
+    }
+}
+
+/// How many connections there are from each address.
+#[derive(Debug, Clone, Default)]
+struct Addresses(Arc<Mutex<HashMap<IpAddr, usize>>>);
+
+impl Addresses {
+    /// A place for one more, if there are fewer than `most`.
+    fn take(&self, from: Option<IpAddr>, most: usize) -> Option<Place> {
+        let Some(from) = from.map(|from| from.to_canonical()) else { return Some(Place(None)) };
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = counts.entry(from).or_insert(0);
+        if *count >= most {
+            return None;
+        }
+        *count += 1;
+        Some(Place(Some((self.clone(), from))))
+    }
+}
+
+/// A place of an address, given back when it goes.
+#[derive(Debug)]
+struct Place(Option<(Addresses, IpAddr)>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let Some((addresses, from)) = &self.0 else { return };
+        let mut counts = addresses.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = counts.get_mut(from) {
+            *count -= 1;
+            if *count == 0 {
+                counts.remove(from);
+            }
         }
     }
 }
 
-/// A connection and its slot, given back when it closes.
-#[derive(Debug)]
-pub(super) struct Connection<T> {
-    io: T,
+/// A connection with who is at its other end, and its slot, given back when it closes.
+pub(super) struct Connection {
+    io: Box<dyn Io>,
+    peer: Peer,
+    /// Until when its first bytes must be there.
+    first: Option<Pin<Box<Sleep>>>,
     _slot: OwnedSemaphorePermit,
+    _place: Place,
 }
 
-impl<T: Connected> Connected for Connection<T> {
-    type ConnectInfo = T::ConnectInfo;
+impl Connected for Connection {
+    type ConnectInfo = Peer;
 
-    fn connect_info(&self) -> Self::ConnectInfo {
-        self.io.connect_info()
+    fn connect_info(&self) -> Peer {
+        self.peer.clone()
     }
 }
 
-impl<T: AsyncRead + Unpin> AsyncRead for Connection<T> {
+impl AsyncRead for Connection {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_read(cx, buffer)
+        let read = Pin::new(&mut self.io).poll_read(cx, buffer);
+        if read.is_ready() {
+            self.first = None;
+            return read;
+        }
+        match &mut self.first {
+            Some(first) => first.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into())),
+            None => Poll::Pending,
+        }
     }
 }
 
-impl<T: AsyncWrite + Unpin> AsyncWrite for Connection<T> {
+impl AsyncWrite for Connection {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

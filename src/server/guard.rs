@@ -19,7 +19,9 @@ use tonic::service::Routes;
 use tonic::{Code, Status};
 use tower::Service;
 
+use super::listen::Role;
 use super::refusal;
+use crate::access::{Access, Caller, Peer, Refused};
 use crate::config::Deadlines;
 use crate::metrics::{Method, Metrics};
 
@@ -27,6 +29,8 @@ use crate::metrics::{Method, Metrics};
 #[derive(Debug, Clone)]
 pub(super) struct Guard {
     routes: Routes,
+    access: Access,
+    role: Role,
     slots: Arc<Semaphore>,
     deadlines: Deadlines,
     metrics: Metrics,
@@ -36,15 +40,26 @@ impl Guard {
     /// Guards `routes`.
     pub(super) fn new(
         routes: Routes,
+        access: Access,
         in_flight: usize,
         deadlines: Deadlines,
         metrics: Metrics,
     ) -> Self {
-        Self { routes, slots: Arc::new(Semaphore::new(in_flight)), deadlines, metrics }
+        let (role, slots) = (Role::Everything, Arc::new(Semaphore::new(in_flight)));
+        Self { routes, access, role, slots, deadlines, metrics }
     }
 
-    fn running(&mut self, request: Request<Body>) -> Result<Running, Status> {
-        let ours = request.uri().path().starts_with("/lineguard.");
+    /// The same for an address of this role.
+    pub(super) fn serving(self, role: Role) -> Self {
+        Self { role, ..self }
+    }
+
+    fn running(&mut self, mut request: Request<Body>) -> Result<Running, Status> {
+        let path = request.uri().path();
+        if !serves(self.role, path) {
+            return Err(refusal::unknown_method());
+        }
+        let ours = path.starts_with(OURS);
         if !ours {
             // Health must answer under overload, and its watchers stay for as long as they like.
             return Ok(Running {
@@ -62,6 +77,10 @@ impl Guard {
         if budget.is_zero() {
             return Err(refused(measured, refusal::deadline()));
         }
+        match self.caller(&request) {
+            Ok(caller) => drop(request.extensions_mut().insert(caller)),
+            Err(unwelcome) => return Err(refused(measured, refusal::unwelcome(unwelcome))),
+        }
         let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() else {
             self.metrics.shed();
             return Err(refused(measured, refusal::overloaded()));
@@ -74,6 +93,32 @@ impl Guard {
             measured,
             ours,
         })
+    }
+}
+
+/// What the paths of our methods begin with.
+const OURS: &str = "/lineguard.";
+
+/// What the paths of questions begin with.
+const QUESTIONS: &str = "/lineguard.v1.AuthorizationService/";
+
+/// What the paths of health begin with.
+const HEALTH: &str = "/grpc.health.v1.Health/";
+
+/// Whether there is such a method at an address of this role, as far as the role says.
+fn serves(role: Role, path: &str) -> bool {
+    match role {
+        Role::Everything => true,
+        Role::Questions => !path.starts_with(OURS) || path.starts_with(QUESTIONS),
+        Role::Health => path.starts_with(HEALTH),
+    }
+}
+
+impl Guard {
+    /// Who makes this call.
+    fn caller(&self, request: &Request<Body>) -> Result<Arc<Caller>, Refused> {
+        let peer = request.extensions().get::<Peer>().unwrap_or(&Peer::Unknown);
+        self.access.caller(peer, request.headers(), request.uri().path())
     }
 }
 

@@ -10,12 +10,27 @@ use tokio::net::{TcpListener, UnixListener, UnixStream};
 
 use crate::config::{Address, Config};
 
-/// A bound address.
+/// A bound address, and what is served there.
 #[derive(Debug)]
-pub enum Listener {
-    /// A TCP port.
+pub struct Listener {
+    pub(super) role: Role,
+    pub(super) bound: Bound,
+}
+
+/// What is served at an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// All services.
+    Everything,
+    /// Questions, because everything else has an address of its own.
+    Questions,
+    /// Health alone, without TLS.
+    Health,
+}
+
+#[derive(Debug)]
+pub(super) enum Bound {
     Tcp(TcpListener),
-    /// A Unix socket.
     Unix(Socket),
 }
 
@@ -73,31 +88,50 @@ impl From<io::Error> for BindReason {
 ///
 /// The first address that cannot be bound.
 pub async fn bind(config: &Config) -> Result<Vec<Listener>, BindError> {
+    let mode = config.unix_socket_mode;
+    let questions = match config.admin_listen.is_empty() {
+        true => Role::Everything,
+        false => Role::Questions,
+    };
     let mut listeners = Vec::new();
-    for address in &config.listen {
-        let bound = match address {
-            Address::Tcp(address) => {
-                TcpListener::bind(address).await.map(Listener::Tcp).map_err(BindReason::Io)
-            }
-            Address::Unix(path) => {
-                Socket::bind(path, config.unix_socket_mode).await.map(Listener::Unix)
-            }
-        };
-        listeners.push(bound.map_err(|reason| BindError { address: address.clone(), reason })?);
+    for (addresses, role) in [(&config.listen, questions), (&config.admin_listen, Role::Everything)]
+    {
+        for address in addresses {
+            listeners.push(Listener::bind(address, role, mode).await?);
+        }
+    }
+    if let Some(address) = config.health_listen {
+        listeners.push(Listener::bind(&Address::Tcp(address), Role::Health, mode).await?);
     }
     Ok(listeners)
 }
 
 impl Listener {
+    async fn bind(address: &Address, role: Role, mode: u32) -> Result<Self, BindError> {
+        let bound = match address {
+            Address::Tcp(address) => {
+                TcpListener::bind(address).await.map(Bound::Tcp).map_err(BindReason::Io)
+            }
+            Address::Unix(path) => Socket::bind(path, mode).await.map(Bound::Unix),
+        };
+        let bound = bound.map_err(|reason| BindError { address: address.clone(), reason })?;
+        Ok(Self { role, bound })
+    }
+
     /// Where it really listens: port 0 has become a number.
     pub fn address(&self) -> Address {
-        match self {
+        match &self.bound {
             // The address of a socket that is bound can always be read.
-            Self::Tcp(listener) => {
+            Bound::Tcp(listener) => {
                 Address::Tcp(listener.local_addr().unwrap_or_else(|_| ([0, 0, 0, 0], 0).into()))
             }
-            Self::Unix(socket) => Address::Unix(socket.path.clone()),
+            Bound::Unix(socket) => Address::Unix(socket.path.clone()),
         }
+    }
+
+    /// What is served there.
+    pub fn role(&self) -> Role {
+        self.role
     }
 }
 

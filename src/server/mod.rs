@@ -9,16 +9,16 @@ pub mod health;
 pub mod listen;
 mod refusal;
 pub mod signal;
+pub mod tls;
 
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_stream::Stream;
 use tonic::service::Routes;
@@ -26,14 +26,16 @@ use tonic::transport::Server;
 use tonic_health::pb::health_server::HealthServer;
 use tonic_reflection::server::Builder as Reflection;
 
+use crate::access::Access;
 use crate::config::{Config, Drain, Limits};
 use crate::metrics::Metrics;
 use crate::wire::pb;
 
-use connection::Connection;
+use connection::{Accept, Connection, Tcp};
 use guard::Guard;
 use health::{Health, Phase};
-use listen::Listener;
+use listen::{Bound, Listener, Role};
+use tls::Tls;
 
 /// Why a server ended other than by request.
 #[derive(Debug)]
@@ -69,6 +71,22 @@ pub const SERVICES: [&str; 4] = [
     pb::operations_service_server::SERVICE_NAME,
 ];
 
+/// Who is let in.
+#[derive(Debug, Clone)]
+pub struct Doors {
+    /// Tells who calls.
+    pub access: Access,
+    /// What TCP connections speak; none: plaintext.
+    pub tls: Option<Tls>,
+}
+
+impl Doors {
+    /// For whoever can reach the server.
+    pub fn open() -> Self {
+        Self { access: Access::open(), tls: None }
+    }
+}
+
 /// Serves `services` on `listeners` until `shutdown`; health says `NOT_SERVING` while `ready` is not
 /// so. Then drains: health says `NOT_SERVING`,
 /// calls are taken for as long as callers need to notice, calls in flight finish, the rest is cut.
@@ -80,6 +98,7 @@ pub const SERVICES: [&str; 4] = [
 pub async fn serve(
     listeners: Vec<Listener>,
     services: Routes,
+    doors: Doors,
     config: &Config,
     metrics: &Metrics,
     ready: watch::Receiver<bool>,
@@ -87,15 +106,19 @@ pub async fn serve(
 ) -> Result<(), ServeError> {
     let first = if *ready.borrow() { Phase::Serving } else { Phase::Waiting };
     let (phase, phases) = watch::channel(first);
-    let routes = with_companions(services, phases.clone())?;
+    let routes = with_companions(services, phases.clone(), config.security.reflection)?;
     let (limits, metrics) = (config.limits, metrics.clone());
-    let guard = Guard::new(routes.prepare(), limits.in_flight, config.deadline, metrics);
+    let Doors { access, tls } = doors;
+    let guard = Guard::new(routes.prepare(), access, limits.in_flight, config.deadline, metrics);
 
     let addresses: Vec<String> = listeners.iter().map(|l| l.address().to_string()).collect();
     let mut servers = JoinSet::new();
     for listener in listeners {
         let stopped = stopped(phases.clone());
-        servers.spawn(run(listener, guard.clone(), config.limits, stopped));
+        // Probes of health come from those who speak no TLS.
+        let tls = tls.clone().filter(|_| listener.role != Role::Health);
+        let guard = guard.clone().serving(listener.role);
+        servers.spawn(run(listener.bound, tls, guard, config.limits, stopped));
     }
     drop(phases);
     tracing::info!(listen = addresses.join(","), version = env!("CARGO_PKG_VERSION"), "serving");
@@ -170,7 +193,15 @@ async fn stopped(mut phases: watch::Receiver<Phase>) {
 }
 
 /// Adds what every gRPC server is expected to answer.
-fn with_companions(services: Routes, phases: watch::Receiver<Phase>) -> Result<Routes, ServeError> {
+fn with_companions(
+    services: Routes,
+    phases: watch::Receiver<Phase>,
+    reflection: bool,
+) -> Result<Routes, ServeError> {
+    let routes = services.add_service(HealthServer::new(Health::new(phases)));
+    if !reflection {
+        return Ok(routes);
+    }
     let reflection = || {
         Reflection::configure()
             .register_encoded_file_descriptor_set(pb::DESCRIPTORS)
@@ -178,53 +209,50 @@ fn with_companions(services: Routes, phases: watch::Receiver<Phase>) -> Result<R
     };
     let v1 = reflection().build_v1().map_err(ServeError::Reflection)?;
     let v1alpha = reflection().build_v1alpha().map_err(ServeError::Reflection)?;
-    Ok(services
-        .add_service(HealthServer::new(Health::new(phases)))
-        .add_service(v1)
-        .add_service(v1alpha))
+    Ok(routes.add_service(v1).add_service(v1alpha))
 }
 
-/// Serves one listener until `stopped`.
+/// Serves one address until `stopped`.
 async fn run(
-    listener: Listener,
+    bound: Bound,
+    tls: Option<Tls>,
     guard: Guard,
     limits: Limits,
     stopped: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), tonic::transport::Error> {
-    let slots = Arc::new(Semaphore::new(limits.connections));
-    let server = transport(limits);
-    match listener {
-        Listener::Tcp(listener) => {
-            let incoming = Box::pin(connection::incoming(listener, slots));
-            accept(server, guard, incoming, stopped).await
-        }
-        Listener::Unix(socket) => {
-            let incoming = Box::pin(connection::incoming(socket, slots));
-            accept(server, guard, incoming, stopped).await
-        }
+    match bound {
+        Bound::Tcp(listener) => accept(Tcp { listener, tls }, guard, limits, stopped).await,
+        Bound::Unix(socket) => accept(socket, guard, limits, stopped).await,
     }
 }
 
-async fn accept<IO>(
-    mut server: Server,
+async fn accept(
+    listener: impl Accept,
     guard: Guard,
-    incoming: Pin<Box<impl Stream<Item = std::io::Result<Connection<IO>>>>>,
+    limits: Limits,
     stopped: impl Future<Output = ()>,
-) -> Result<(), tonic::transport::Error>
-where
-    IO: connection::Io,
-{
-    server = server.accept_http1(false);
-    server.serve_with_incoming_shutdown(guard, incoming, stopped).await
+) -> Result<(), tonic::transport::Error> {
+    let incoming: Pin<Box<dyn Stream<Item = std::io::Result<Connection>> + Send>> =
+        Box::pin(connection::incoming(listener, limits));
+    transport(limits).serve_with_incoming_shutdown(guard, incoming, stopped).await
 }
 
 /// The limits that the transport keeps: without them one client can hold any amount of memory.
 fn transport(limits: Limits) -> Server {
     Server::builder()
+        .accept_http1(false)
         .max_concurrent_streams(limits.concurrent_streams)
+        .max_connection_age(varied(limits.connection_age))
         .http2_max_pending_accept_reset_streams(Some(20))
         .http2_max_header_list_size(16 << 10)
         .max_frame_size(16 << 10)
         .http2_keepalive_interval(Some(Duration::from_secs(20)))
         .http2_keepalive_timeout(Some(Duration::from_secs(20)))
+}
+
+/// Up to a tenth more or less, so that callers do not come back to replicas that were started
+/// together all at once. No grace is set: with one, this transport cuts calls in flight.
+fn varied(age: Duration) -> Duration {
+    let random = getrandom::u32().unwrap_or(u32::MAX / 2);
+    age.mul_f64(0.9 + 0.2 * f64::from(random) / f64::from(u32::MAX))
 }

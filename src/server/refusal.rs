@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
+use crate::access::Refused;
 use crate::wire::status::{DOMAIN, Failure};
 
 /// The deadline passed before there was an answer.
@@ -18,6 +19,19 @@ pub(super) fn overloaded() -> Status {
     Failure::Overloaded.into()
 }
 
+/// The caller is not known, or may not call this.
+pub(super) fn unwelcome(refused: Refused) -> Status {
+    match refused {
+        Refused::Unauthenticated => Failure::Unauthenticated.into(),
+        Refused::NotPermitted => Failure::NotPermitted.into(),
+    }
+}
+
+/// No service here has this method.
+pub(super) fn unknown_method() -> Status {
+    status(Code::Unimplemented, "this server has no such method", reason("UNKNOWN_METHOD"))
+}
+
 /// A handler panicked. What it said is in the log as far as it may be.
 pub(super) fn panicked() -> Status {
     Failure::Internal("a handler panicked".to_owned()).into()
@@ -26,9 +40,7 @@ pub(super) fn panicked() -> Status {
 /// Gives a reason to an error that the transport made without one.
 pub(super) fn explain(bare: &Status) -> Option<Status> {
     let explained = match bare.code() {
-        Code::Unimplemented => {
-            status(Code::Unimplemented, "this server has no such method", reason("UNKNOWN_METHOD"))
-        }
+        Code::Unimplemented => unknown_method(),
         // The transport says this of a message above the limit.
         Code::OutOfRange => status(
             Code::ResourceExhausted,

@@ -81,7 +81,8 @@ async fn start_with(config: Config, metrics: Metrics) -> Running {
     let task = tokio::spawn(async move {
         let shutdown = async { drop(stopped.await) };
         let ready = watch::channel(true).1;
-        serve(listeners, Routes::new(Scripted), &config, &metrics, ready, shutdown).await
+        let doors = Doors::open();
+        serve(listeners, Routes::new(Scripted), doors, &config, &metrics, ready, shutdown).await
     });
     Running { address, stop, task }
 }

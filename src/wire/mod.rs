@@ -22,6 +22,7 @@ pub mod object;
 pub mod operations;
 pub mod page;
 pub mod permissions;
+pub mod scope;
 mod setup;
 pub mod status;
 pub mod visibility;
@@ -39,4 +40,20 @@ pub mod pb {
 
     /// The compiled protobuf files, for reflection.
     pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
+}
+
+/// Full names of our methods: `lineguard.v1.AuthorizationService/Check`.
+pub fn methods() -> Vec<String> {
+    use prost::Message as _;
+    // They are what the build made of `proto/`; a test reads them.
+    let files = prost_types::FileDescriptorSet::decode(pb::DESCRIPTORS).unwrap_or_default().file;
+    let mut names = Vec::new();
+    for file in files.iter().filter(|file| file.package().starts_with("lineguard.")) {
+        for service in &file.service {
+            let service_name = format!("{}.{}", file.package(), service.name());
+            let methods = service.method.iter();
+            names.extend(methods.map(|method| format!("{service_name}/{}", method.name())));
+        }
+    }
+    names
 }

@@ -13,6 +13,7 @@ mod agreement;
 mod ask;
 mod bad_input;
 mod caller_id;
+mod callers;
 mod changes;
 mod command_line;
 mod disclosure;

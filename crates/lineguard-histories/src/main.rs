@@ -73,7 +73,7 @@ struct RunArgs {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Checks, at least
-    #[arg(long, default_value_t = 1_000_000)]
+    #[arg(long, default_value_t = 1_100_000)]
     checks: u64,
     /// Acknowledged writes, at least
     #[arg(long, default_value_t = 10_000)]

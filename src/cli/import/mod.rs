@@ -11,12 +11,12 @@ use indicatif::{ProgressBar, ProgressStyle};
 use lineguard_core::change::{Import as TenantImport, Part};
 use lineguard_core::id::{RequestId, Subject, TenantId};
 use tonic::Request;
-use tonic::transport::Channel;
 
 use outcome::{Done, Imported, refused, result, texts};
 
 use super::client::{Client, ask, failed, subject};
 use super::paint::{Paint, plain};
+use super::target::Connection;
 use super::{Exit, Failure, Output, note, print};
 use crate::config::{Config, StoreFlags};
 use crate::wire::change::{change_to_wire, new_fax_to_wire};
@@ -153,7 +153,7 @@ impl Import {
     /// The server may be of another version and not know our built-in texts.
     async fn put_models(
         &self,
-        client: &mut AdminServiceClient<Channel>,
+        client: &mut AdminServiceClient<Connection>,
         world: &World,
     ) -> Result<(), Failure> {
         let texts =

@@ -9,6 +9,8 @@ use prost::Message as _;
 use tokio::sync::Semaphore;
 use tonic::{Status, Streaming};
 
+use super::super::admit::permitted;
+use crate::access::Caller;
 use crate::app::App;
 use crate::wire::admin::{ImportPart, import_part, import_response};
 use crate::wire::change::kind_name;
@@ -28,12 +30,14 @@ const MAX_FAULTS: usize = 1_000;
 pub(super) async fn import(
     app: &App,
     imports: &Semaphore,
+    caller: &Caller,
     mut stream: Streaming<pb::ImportRequest>,
 ) -> Result<pb::ImportResponse, Status> {
     let _turn = imports.try_acquire().map_err(|_| Failure::Overloaded)?;
     let mut collected = Collected::default();
     let mut index = 0;
     while let Some(message) = stream.message().await? {
+        permitted(app, caller, &message)?;
         collected.add(message, index).map_err(Failure::from)?;
         index += 1;
     }

@@ -14,9 +14,12 @@ use tokio::sync::Semaphore;
 use tokio_stream::Stream;
 use tonic::{Request, Response, Status, Streaming};
 
+use super::admit::admitted;
+use crate::access::Caller;
 use crate::app::App;
 use crate::wire::pb;
 use crate::wire::pb::admin_service_server::AdminService;
+use crate::wire::status::Failure;
 
 /// How many imports are collected at once; each may hold a whole tenant in memory.
 const MAX_IMPORTS: usize = 2;
@@ -37,7 +40,7 @@ impl Admin {
 
 macro_rules! answer {
     ($function:path, $service:expr, $request:expr) => {
-        match $function(&$service.app, $request.into_inner()).await {
+        match $function(&$service.app, admitted(&$service.app, $request)?).await {
             Ok(answer) => Ok(Response::new(answer)),
             Err(failure) => Err(Status::from(failure)),
         }
@@ -57,7 +60,10 @@ impl AdminService for Admin {
         &self,
         request: Request<Streaming<pb::ImportRequest>>,
     ) -> Result<Response<pb::ImportResponse>, Status> {
-        let answer = import::import(&self.app, &self.imports, request.into_inner()).await?;
+        let caller = request.extensions().get::<Arc<Caller>>().cloned();
+        let caller = caller.ok_or(Failure::Unauthenticated)?;
+        let parts = request.into_inner();
+        let answer = import::import(&self.app, &self.imports, &caller, parts).await?;
         Ok(Response::new(answer))
     }
 
@@ -109,7 +115,7 @@ impl AdminService for Admin {
         &self,
         request: Request<pb::ExportRequest>,
     ) -> Result<Response<Self::ExportStream>, Status> {
-        let parts = export::export(&self.app, request.into_inner()).await?;
+        let parts = export::export(&self.app, admitted(&self.app, request)?).await?;
         Ok(Response::new(Box::pin(parts)))
     }
 }

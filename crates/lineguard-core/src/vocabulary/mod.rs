@@ -39,6 +39,23 @@ pub enum ActionKind {
     Manage,
 }
 
+/// What the services that ask are about. Says which of them may ask about a resource type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Product {
+    /// Faxes.
+    Fax,
+    /// Calls.
+    Voice,
+    /// Messages.
+    Messaging,
+}
+
+impl Product {
+    /// All of them, with the words for them.
+    pub const ALL: [(Self, &str); 3] =
+        [(Self::Fax, "fax"), (Self::Voice, "voice"), (Self::Messaging, "messaging")];
+}
+
 /// A channel that a message leaves by; each has a send-from list of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum SendChannel {
@@ -239,6 +256,8 @@ pub struct ResourceDef {
     pub view: Option<Action>,
     /// The facts a decision about this type may need.
     pub facts: Vec<FactName>,
+    /// The product it belongs to; none where several share it.
+    pub product: Option<Product>,
 }
 
 /// The whole vocabulary.
@@ -275,6 +294,11 @@ impl Vocabulary {
     /// another vocabulary, which a process that holds one vocabulary cannot make.
     pub fn def(&self, action: Action) -> Option<&ActionDef> {
         self.actions.get(action.index())
+    }
+
+    /// The product that an action belongs to; none where several share what it acts on.
+    pub fn product(&self, action: Action) -> Option<Product> {
+        self.resource(self.def(action)?.resource)?.product
     }
 
     /// What is known about a resource type.

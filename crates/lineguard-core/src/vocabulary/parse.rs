@@ -6,13 +6,13 @@ mod tests;
 use std::collections::HashMap;
 
 use super::{
-    Action, ActionDef, ActionKind, Confers, FactName, Outage, Outgoing, ResourceDef, ResourceType,
-    SendChannel, StoredType, Vocabulary,
+    Action, ActionDef, ActionKind, Confers, FactName, Outage, Outgoing, Product, ResourceDef,
+    ResourceType, SendChannel, StoredType, Vocabulary,
 };
 use crate::model::TextError;
 use crate::text::{Fields, Item, Source};
 
-const RESOURCE_KEYS: &[&str] = &["type", "title", "holder", "view", "facts"];
+const RESOURCE_KEYS: &[&str] = &["type", "title", "holder", "view", "facts", "product"];
 const ACTION_KEYS: &[&str] = &[
     "name",
     "title",
@@ -148,6 +148,7 @@ impl Names<'_, '_> {
             stored: self.stored(name, fields),
             view: fields.item("view").and_then(|item| self.find_action(item)),
             facts,
+            product: fields.choice("product", &Product::ALL),
             name: name.clone(),
         }
     }

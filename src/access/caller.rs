@@ -1,0 +1,127 @@
+//! What one caller may ask for.
+
+use std::collections::HashSet;
+
+use lineguard_core::id::Subject;
+use lineguard_core::vocabulary::{Product, Vocabulary};
+
+/// A workload that calls, and what it may do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// What operators call it; for logs.
+    pub name: String,
+    /// The paths of the methods it may call.
+    pub(super) methods: Allowed<String>,
+    /// The tenants it may ask about.
+    pub(super) tenants: Allowed<String>,
+    /// The products it may ask about, besides what several share.
+    pub(super) products: Allowed<Product>,
+    /// Whom it may speak for.
+    pub(super) speaks_for: SpeaksFor,
+}
+
+/// Some of a kind, or all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Allowed<T: std::hash::Hash + Eq> {
+    /// All there are and will be.
+    All,
+    /// These.
+    These(HashSet<T>),
+}
+
+impl<T: std::hash::Hash + Eq> Allowed<T> {
+    fn has<Q: std::hash::Hash + Eq + ?Sized>(&self, one: &Q) -> bool
+    where
+        T: std::borrow::Borrow<Q>,
+    {
+        match self {
+            Self::All => true,
+            Self::These(these) => these.contains(one),
+        }
+    }
+}
+
+/// Whom a caller may name as the one who asks or acts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum SpeaksFor {
+    /// Anyone: it has seen to it that they are who they say.
+    Anyone,
+    /// Itself only.
+    Itself(Subject),
+    /// Nobody; it may ask what names nobody.
+    Nobody,
+}
+
+/// What a request is about, as far as a caller may be limited. Read before the request is checked:
+/// whoever may not ask learns nothing of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Touches<'m> {
+    /// A tenant.
+    Tenant(&'m str),
+    /// All tenants there are.
+    EveryTenant,
+    /// Somebody who asks or acts.
+    Subject {
+        /// The kind, as the message says it.
+        kind: &'m str,
+        /// The id.
+        id: &'m str,
+    },
+    /// An action.
+    Action(&'m str),
+    /// A product.
+    Product(Product),
+}
+
+/// A request that tells what it is about.
+pub trait Scoped {
+    /// Tells everything to `see`, which says whether it may be asked; stops at the first that may
+    /// not.
+    fn touches<'m>(&'m self, see: &mut dyn FnMut(Touches<'m>) -> bool) -> bool;
+}
+
+impl Caller {
+    /// Whoever can reach a server that asks nobody who they are.
+    pub fn anybody() -> Self {
+        Self {
+            name: "anybody".to_owned(),
+            methods: Allowed::All,
+            tenants: Allowed::All,
+            products: Allowed::All,
+            speaks_for: SpeaksFor::Anyone,
+        }
+    }
+
+    /// Whether it may call the method with this path.
+    pub fn may_call(&self, path: &str) -> bool {
+        self.methods.has(path)
+    }
+
+    /// Whether it may ask this.
+    pub fn may_ask(&self, request: &impl Scoped, vocabulary: &Vocabulary) -> bool {
+        request.touches(&mut |touched| self.may_touch(touched, vocabulary))
+    }
+
+    fn may_touch(&self, touched: Touches<'_>, vocabulary: &Vocabulary) -> bool {
+        match touched {
+            Touches::Tenant(tenant) => self.tenants.has(tenant),
+            Touches::EveryTenant => self.tenants == Allowed::All,
+            Touches::Subject { kind, id } => match &self.speaks_for {
+                SpeaksFor::Anyone => true,
+                SpeaksFor::Nobody => false,
+                SpeaksFor::Itself(subject) => subject.kind.as_str() == kind && subject.id() == id,
+            },
+            Touches::Action(name) => self.may_ask_about(name, vocabulary),
+            Touches::Product(product) => self.products.has(&product),
+        }
+    }
+
+    /// An action that does not exist is refused later, by name.
+    fn may_ask_about(&self, action: &str, vocabulary: &Vocabulary) -> bool {
+        if self.products == Allowed::All {
+            return true;
+        }
+        let product = vocabulary.action(action).and_then(|action| vocabulary.product(action));
+        product.is_none_or(|product| self.products.has(&product))
+    }
+}

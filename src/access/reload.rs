@@ -1,0 +1,70 @@
+//! Files that are read again when they change, without a restart.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+use tokio::sync::watch;
+
+/// How often files are looked at. Mounted secrets change by a swap of symbolic links, which no watch
+/// of the files sees.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// Files that mean something together.
+pub struct Watched<F> {
+    paths: Vec<PathBuf>,
+    seen: Contents,
+    apply: F,
+}
+
+type Contents = [u8; 32];
+
+impl<E, F: Fn() -> Result<(), E>> Watched<F> {
+    /// Files as they are now, and what to do when they have changed.
+    pub fn new(paths: Vec<PathBuf>, apply: F) -> Self {
+        let seen = contents(&paths);
+        Self { paths, seen, apply }
+    }
+
+    /// Reads the files again if they have changed; none if they have not. Files that are not good
+    /// are not tried again before they change.
+    pub fn look(&mut self) -> Option<Result<(), E>> {
+        let now = contents(&self.paths);
+        if std::mem::replace(&mut self.seen, now) == now {
+            return None;
+        }
+        Some((self.apply)())
+    }
+
+    /// Looks every few seconds and whenever `told` to; tells `report` how each reading went. Never
+    /// ends.
+    pub async fn run(mut self, mut told: watch::Receiver<()>, report: impl Fn(Result<(), E>)) {
+        loop {
+            if let Ok(Err(_)) = tokio::time::timeout(LOOK, told.changed()).await {
+                // Nobody is left to tell.
+                tokio::time::sleep(LOOK).await;
+            }
+            if let Some(outcome) = self.look() {
+                report(outcome);
+            }
+        }
+    }
+}
+
+/// A digest of all there is to read.
+fn contents(paths: &[PathBuf]) -> Contents {
+    let mut hash = Sha256::new();
+    for path in paths {
+        // A file that cannot be read is a change, too.
+        match fs::read(path) {
+            Ok(bytes) => {
+                hash.update([1]);
+                hash.update((bytes.len() as u64).to_be_bytes());
+                hash.update(bytes);
+            }
+            Err(_) => hash.update([0]),
+        }
+    }
+    hash.finalize().into()
+}

@@ -1,0 +1,89 @@
+use super::policy::Policy;
+
+/// The mistakes of a callers file.
+fn mistakes(text: &str) -> Vec<String> {
+    let mistakes = Policy::parse(text).expect_err("no mistake was found");
+    mistakes.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn every_mistake_is_told_with_its_place() {
+    let text = r#"format = 1
+[[caller]]
+name = "store"
+spifee = []
+spiffe = ["spiffe://Example.org/a", "spiffe://example.org/b"]
+methods = ["AuthorizationService/Chekc", "AdminService/*"]
+tenants = ["t1", ""]
+products = ["facts"]
+subject = "router"
+
+[[caller]]
+name = "store"
+spiffe = ["spiffe://example.org/b"]
+dns = ["*.example.org"]
+unix_uid = ["root"]
+token = [{ sha256 = "abc", expires = "soon" }]
+tenants = ["*"]
+products = ["*"]
+on_behalf_of_others = true
+subject = "service:router"
+
+[[caller]]
+name = "nobody"
+methods = []
+tenants = []
+products = []
+"#;
+    assert_eq!(
+        mistakes(text),
+        [
+            "4:1: unknown key `spifee`; did you mean `spiffe`?",
+            "5:11: not a SPIFFE ID: `spiffe://trust.domain/path`",
+            "6:12: unknown method `AuthorizationService/Chekc`; did you mean \
+             `AuthorizationService/Check`?",
+            "7:18: must not be empty",
+            "8:13: unknown product `facts`",
+            "9:11: not a subject: `service:fax-router`, `user:alice`",
+            "11:1: missing key `methods`",
+            "12:8: `store` stands here twice",
+            "13:11: `spiffe://example.org/b` stands here twice",
+            "14:8: a whole DNS name is needed",
+            "15:13: not the number of a user",
+            "16:21: not the 64 hexadecimal digits of a hash",
+            "16:38: not a moment: `2027-01-31T00:00:00Z`",
+            "20:1: `subject` says nothing beside `on_behalf_of_others = true`",
+            "22:1: nothing says how it is known: `spiffe`, `dns`, `jwt`, `unix_uid`, `token` or \
+             `anonymous`",
+        ]
+    );
+}
+
+#[test]
+fn a_file_without_callers_lets_nobody_in() {
+    let policy = Policy::parse("format = 1\n").unwrap();
+    assert_eq!(policy.of_peer(&super::Peer::Unknown), None);
+    assert_eq!(policy.of_peer(&super::Peer::Local { uid: Some(0) }), None);
+    assert_eq!(mistakes(""), ["1:1: missing key `format`"]);
+}
+
+#[test]
+fn a_user_of_this_machine_is_known_by_its_number() {
+    let caller = |name: &str, how: &str| {
+        format!(
+            "[[caller]]\nname = \"{name}\"\n{how}\nmethods = [\"*\"]\ntenants = [\"*\"]\n\
+             products = [\"*\"]\n"
+        )
+    };
+    let text = format!("format = 1\n{}", caller("app", "unix_uid = [\"1000\"]"));
+    let policy = Policy::parse(&text).unwrap();
+    let name = |policy: &Policy, uid| {
+        policy.of_peer(&super::Peer::Local { uid }).map(|caller| caller.name.clone())
+    };
+    assert_eq!(name(&policy, Some(1000)).as_deref(), Some("app"));
+    assert_eq!(name(&policy, Some(1001)), None);
+    assert_eq!(name(&policy, None), None);
+    let policy = Policy::parse(&(text + &caller("rest", "anonymous = true"))).unwrap();
+    assert_eq!(name(&policy, Some(1000)).as_deref(), Some("app"));
+    assert_eq!(name(&policy, Some(1001)).as_deref(), Some("rest"));
+}

@@ -1,0 +1,142 @@
+//! Certificates and callers that change under load: no call fails.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use lineguard::access::reload::Watched;
+use lineguard::server::Doors;
+use tokio::task::JoinSet;
+
+use super::pki::{self, Ca, Files, Leaf, uri};
+use super::{Guarded, access, ask, caller, policy, refused, unauthenticated};
+use crate::harness::Harness;
+
+const STORE: &str = "spiffe://example.org/fax/store";
+const ROUTER: &str = "spiffe://example.org/fax/router";
+
+/// Callers that ask all the time, over a connection that they keep and over new ones.
+struct Load {
+    calls: Arc<AtomicUsize>,
+    end: Arc<AtomicBool>,
+    tasks: JoinSet<()>,
+}
+
+impl Load {
+    fn start(address: &str, ca: &Arc<Ca>, leaf: &Leaf) -> Self {
+        let (calls, end) = (Arc::<AtomicUsize>::default(), Arc::<AtomicBool>::default());
+        let mut tasks = JoinSet::new();
+        for new_each in [false, true] {
+            let (address, ca, leaf) = (address.to_owned(), Arc::clone(ca), leaf.clone());
+            let (calls, end) = (Arc::clone(&calls), Arc::clone(&end));
+            tasks.spawn(async move {
+                let mut channel = pki::connect(&address, &ca, Some(&leaf)).await.unwrap();
+                while !end.load(Ordering::Relaxed) {
+                    if new_each {
+                        channel = pki::connect(&address, &ca, Some(&leaf)).await.unwrap();
+                    }
+                    ask(channel.clone()).await.unwrap();
+                    calls.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        Self { calls, end, tasks }
+    }
+
+    /// Waits until this many more calls have been answered.
+    async fn go_on(&self, more: usize) {
+        let goal = self.calls.load(Ordering::Relaxed) + more;
+        while self.calls.load(Ordering::Relaxed) < goal {
+            assert!(self.tasks.len() == 2);
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    async fn end(mut self) -> usize {
+        self.end.store(true, Ordering::Relaxed);
+        while let Some(ended) = self.tasks.join_next().await {
+            ended.unwrap();
+        }
+        self.calls.load(Ordering::Relaxed)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn certificates_change_under_load_without_a_failed_call() {
+    let harness = Harness::start().await;
+    let (old, new) = (Arc::new(Ca::new()), Ca::new());
+    let files = Files::new(&old.server(), &[&old]);
+    let tls = files.load();
+    let mut watched = {
+        let (tls, files) = (tls.clone(), files.files.clone());
+        let paths =
+            vec![files.certificate.clone(), files.key.clone(), files.client_ca.clone().unwrap()];
+        Watched::new(paths, move || tls.reload(&files))
+    };
+    let access = access(&[
+        caller("store", &format!("spiffe = [\"{STORE}\"]")),
+        caller("router", &format!("spiffe = [\"{ROUTER}\"]")),
+    ]);
+    let server = Guarded::start(&harness, Doors { access, tls: Some(tls.clone()) }).await;
+    let leaf = old.leaf(&[uri(STORE)], |_| {});
+    let newcomer = new.leaf(&[uri(ROUTER)], |_| {});
+    let load = Load::start(&server.address, &old, &leaf);
+    load.go_on(20).await;
+    assert!(watched.look().is_none(), "nothing has changed");
+    let refused_newcomer = pki::connect(&server.address, &old, Some(&newcomer)).await;
+    let answer = match refused_newcomer {
+        Ok(channel) => ask(channel).await.map(drop).map_err(drop),
+        Err(_) => Err(()),
+    };
+    answer.unwrap_err();
+
+    // The CAs overlap, then the certificate of the server is another.
+    for round in 0..5 {
+        files.put(&old.server(), &[&old, &new]);
+        assert_eq!(watched.look(), Some(Ok(())), "round {round}");
+        load.go_on(20).await;
+        let channel = pki::connect(&server.address, &old, Some(&newcomer)).await.unwrap();
+        ask(channel).await.unwrap();
+    }
+
+    // What is no good changes nothing.
+    let good = old.server();
+    files.put(&Leaf { key: old.server().key, ..good }, &[&old, &new]);
+    let wrong = watched.look().unwrap().unwrap_err().to_string();
+    assert!(wrong.starts_with("tls.key_file: "), "{wrong}");
+    assert!(watched.look().is_none(), "it is not tried again before it changes");
+    load.go_on(20).await;
+    let calls = load.end().await;
+    println!("{calls} calls, none of which failed");
+    server.stop().await;
+    harness.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn callers_change_under_load_without_a_failed_call() {
+    let harness = Harness::start().await;
+    let ca = Arc::new(Ca::new());
+    let files = Files::new(&ca.server(), &[&ca]);
+    let store = caller("store", &format!("spiffe = [\"{STORE}\"]"));
+    let router = caller("router", &format!("spiffe = [\"{ROUTER}\"]"));
+    let access = access(std::slice::from_ref(&store));
+    let doors = Doors { access: access.clone(), tls: Some(files.load()) };
+    let server = Guarded::start(&harness, doors).await;
+    let load = Load::start(&server.address, &ca, &ca.leaf(&[uri(STORE)], |_| {}));
+    let other = ca.leaf(&[uri(ROUTER)], |_| {});
+    let channel = pki::connect(&server.address, &ca, Some(&other)).await.unwrap();
+    for _ in 0..5 {
+        load.go_on(10).await;
+        let refusal = refused(&ask(channel.clone()).await.unwrap_err());
+        assert_eq!(refusal, unauthenticated());
+        access.replace(policy(&[store.clone(), router.clone()]));
+        // On the connection that it has already.
+        ask(channel.clone()).await.unwrap();
+        load.go_on(10).await;
+        access.replace(policy(std::slice::from_ref(&store)));
+    }
+    let calls = load.end().await;
+    println!("{calls} calls, none of which failed");
+    server.stop().await;
+    harness.stop().await;
+}
