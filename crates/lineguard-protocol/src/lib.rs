@@ -13,7 +13,8 @@
 //! - [`Mutant`]: one rule left out, to show that the model would notice.
 //!
 //! These are the coarse model: leases, membership and acknowledgements, where any change outdates
-//! everything. [`precise`] is a second model, of what a change outdates and what it does not.
+//! everything. [`precise`] is a second model, of what a change outdates and what it does not, and
+//! [`sidecar`] a third, of replicas that take their leases from another replica.
 //!
 //! `docs/protocol.md` says what is modelled, what is not, and what was measured.
 
@@ -21,6 +22,7 @@ pub mod invariant;
 pub mod mutant;
 pub mod precise;
 pub mod search;
+pub mod sidecar;
 pub mod state;
 pub mod step;
 
