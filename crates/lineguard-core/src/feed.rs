@@ -2,12 +2,18 @@
 //!
 //! These are reads and writes of the *primary* database. None of them is ever answered from a
 //! cache, and each is a single statement, so a single snapshot.
+//!
+//! A replica may also follow another one, its parent, and ask that instead of a database. Then
+//! what it is shown is the view of the parent, and for how long it may answer from it is for the
+//! parent to say ([`Counters::lease`]).
+
+use std::time::Duration;
 
 use async_trait::async_trait;
 
 use crate::id::Timestamp;
 use crate::port::StoreError;
-use crate::stamp::{ConcernRow, Shard, Stamp};
+use crate::stamp::{ConcernRow, Shard, ShardSet, Stamp};
 
 /// One start of one replica.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -49,6 +55,20 @@ pub struct Counters {
     pub stamps: Vec<Stamp>,
     /// The state of the asking incarnation; none if it has no row.
     pub state: Option<ReplicaState>,
+    /// For how long after its question the replica may answer from them at most. None from a
+    /// database: as long as the replica's own lease.
+    pub lease: Option<Duration>,
+    /// The shards that they are shown of. Of the others nothing is known.
+    pub shards: ShardSet,
+    /// Whether what the replica has seen is known to be of another history.
+    pub other_history: bool,
+}
+
+impl Counters {
+    /// What a database shows.
+    pub fn of_database(stamps: Vec<Stamp>, state: Option<ReplicaState>) -> Self {
+        Self { stamps, state, lease: None, shards: ShardSet::ALL, other_history: false }
+    }
 }
 
 /// What happened in some shards, as one statement reads it.
@@ -77,8 +97,19 @@ pub struct Audience {
 /// The feed.
 #[async_trait]
 pub trait Feed: Send + Sync + 'static {
-    /// All counters and the state of an incarnation.
-    async fn counters(&self, incarnation: Incarnation) -> Result<Counters, StoreError>;
+    /// Whether this is the database. Otherwise there are no replicas to wait for here and nothing
+    /// to keep in order, and whoever writes does so at the parent.
+    fn is_database(&self) -> bool {
+        true
+    }
+
+    /// All counters and the state of an incarnation. `seen` is what the replica has installed,
+    /// without the shards that never changed: a database needs none of it.
+    async fn counters(
+        &self,
+        incarnation: Incarnation,
+        seen: &[(Shard, Stamp)],
+    ) -> Result<Counters, StoreError>;
 
     /// What happened in these shards from a counter on, that counter included; up to `limit` rows.
     async fn changes(&self, since: &[(Shard, u64)], limit: usize) -> Result<Changes, StoreError>;

@@ -32,6 +32,41 @@ impl Shard {
     }
 }
 
+/// Some of the shards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct ShardSet([u64; SHARDS / 64]);
+
+impl ShardSet {
+    /// All of them.
+    pub const ALL: Self = Self([u64::MAX; SHARDS / 64]);
+
+    /// Whether a shard is one of them.
+    pub fn has(&self, shard: Shard) -> bool {
+        self.0.get(shard.index() / 64).is_some_and(|word| word >> (shard.index() % 64) & 1 == 1)
+    }
+
+    /// Makes a shard one of them.
+    pub fn insert(&mut self, shard: Shard) {
+        if let Some(word) = self.0.get_mut(shard.index() / 64) {
+            *word |= 1 << (shard.index() % 64);
+        }
+    }
+
+    /// These, ascending.
+    pub fn iter(&self) -> impl Iterator<Item = Shard> {
+        let own = *self;
+        Shard::all().filter(move |shard| own.has(*shard))
+    }
+}
+
+impl FromIterator<Shard> for ShardSet {
+    fn from_iter<T: IntoIterator<Item = Shard>>(shards: T) -> Self {
+        let mut set = Self::default();
+        shards.into_iter().for_each(|shard| set.insert(shard));
+        set
+    }
+}
+
 /// A state of a shard. Of two stamps of one history the higher counter is the later; equal
 /// counters with different nonces belong to different histories.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -68,6 +103,15 @@ mod tests {
         // The first bytes of `printf t1 | sha256sum` and its like.
         assert_eq!(shard("t1"), Shard(0x62));
         assert_eq!(shard("T1"), Shard(0x1f));
+    }
+
+    #[test]
+    fn a_set_holds_the_shards_that_were_put_into_it() {
+        let shards = [Shard(0), Shard(63), Shard(64), Shard(255)];
+        let set: ShardSet = shards.into_iter().rev().collect();
+        assert_eq!(set.iter().collect::<Vec<_>>(), shards);
+        assert_eq!(ShardSet::ALL.iter().count(), SHARDS);
+        assert!(!ShardSet::default().has(Shard(0)));
     }
 
     #[test]

@@ -12,13 +12,16 @@ use tokio::task::JoinHandle;
 
 use crate::bus::Bus;
 use crate::clock::Clock;
+use crate::grants::{Grants, Listeners};
 use crate::heard::{self, HeardStamps, covers};
 use crate::keeper;
+use crate::ledger::Ledger;
 use crate::params::Params;
 use crate::poller::{self, lease_remaining};
 use crate::replica::{Progress, Random, Replica, guard, supervise};
 use crate::state::State;
 use crate::status::{Counts, Status, read};
+use crate::told;
 use crate::view::Sight;
 use crate::writer::{self, Acknowledged};
 
@@ -70,6 +73,7 @@ impl Freshness {
         params: Params,
         random: Random,
     ) -> Self {
+        let ledger = Ledger::new(params.clone());
         let replica = Arc::new(Replica {
             state: State::new(params.lease, params.max_records),
             feed,
@@ -89,11 +93,16 @@ impl Freshness {
             registering: Mutex::default(),
             orphans: Mutex::default(),
             to_clear: Notify::new(),
+            ledger,
+            listeners: Listeners::default(),
+            told: Mutex::default(),
+            to_announce: Notify::new(),
         });
         let task = || Arc::clone(&replica);
         let tasks = vec![
             tokio::spawn(supervise(task(), "listener", heard::run)),
             tokio::spawn(supervise(task(), "poller", poller::run)),
+            tokio::spawn(supervise(task(), "announcer", told::run)),
             tokio::spawn(supervise(task(), "confirmer", keeper::confirm)),
             tokio::spawn(supervise(task(), "clearer", keeper::clear)),
             tokio::spawn(supervise(task(), "watcher", keeper::watch)),
@@ -209,9 +218,14 @@ impl Freshness {
     ///
     /// # Errors
     ///
-    /// Only if this program fails: then nothing is known of other replicas.
+    /// If this replica follows another one, which is asked to write instead; or if this program
+    /// fails. Then nothing is known of other replicas.
     pub async fn in_force(&self, shard: Shard) -> Result<Acknowledged, StoreError> {
         let replica = Arc::clone(&self.0.replica);
+        if !replica.feed.is_database() {
+            let detail = "whoever follows another replica writes there".into();
+            return Err(StoreError::Unavailable { detail });
+        }
         let called = replica.clock.now();
         // In a task of its own: whoever makes writers wait is fenced, even if none of them has
         // the patience to see it.
@@ -250,6 +264,8 @@ impl Freshness {
             waits_expired: read(&counts.waits_expired),
             fenced: guard(&replica.fenced).len(),
             fences: read(&counts.fences),
+            followers: replica.ledger.count(&**clock).0,
+            followers_leased: replica.ledger.count(&**clock).1,
         }
     }
 
@@ -258,12 +274,24 @@ impl Freshness {
         self.replica().ready.subscribe()
     }
 
-    /// Stops: from now on there is no sight. Ends the tasks and removes the rows of this replica,
-    /// so that no writer waits for it. Does nothing the second time.
+    /// The door for replicas that follow this one.
+    pub fn grants(&self) -> Grants {
+        Grants(Arc::clone(&self.0.replica))
+    }
+
+    /// Asks for a poll, without waiting for it: somebody told that there is something new.
+    pub fn hinted(&self) {
+        self.replica().want_poll();
+    }
+
+    /// Stops: from now on there is no sight, and nothing is granted to followers. Ends the tasks,
+    /// waits until all leases are over that were granted before, and removes the rows of this
+    /// replica, so that no writer waits for it. Does nothing the second time.
     pub async fn stop(&self) {
         let replica = self.replica();
         let incarnation = replica.state.stop();
         replica.stopping.send_replace(true);
+        replica.listeners.end();
         let tasks = std::mem::take(&mut *guard(&self.0.tasks));
         for task in tasks {
             // A task that failed has ended too.
@@ -272,6 +300,7 @@ impl Freshness {
         // The poller may have ended in the middle of a registration.
         let later = replica.state.stop().or_else(|| guard(&replica.registering).take());
         incarnation.into_iter().chain(later).for_each(|own| replica.orphan(own));
+        keeper::outlive(replica).await;
         keeper::remove_orphans(replica).await;
     }
 }

@@ -83,16 +83,17 @@ pub(crate) async fn run(replica: Arc<Replica>) {
     }
 }
 
-/// Who hints also waits. If what it waits for is installed here, the confirmation may have been
-/// lost.
+/// Who hints also waits. If what it waits for is confirmed here, that may have been lost.
 fn hinted(replica: &Replica, shard: Shard, stamp: Stamp) {
-    match replica.state.view() {
-        Some(view) if covers(*view.stamps.at(shard), stamp) => {
-            replica.bus.confirm(view.incarnation, shard, *view.stamps.at(shard));
-        }
-        _ => {
-            guard(&replica.heard.hints).insert(shard, stamp);
-            replica.want_poll();
-        }
+    let told = guard(&replica.told).covering(shard, stamp);
+    if let Some((by, told)) = told {
+        replica.bus.confirm(by, shard, told);
+        return;
+    }
+    // What is installed and not confirmed waits for followers.
+    let view = replica.state.view();
+    if view.is_none_or(|view| !covers(*view.stamps.at(shard), stamp)) {
+        guard(&replica.heard.hints).insert(shard, stamp);
+        replica.want_poll();
     }
 }

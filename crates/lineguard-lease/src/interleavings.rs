@@ -35,9 +35,14 @@ mod sync {
 }
 
 #[expect(clippy::duplicate_mod, reason = "built from other primitives")]
+#[expect(dead_code, reason = "not all of the ledger is tried here")]
+#[path = "ledger.rs"]
+mod ledger;
+#[expect(clippy::duplicate_mod, reason = "built from other primitives")]
 #[path = "plan.rs"]
 mod plan;
 #[expect(clippy::duplicate_mod, reason = "built from other primitives")]
+#[expect(dead_code, reason = "not all of the records is tried here")]
 #[path = "records.rs"]
 mod records;
 #[expect(clippy::duplicate_mod, reason = "built from other primitives")]
@@ -54,12 +59,14 @@ use std::time::Duration;
 use lineguard_core::concern::Concern;
 use lineguard_core::feed::{Changes, Counters, Incarnation, ReplicaState};
 use lineguard_core::id::{Num, Revision};
-use lineguard_core::stamp::{ConcernRow, Shard, Stamp};
+use lineguard_core::stamp::{ConcernRow, Shard, ShardSet, Stamp};
 use shuttle::scheduler::{PctScheduler, RandomScheduler};
 use shuttle::{Config, Runner, thread};
 
+use self::ledger::Ledger;
 use self::state::{Outcome, Reply, State};
 use crate::clock::{Clock, Moment};
+use crate::params::Params;
 
 const SHARD: Shard = Shard(3);
 const TENANT: Num = Num(9);
@@ -98,8 +105,7 @@ fn poll(state: &State, counter: u64, nonce: u64) -> Outcome {
     let poll = state.begin(&Still).unwrap();
     let stamp = Stamp { counter, nonce };
     let at = |shard| if shard == SHARD { stamp } else { Stamp::default() };
-    let counters =
-        Counters { stamps: Shard::all().map(at).collect(), state: Some(ReplicaState::Live) };
+    let counters = Counters::of_database(Shard::all().map(at).collect(), Some(ReplicaState::Live));
     let changes = state.moved(&counters).map(|moved| Changes {
         stamps: moved.iter().map(|(shard, _)| (*shard, stamp)).collect(),
         rows: moved
@@ -232,14 +238,54 @@ fn there_is_no_sight_after_an_end_and_none_older_than_an_answer() {
             assert!(polls.sight(&Still, SHARD).is_none());
         });
         if let Some(begun) = state.begin(&Still) {
-            let counters = Counters {
-                stamps: vec![Stamp { counter: 3, nonce: 1 }; 256],
-                state: Some(ReplicaState::Live),
-            };
+            let stamps = vec![Stamp { counter: 3, nonce: 1 }; 256];
+            let counters = Counters::of_database(stamps, Some(ReplicaState::Live));
             state.install(&begun, Reply { counters, changes: None, recent: Vec::new() });
         }
         poller.join().unwrap();
         assert!(state.sight(&Still, SHARD).is_none());
+    };
+    explore(rounds);
+}
+
+/// A follower that never confirms anything: what is confirmed in spite of it, it was granted.
+#[test]
+fn a_grant_is_seen_before_a_confirmation_or_is_on_the_newer_view() {
+    let rounds = || {
+        let state = started(1_024);
+        let ledger = Arc::new(Ledger::new(Params::default()));
+        let follower = Incarnation([7; 16]);
+        ledger.follow(&Still, follower, ShardSet::ALL);
+        let (polls, looks) = (Arc::clone(&state), Arc::clone(&ledger));
+        let poller = thread::spawn(move || {
+            poll(&polls, 2, 1);
+            let view = polls.view().unwrap();
+            let ready = looks.confirmable(&view, &Still, &[SHARD].into());
+            ready.first().map(|(_, stamp)| stamp.counter)
+        });
+        let granted = ledger.renew(&state, &Still, follower, &[]);
+        let granted = granted.ok().unwrap().view.stamps.at(SHARD).counter;
+        let confirmed = poller.join().unwrap().unwrap();
+        assert!(granted >= confirmed, "{confirmed} is confirmed, and {granted} may be answered");
+    };
+    explore(rounds);
+}
+
+#[test]
+fn nothing_is_granted_after_an_end_that_is_not_waited_for() {
+    let rounds = || {
+        let state = started(1_024);
+        let ledger = Arc::new(Ledger::new(Params::default()));
+        let follower = Incarnation([7; 16]);
+        ledger.follow(&Still, follower, ShardSet::ALL);
+        let (stops, looks) = (Arc::clone(&state), Arc::clone(&ledger));
+        let stopper = thread::spawn(move || {
+            stops.stop();
+            looks.end()
+        });
+        let granted = ledger.renew(&state, &Still, follower, &[]).is_ok();
+        let end = stopper.join().unwrap();
+        assert!(!granted || end > Still.now().boot, "its row would be gone at once");
     };
     explore(rounds);
 }

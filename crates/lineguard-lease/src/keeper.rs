@@ -47,7 +47,8 @@ pub(crate) async fn confirm(replica: Arc<Replica>) {
 /// Removes rows that nobody needs any more.
 pub(crate) async fn clear(replica: Arc<Replica>) {
     let mut trim = Instant::now() + replica.jittered(TRIM);
-    let mut look = true;
+    let database = replica.feed.is_database();
+    let mut look = database;
     loop {
         remove_orphans(&replica).await;
         if look || !guard(&replica.fenced).is_empty() {
@@ -55,6 +56,7 @@ pub(crate) async fn clear(replica: Arc<Replica>) {
         }
         let busy =
             look || !guard(&replica.fenced).is_empty() || !guard(&replica.orphans).is_empty();
+        trim = if database { trim } else { Instant::now() + TRIM };
         let next = match busy {
             true => trim.min(Instant::now() + replica.jittered(replica.params.poll)),
             false => trim,
@@ -65,7 +67,7 @@ pub(crate) async fn clear(replica: Arc<Replica>) {
             () = replica.to_clear.notified() => {}
             () = tokio::time::sleep_until(next) => {}
         }
-        if Instant::now() >= trim {
+        if Instant::now() >= trim && database {
             look = true;
             trim = Instant::now() + replica.jittered(TRIM);
             remove_old(&replica).await;
@@ -73,17 +75,18 @@ pub(crate) async fn clear(replica: Arc<Replica>) {
     }
 }
 
-/// Removes own rows under which no lease is held.
+/// Removes own rows under which no lease is held or granted.
 pub(crate) async fn remove_orphans(replica: &Replica) {
+    let now = replica.clock.now().boot;
     let orphans = guard(&replica.orphans).clone();
-    for incarnation in orphans {
+    for (incarnation, _) in orphans.into_iter().filter(|(_, end)| *end <= now) {
         remove(replica, incarnation).await;
     }
 }
 
 async fn remove(replica: &Replica, incarnation: Incarnation) {
     match replica.ask(replica.feed.remove(incarnation)).await {
-        Ok(()) => guard(&replica.orphans).retain(|orphan| *orphan != incarnation),
+        Ok(()) => drop(guard(&replica.orphans).remove(&incarnation)),
         Err(error) => warn!(%incarnation, %error, "a row of this replica could not be removed"),
     }
 }
@@ -118,6 +121,20 @@ async fn remove_old(replica: &Replica) {
         Ok(Ok(())) => {}
         Ok(Err(error)) => warn!(%error, "old changes could not be removed"),
         Err(_) => warn!("old changes were not removed in time"),
+    }
+}
+
+/// Waits until all leases are over that this replica granted. It has to be stopped.
+pub(crate) async fn outlive(replica: &Replica) {
+    loop {
+        let end = replica.ledger.end();
+        let Some(left) = end.checked_sub(replica.clock.now().boot).filter(|left| *left > 0) else {
+            return;
+        };
+        tokio::select! {
+            () = replica.to_announce.notified() => {}
+            () = tokio::time::sleep(Duration::from_nanos(left)) => {}
+        }
     }
 }
 

@@ -14,14 +14,23 @@
 //!   anew, so that others need not wait for it for long.
 //!
 //! Messages between replicas ([`Bus`]) make this quick. It is right without them.
+//!
+//! A replica may also follow another one instead of a database ([`FollowerFeed`]): it takes its
+//! lease from what is left of its parent's ([`Grants`]), and the parent confirms nothing that its
+//! followers do not have too, unless their leases are over.
 
 mod bus;
 mod clock;
+mod follower;
 mod freshness;
+mod grants;
 mod heard;
 #[cfg(test)]
 mod interleavings;
 mod keeper;
+mod ledger;
+#[cfg(test)]
+mod ledger_tests;
 mod params;
 mod plan;
 mod poller;
@@ -33,12 +42,15 @@ mod state;
 mod state_tests;
 mod status;
 mod sync;
+mod told;
 mod view;
 mod writer;
 
 pub use bus::{Bus, Heard, NoBus};
 pub use clock::{Clock, Moment, SystemClock};
+pub use follower::{FollowerFeed, Parent};
 pub use freshness::{Freshness, NotReached};
+pub use grants::{Grants, Hints, NoRoom, NotGranted, Renewed};
 pub use lineguard_core::feed::Incarnation;
 pub use params::{Params, ParamsError};
 pub use status::Status;

@@ -24,6 +24,11 @@ pub struct Params {
     pub trim_after: Duration,
     /// What this replica calls itself, for operators: host and process.
     pub name: String,
+    /// The longest lease that it grants to a follower: about how long a write waits for a
+    /// follower that is gone.
+    pub grant: Duration,
+    /// How many followers it has at most.
+    pub max_followers: usize,
 }
 
 impl Default for Params {
@@ -37,6 +42,8 @@ impl Default for Params {
             max_records: 262_144,
             trim_after: Duration::from_secs(24 * 60 * 60),
             name: String::new(),
+            grant: Duration::from_secs(1),
+            max_followers: 1_024,
         }
     }
 }
@@ -62,9 +69,23 @@ impl Params {
     /// After this much time, measured here, no lease that was taken before holds anywhere: the
     /// lease, what two clocks may disagree about it, and the margin.
     pub fn wait(&self) -> Duration {
-        let drift = self.lease.as_nanos() * 2 * u128::from(self.drift_ppm) / 1_000_000;
+        self.until_over(self.lease)
+    }
+
+    /// After this much time, measured here, a lease of this length that somebody else took before
+    /// is over.
+    pub(crate) fn until_over(&self, lease: Duration) -> Duration {
+        let drift = lease.as_nanos() * 2 * u128::from(self.drift_ppm) / 1_000_000;
         let drift = u64::try_from(drift).unwrap_or(u64::MAX);
-        self.lease + Duration::from_nanos(drift) + self.margin
+        lease + Duration::from_nanos(drift) + self.margin
+    }
+
+    /// The longest lease that is over for certain within this much time, measured here.
+    pub(crate) fn over_within(&self, time: Duration) -> Duration {
+        let million = 1_000_000;
+        let time = time.saturating_sub(self.margin).as_nanos() * million;
+        let lease = time / (million + 2 * u128::from(self.drift_ppm));
+        Duration::from_nanos(u64::try_from(lease).unwrap_or(u64::MAX))
     }
 
     /// Whether they fit together.
@@ -79,6 +100,8 @@ impl Params {
             ("drift_ppm", self.drift_ppm <= 100_000, "at most 100000"),
             ("margin", self.margin <= self.lease, "at most `lease`"),
             ("max_records", self.max_records >= 1_024, "at least 1024"),
+            ("grant", self.grant >= second / 100, "at least 10 milliseconds"),
+            ("grant", self.grant <= self.lease, "at most `lease`"),
             ("trim_after", self.trim_after >= 120 * 60 * second, "at least 2 hours"),
         ];
         match rules.into_iter().find(|(_, fits, _)| !fits) {
@@ -94,7 +117,10 @@ mod tests {
 
     #[test]
     fn the_wait_covers_a_lease_and_two_clocks() {
-        assert_eq!(Params::default().wait(), Duration::from_millis(5_150));
+        let params = Params::default();
+        assert_eq!(params.wait(), Duration::from_millis(5_150));
+        assert_eq!(params.over_within(params.wait()), params.lease);
+        assert_eq!(params.over_within(params.margin), Duration::ZERO);
     }
 
     #[test]

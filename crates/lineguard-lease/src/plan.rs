@@ -21,6 +21,8 @@ pub(crate) enum Fault {
     NoRow(Shard),
     /// There are not as many counters as shards.
     Counters,
+    /// Who was asked says so.
+    Told,
 }
 
 impl fmt::Display for Fault {
@@ -30,12 +32,14 @@ impl fmt::Display for Fault {
             Self::OtherNonce(shard) => write!(f, "shard {} has another nonce", shard.0),
             Self::NoRow(shard) => write!(f, "the last known change of shard {} is gone", shard.0),
             Self::Counters => write!(f, "there are not {SHARDS} counters"),
+            Self::Told => f.write_str("the parent is in another history"),
         }
     }
 }
 
 /// The stamps that a reply shows: those that moved as they were read with their changes.
-/// `answered` is what was known to be reached when the poll was sent.
+/// `answered` is what was known to be reached when the poll was sent: a database shows at least
+/// that. The view of a parent may be behind an answer of its database.
 pub(crate) fn stamps(reply: &Reply, answered: &PerShard<u64>) -> Result<PerShard<Stamp>, Fault> {
     if reply.counters.stamps.len() != SHARDS {
         return Err(Fault::Counters);
@@ -47,7 +51,7 @@ pub(crate) fn stamps(reply: &Reply, answered: &PerShard<u64>) -> Result<PerShard
         *stamps.at_mut(shard) = stamp;
     }
     let lower = stamps.iter().find(|(shard, stamp)| stamp.counter < *answered.at(*shard));
-    if let Some((shard, _)) = lower {
+    if let Some((shard, _)) = lower.filter(|_| reply.counters.lease.is_none()) {
         return Err(Fault::Lower(shard));
     }
     Ok(stamps)

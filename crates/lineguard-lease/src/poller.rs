@@ -7,13 +7,15 @@ use std::time::Duration;
 use lineguard_core::feed::{Changes, Incarnation};
 use lineguard_core::id::Timestamp;
 use lineguard_core::port::StoreError;
-use lineguard_core::stamp::{SHARDS, Shard, Stamp};
+use lineguard_core::stamp::{SHARDS, Shard};
 use tokio::time::Instant;
-use tracing::{debug, error, info, warn};
+use tracing::{error, info, warn};
 
+use crate::plan::Fault;
 use crate::replica::{Replica, guard};
 use crate::state::{Outcome, Reply};
 use crate::status::count;
+use crate::told;
 
 /// How far back the first poll looks for changes, in milliseconds: so old may an answer be that
 /// another replica left behind and that this one uses.
@@ -53,7 +55,8 @@ async fn renew(replica: &Replica, regular: bool) -> bool {
         number = replica.counts.polls.fetch_add(1, Ordering::SeqCst) + 1;
         match poll(replica).await {
             Ok((incarnation, Outcome::Installed(installed))) => {
-                confirm(replica, incarnation, &installed, regular);
+                told::installed(replica, incarnation, &installed);
+                told::keep(replica, regular);
                 renewed = true;
                 break;
             }
@@ -86,7 +89,8 @@ async fn poll(replica: &Replica) -> Result<(Incarnation, Outcome), StoreError> {
     let begun = state.begin(&**clock);
     let poll = begun.ok_or(StoreError::Unavailable { detail: "it is being stopped".into() })?;
     let sent = clock.now();
-    let counters = replica.ask(feed.counters(poll.incarnation)).await?;
+    let seen = state.seen();
+    let counters = replica.ask(feed.counters(poll.incarnation, &seen)).await?;
     if counters.stamps.len() != SHARDS {
         let detail = format!("{} counters instead of {SHARDS}", counters.stamps.len());
         return Err(StoreError::Unavailable { detail });
@@ -105,7 +109,8 @@ async fn poll(replica: &Replica) -> Result<(Incarnation, Outcome), StoreError> {
     }
     // The process may have stood still meanwhile. A view that no lease can be taken on says less
     // than it seems: the database may have been put back since it was read.
-    if clock.now().since(sent) >= params.lease {
+    let lease = reply.counters.lease.map_or(params.lease, |lease| lease.min(params.lease));
+    if clock.now().since(sent) >= lease {
         return Ok((poll.incarnation, Outcome::Late));
     }
     let outcome = state.install(&poll, reply);
@@ -143,35 +148,23 @@ async fn register(replica: &Replica) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Tells the others what is installed now.
-fn confirm(replica: &Replica, by: Incarnation, installed: &[(Shard, Stamp)], regular: bool) {
-    for &(shard, stamp) in installed {
-        debug!(shard = shard.0, counter = stamp.counter, "installed");
-        replica.bus.confirm(by, shard, stamp);
-    }
-    let mut unconfirmed = guard(&replica.unconfirmed);
-    if unconfirmed.0 != Some(by) {
-        *unconfirmed = (Some(by), installed.iter().copied().collect());
-    } else {
-        unconfirmed.1.extend(installed.iter().copied());
-    }
-    let waiting = !unconfirmed.1.is_empty();
-    drop(unconfirmed);
-    if waiting && (regular || !replica.bus.connected()) {
-        replica.to_confirm.notify_one();
-    }
-}
-
 /// An incarnation is over.
 fn lost(replica: &Replica, incarnation: Incarnation, outcome: &Outcome) {
-    if let Outcome::OtherHistory(fault) = outcome {
+    if let Outcome::OtherHistory(Fault::Told) = outcome {
+        warn!("the parent is in another history: all caches are dropped");
+        count(&replica.counts.other_histories);
+    } else if let Outcome::OtherHistory(fault) = outcome {
         error!(%fault, "the database was restored to another history: all caches are dropped");
         count(&replica.counts.other_histories);
     } else {
-        warn!(%incarnation, "fenced for making a writer wait; takes a new incarnation");
+        match replica.feed.is_database() {
+            true => warn!(%incarnation, "fenced for making a writer wait; takes a new incarnation"),
+            false => info!(%incarnation, "forgotten by the parent; takes a new incarnation"),
+        }
         count(&replica.counts.incarnations_lost);
     }
-    // No lease is held under it any more, and none can be taken, so nobody has to wait for it.
+    // No lease is held under it any more, and none can be taken, so nobody has to wait for it but
+    // for what it has granted.
     replica.orphan(incarnation);
     // The lease is over: who watches it shall see.
     replica.progress.send_modify(|_| {});
@@ -179,6 +172,6 @@ fn lost(replica: &Replica, incarnation: Incarnation, outcome: &Outcome) {
 
 /// How long a lease still lasts.
 pub(crate) fn lease_remaining(replica: &Replica) -> Option<Duration> {
-    let view = replica.state.leased(&*replica.clock)?;
-    replica.params.lease.checked_sub(replica.clock.now().since(view.polled))
+    let (_, left) = replica.state.left(&*replica.clock)?;
+    Some(left).filter(|left| !left.is_zero())
 }

@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 
 use lineguard_core::concern::Concern;
 use lineguard_core::id::{Num, Revision};
-use lineguard_core::stamp::{Shard, Stamp};
+use lineguard_core::stamp::{ConcernRow, Shard, Stamp};
 
 use super::sync::{RwLock, write};
 use crate::shards::PerShard;
@@ -123,6 +123,18 @@ impl Shelf {
         true
     }
 
+    /// See [`Records::since`].
+    fn since(&self, from: u64, to: Stamp) -> Option<impl Iterator<Item = &Change>> {
+        let first = self.changes.front()?.stamp.counter;
+        let start = usize::try_from(from.checked_sub(first)?).ok()?;
+        // A bare change says that it is not known what changed there; none is needed for a
+        // shard that had never changed.
+        let bare = self.changes.get(start)?.concerned.is_empty() && from > 0;
+        (!bare && self.knows(to)).then(|| {
+            self.changes.iter().skip(start).take_while(move |c| c.stamp.counter <= to.counter)
+        })
+    }
+
     fn valid(&self, view: Stamp, built: &Built<'_>) -> Option<Revision> {
         if !self.knows(built.stamp) {
             return None;
@@ -177,6 +189,31 @@ impl Records {
         // A writer that panicked may have left half of a change.
         let shelf = self.0.at(shard).read().ok()?;
         if shelf.epoch != epoch { None } else { shelf.valid(view, built) }
+    }
+
+    /// All rows of the changes of a shard from a counter on, that of the counter itself included,
+    /// up to a stamp; none if some are not known.
+    pub(crate) fn since(
+        &self,
+        epoch: u64,
+        shard: Shard,
+        from: u64,
+        to: Stamp,
+    ) -> Option<Vec<ConcernRow>> {
+        let shelf = self.0.at(shard).read().ok()?;
+        let changes = if shelf.epoch == epoch { shelf.since(from, to)? } else { return None };
+        let rows = |change: &Change| {
+            let stamp = change.stamp;
+            let row = move |(tenant, revision, concern)| ConcernRow {
+                shard,
+                stamp,
+                tenant,
+                revision,
+                concern,
+            };
+            change.concerned.clone().into_iter().map(row)
+        };
+        Some(changes.flat_map(rows).collect())
     }
 
     /// Whether a stamp is of the history of the view, where that is known: its row is there, or

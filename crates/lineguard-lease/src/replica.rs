@@ -13,10 +13,13 @@ use tracing::warn;
 
 use crate::bus::Bus;
 use crate::clock::{Clock, Moment};
+use crate::grants::Listeners;
 use crate::heard::HeardStamps;
+use crate::ledger::Ledger;
 use crate::params::Params;
 use crate::state::State;
 use crate::status::{Counts, count};
+use crate::told::Told;
 
 /// Gives 16 random bytes.
 pub(crate) type Random = Arc<dyn Fn() -> [u8; 16] + Send + Sync>;
@@ -51,9 +54,16 @@ pub(crate) struct Replica {
     pub(crate) fenced: Mutex<BTreeMap<Incarnation, Moment>>,
     /// The incarnation whose registration was begun and is not known to have succeeded.
     pub(crate) registering: Mutex<Option<Incarnation>>,
-    /// Incarnations of this replica that hold no lease, whose rows may be there.
-    pub(crate) orphans: Mutex<Vec<Incarnation>>,
+    /// Incarnations of this replica that hold no lease, whose rows may be there, and when, by this
+    /// replica's clock, all leases are over that were granted under them.
+    pub(crate) orphans: Mutex<BTreeMap<Incarnation, u64>>,
     pub(crate) to_clear: Notify,
+    /// What is granted to followers.
+    pub(crate) ledger: Ledger,
+    pub(crate) listeners: Listeners,
+    pub(crate) told: Mutex<Told>,
+    /// Something was heard of a follower.
+    pub(crate) to_announce: Notify,
 }
 
 /// The lock; what it guards is whole between any two statements.
@@ -91,12 +101,11 @@ impl Replica {
         begun
     }
 
-    /// An incarnation is not used any more: its row is to be removed.
+    /// An incarnation is not used any more: its row is to be removed when nobody answers from
+    /// what was granted under it.
     pub(crate) fn orphan(&self, incarnation: Incarnation) {
-        let mut orphans = guard(&self.orphans);
-        if !orphans.contains(&incarnation) {
-            orphans.push(incarnation);
-        }
+        let end = self.ledger.end();
+        guard(&self.orphans).entry(incarnation).or_insert(end);
         self.to_clear.notify_one();
     }
 

@@ -95,14 +95,30 @@ impl State {
 
     /// The view, if a lease on it holds. The clock is read after the view was loaded.
     pub(crate) fn leased(&self, clock: &dyn Clock) -> Option<Arc<View>> {
-        let view = self.view.load().filter(|view| view.leased)?;
-        (clock.now().since(view.polled) < self.lease).then_some(view)
+        let view = self.view.load()?;
+        let lease = view.lease?;
+        (clock.now().since(view.polled) < lease).then_some(view)
+    }
+
+    /// The view and how much of its lease is left.
+    pub(crate) fn left(&self, clock: &dyn Clock) -> Option<(Arc<View>, Duration)> {
+        let view = self.view.load()?;
+        let left = view.lease?.checked_sub(clock.now().since(view.polled))?;
+        Some((view, left))
     }
 
     /// The leased view, unless an answer was newer for this shard.
     pub(crate) fn sight(&self, clock: &dyn Clock, shard: Shard) -> Option<Sight> {
         let view = self.leased(clock)?;
-        (view.stamps.at(shard).counter >= self.answered(shard)).then_some(Sight(view))
+        let seen = view.shards.has(shard) && view.stamps.at(shard).counter >= self.answered(shard);
+        seen.then_some(Sight(view))
+    }
+
+    /// The stamps that are installed, without those of shards that never changed.
+    pub(crate) fn seen(&self) -> Vec<(Shard, Stamp)> {
+        let Some(view) = self.view() else { return Vec::new() };
+        let stamps = view.stamps.iter().filter(|(_, stamp)| stamp.counter > 0);
+        stamps.map(|(shard, stamp)| (shard, *stamp)).collect()
     }
 
     /// What is installed, with or without a lease.
@@ -174,6 +190,10 @@ impl State {
         if turn.stopped || !current {
             return Outcome::Late;
         }
+        if reply.counters.other_history {
+            self.forget(&mut turn);
+            return Outcome::OtherHistory(Fault::Told);
+        }
         if reply.counters.state != Some(ReplicaState::Live) {
             self.leave(&mut turn);
             return Outcome::NotLive;
@@ -198,16 +218,21 @@ impl State {
         let installed = installed.into_iter().map(|shard| (shard, *stamps.at(shard)));
         let installed = installed.filter(|(_, stamp)| stamp.counter > 0).collect();
         self.keep(&mut turn, steps);
-        let polled = match view.filter(|view| view.leased) {
-            Some(view) if view.polled.boot > poll.sent.boot => view.polled,
-            _ => poll.sent,
+        let Counters { shards, lease, .. } = reply.counters;
+        let lease = lease.map_or(self.lease, |lease| lease.min(self.lease));
+        let (polled, lease) = match view.as_deref() {
+            Some(&View { polled, lease: Some(lease), .. }) if polled.boot > poll.sent.boot => {
+                (polled, lease)
+            }
+            _ => (poll.sent, lease),
         };
         self.view.store(Some(Arc::new(View {
             epoch: turn.epoch,
             incarnation: poll.incarnation,
             stamps,
             polled,
-            leased: true,
+            lease: Some(lease),
+            shards,
             records: Arc::clone(&self.records),
         })));
         turn.events += 1;
@@ -246,7 +271,7 @@ impl State {
     fn leave(&self, turn: &mut Turn) {
         turn.incarnation = None;
         if let Some(view) = self.view.load() {
-            self.view.store(Some(Arc::new(View { leased: false, ..View::clone(&view) })));
+            self.view.store(Some(Arc::new(View { lease: None, ..View::clone(&view) })));
         }
     }
 

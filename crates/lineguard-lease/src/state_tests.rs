@@ -53,7 +53,7 @@ fn member(counter: u64) -> ConcernRow {
 
 fn counters(at: Stamp) -> Counters {
     let stamps = Shard::all().map(|shard| if shard == SHARD { at } else { Stamp::default() });
-    Counters { stamps: stamps.collect(), state: Some(ReplicaState::Live) }
+    Counters::of_database(stamps.collect(), Some(ReplicaState::Live))
 }
 
 fn reply(at: Stamp, rows: impl IntoIterator<Item = ConcernRow>) -> Reply {

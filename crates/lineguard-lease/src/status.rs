@@ -42,6 +42,10 @@ pub struct Status {
     pub fenced: usize,
     /// Replicas that this one fenced.
     pub fences: u64,
+    /// Replicas that follow this one.
+    pub followers: usize,
+    /// Those of them that hold a lease that this one granted.
+    pub followers_leased: usize,
 }
 
 /// The counters behind it.

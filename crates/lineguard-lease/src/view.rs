@@ -1,11 +1,12 @@
 //! What a replica has seen of its database, and what may be answered from it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use lineguard_core::concern::Concern;
 use lineguard_core::feed::Incarnation;
 use lineguard_core::id::{Num, Revision};
-use lineguard_core::stamp::{Shard, Stamp};
+use lineguard_core::stamp::{Shard, ShardSet, Stamp};
 
 use super::records::{Built, Records};
 use crate::clock::Moment;
@@ -19,8 +20,10 @@ pub(crate) struct View {
     pub(crate) stamps: PerShard<Stamp>,
     /// When the newest poll that was accepted was sent.
     pub(crate) polled: Moment,
-    /// Whether answers may be given from it for the length of a lease from `polled` on.
-    pub(crate) leased: bool,
+    /// For how long from `polled` on answers may be given from it; none if no lease is held.
+    pub(crate) lease: Option<Duration>,
+    /// The shards that it shows.
+    pub(crate) shards: ShardSet,
     pub(crate) records: Arc<Records>,
 }
 
@@ -54,6 +57,9 @@ impl Sight {
         revision: Revision,
         concerns: &[Concern],
     ) -> Option<Revision> {
+        if !self.0.shards.has(shard) {
+            return None;
+        }
         let built = Built { tenant, stamp, revision, concerns };
         self.0.records.valid(self.0.epoch, shard, self.stamp(shard), &built)
     }
@@ -61,12 +67,12 @@ impl Sight {
 
 impl std::fmt::Debug for Sight {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let View { epoch, incarnation, polled, leased, .. } = &*self.0;
+        let View { epoch, incarnation, polled, lease, .. } = &*self.0;
         f.debug_struct("Sight")
             .field("epoch", epoch)
             .field("incarnation", incarnation)
             .field("polled", polled)
-            .field("leased", leased)
+            .field("lease", lease)
             .finish_non_exhaustive()
     }
 }

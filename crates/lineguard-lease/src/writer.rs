@@ -10,7 +10,7 @@ use tracing::warn;
 
 use crate::clock::Moment;
 use crate::heard::covers;
-use crate::replica::Replica;
+use crate::replica::{Replica, guard};
 use crate::status::count;
 
 /// The first pause before the audience is read again, and the longest.
@@ -117,9 +117,7 @@ impl Wait {
         if target.counter == 0 {
             return true;
         }
-        let view = replica.state.view();
-        let here = view.filter(|view| covers(*view.stamps.at(shard), target));
-        let here = here.map(|view| view.incarnation);
+        let here = guard(&replica.told).covering(shard, target).map(|(by, _)| by);
         self.pending.retain(|incarnation, _| {
             Some(*incarnation) != here && !replica.heard.has(*incarnation, shard, target)
         });

@@ -26,7 +26,11 @@ const CONCERN: &str = "shard, counter, nonce, tenant, revision, kind, num";
 
 #[async_trait]
 impl Feed for SqlStore {
-    async fn counters(&self, incarnation: Incarnation) -> Result<Counters, StoreError> {
+    async fn counters(
+        &self,
+        incarnation: Incarnation,
+        _: &[(Shard, Stamp)],
+    ) -> Result<Counters, StoreError> {
         let query = Sql::new(
             "SELECT shard, counter, nonce FROM rev_shard \
              UNION ALL SELECT -1, state, 0 FROM replica WHERE incarnation = ?",
@@ -47,7 +51,7 @@ impl Feed for SqlStore {
         }
         let stamps: Option<Vec<Stamp>> = stamps.into_iter().collect();
         let stamps = stamps.ok_or_else(|| refused("a shard has no counter"))?;
-        Ok(Counters { stamps, state: own })
+        Ok(Counters::of_database(stamps, own))
     }
 
     async fn changes(&self, since: &[(Shard, u64)], most: usize) -> Result<Changes, StoreError> {

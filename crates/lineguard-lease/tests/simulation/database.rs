@@ -96,10 +96,8 @@ impl Database {
     }
 
     pub fn counters(&self, incarnation: Incarnation) -> Counters {
-        Counters {
-            stamps: Shard::all().map(|shard| self.stamp(shard)).collect(),
-            state: self.replicas.get(&incarnation).map(|row| row.state),
-        }
+        let stamps = Shard::all().map(|shard| self.stamp(shard)).collect();
+        Counters::of_database(stamps, self.replicas.get(&incarnation).map(|row| row.state))
     }
 
     pub fn changes(&self, since: &[(Shard, u64)], limit: usize) -> Changes {

@@ -148,7 +148,11 @@ impl NodeFeed {
 
 #[async_trait]
 impl Feed for NodeFeed {
-    async fn counters(&self, incarnation: Incarnation) -> Result<Counters, StoreError> {
+    async fn counters(
+        &self,
+        incarnation: Incarnation,
+        _: &[(Shard, Stamp)],
+    ) -> Result<Counters, StoreError> {
         let mut counters = self.read_counters(incarnation).await?;
         self.nonces(counters.stamps.iter_mut());
         if self.broken == Break::AlwaysLive {

@@ -30,7 +30,7 @@ fn shard() -> Shard {
 }
 
 async fn stamp(store: &SqlStore) -> Stamp {
-    store.counters(ONE).await.unwrap().stamps[shard().index()]
+    store.counters(ONE, &[]).await.unwrap().stamps[shard().index()]
 }
 
 /// What happened to the tenant's shard from a counter on.
@@ -186,12 +186,12 @@ async fn too_many_rows_are_none_at_all(databases: &Databases) {
 
 async fn replicas_are_registered_fenced_and_removed(databases: &Databases) {
     let store = furnished(databases).await;
-    assert_eq!(store.counters(ONE).await.unwrap().state, None);
+    assert_eq!(store.counters(ONE, &[]).await.unwrap().state, None);
     Feed::register(&store, ONE, "one", Timestamp(1)).await.unwrap();
     Feed::register(&store, TWO, "two", Timestamp(2)).await.unwrap();
     store.fence(TWO).await.unwrap();
-    assert_eq!(store.counters(ONE).await.unwrap().state, Some(ReplicaState::Live));
-    assert_eq!(store.counters(TWO).await.unwrap().state, Some(ReplicaState::Fenced));
+    assert_eq!(store.counters(ONE, &[]).await.unwrap().state, Some(ReplicaState::Live));
+    assert_eq!(store.counters(TWO, &[]).await.unwrap().state, Some(ReplicaState::Fenced));
 
     let newer = stamp(&store).await;
     let older = Stamp { counter: newer.counter - 1, nonce: 9 };
