@@ -187,6 +187,11 @@ impl History {
         Ok(())
     }
 
+    /// Whether a node answered without the database.
+    pub fn answered_from_memory(&self, node: usize) -> bool {
+        self.answers.iter().any(|answer| answer.cached && answer.process.0 == node)
+    }
+
     /// A few words on what a run reached.
     pub fn summary(&self) -> String {
         let cached = self.answers.iter().filter(|answer| answer.cached).count();

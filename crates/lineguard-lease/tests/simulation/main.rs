@@ -1,5 +1,6 @@
-//! Several replicas of the real code over a simulated network, with simulated clocks and faults
-//! of every kind. A seed repeats a run exactly. `LINEGUARD_SEEDS=n` tries n seeds.
+//! Several replicas of the real code, and others that follow them, over a simulated network, with
+//! simulated clocks and faults of every kind. A seed repeats a run exactly. `LINEGUARD_SEEDS=n`
+//! tries n seeds.
 
 #![expect(
     clippy::unwrap_used,
@@ -12,6 +13,7 @@
 mod database;
 mod history;
 mod node;
+mod peers;
 mod random;
 mod work;
 mod world;
@@ -20,7 +22,9 @@ use database::SHARDS_USED;
 use node::{Break, Node};
 use world::{MS, Shared};
 
-const NODES: usize = 3;
+/// Replicas of the database, and then those that follow one of them.
+const REPLICAS: usize = 3;
+const NODES: usize = 5;
 /// How long faults go on, and how long after them all must be well.
 const LENGTHS: (u64, u64) = (12_000 * MS, 4_000 * MS);
 
@@ -109,7 +113,7 @@ impl Simulation {
             }
             65..75 => {
                 if which == 0 {
-                    self.nodes[node].stop();
+                    self.nodes[node].stop(&mut world);
                     self.repairs.push((until, Repair::Kill(node)));
                 } else {
                     self.nodes[node].kill();
@@ -208,6 +212,11 @@ impl Simulation {
             self.finds_a_lease(node)?;
         }
         self.shared.lock().history.check()?;
+        for node in 0..NODES {
+            if !self.shared.lock().history.answered_from_memory(node) {
+                return Err(format!("{node} never answered from memory"));
+            }
+        }
         Ok(self.shared)
     }
 
@@ -231,7 +240,7 @@ impl Simulation {
 
 /// How many seeds to try.
 fn seeds() -> u64 {
-    std::env::var("LINEGUARD_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(160)
+    std::env::var("LINEGUARD_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(32)
 }
 
 fn promise_is_kept(seeds: impl Iterator<Item = u64>) {
@@ -285,4 +294,9 @@ missed! {
     to_install_before_confirming_is_missed: ConfirmEarly,
     to_report_answers_is_missed: ForgetAnswers,
     to_look_for_the_own_row_is_missed: AlwaysLive,
+    the_time_before_a_follower_asks_is_missed: LeaseFromReceipt,
+    the_end_of_a_grant_is_missed: GrantTooMuch,
+    to_install_before_a_follower_confirms_is_missed: FollowerConfirmsEarly,
+    to_remember_who_is_cut_off_is_missed: LeaveWhenCut,
+    to_outlive_what_was_granted_is_missed: RowGoneAtStop,
 }

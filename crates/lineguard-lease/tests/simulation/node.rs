@@ -1,5 +1,6 @@
 //! One replica: a runtime with a clock of its own, which can be paused and killed.
 
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -7,12 +8,15 @@ use async_trait::async_trait;
 use lineguard_core::feed::{Audience, Changes, Counters, Feed, Incarnation, ReplicaState};
 use lineguard_core::id::Timestamp;
 use lineguard_core::port::StoreError;
-use lineguard_core::stamp::{ConcernRow, Shard, Stamp};
-use lineguard_lease::{Bus, Clock, Freshness, Heard, Moment, Params};
+use lineguard_core::stamp::{ConcernRow, Shard, ShardSet, Stamp};
+use lineguard_lease::{Bus, Clock, FollowerFeed, Freshness, Heard, Moment, NoBus, Params};
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::{broadcast, oneshot};
+use tokio::sync::{Notify, broadcast, mpsc, oneshot};
 use tokio::time::Instant;
 
+use crate::REPLICAS;
+use crate::database::SHARDS_USED;
+use crate::peers::{Desk, NodeParent, listen};
 use crate::random::Random;
 use crate::work::{self, Cache, Worker};
 use crate::world::{MS, Shared, World};
@@ -41,6 +45,16 @@ pub enum Break {
     ForgetAnswers,
     /// Every replica is told that it is live.
     AlwaysLive,
+    /// A follower counts its lease from the reply.
+    LeaseFromReceipt,
+    /// A follower is told more than it is granted.
+    GrantTooMuch,
+    /// A follower confirms what it has received before it is installed.
+    FollowerConfirmsEarly,
+    /// A parent forgets what it granted to a follower that is cut off.
+    LeaveWhenCut,
+    /// Whoever stops has its row removed first.
+    RowGoneAtStop,
 }
 
 /// The clock of one replica, which runs at its own rate.
@@ -276,6 +290,7 @@ pub fn params() -> Params {
         poll_timeout: Duration::from_millis(80),
         margin: Duration::from_millis(20),
         max_records: 1_024,
+        grant: Duration::from_millis(400),
         ..Params::default()
     }
 }
@@ -330,8 +345,30 @@ impl Node {
         let names = Mutex::new(Random(seed));
         let random = Arc::new(move || names.lock().unwrap().bytes());
         let clock = Arc::new(self.clock.clone());
-        let freshness = Freshness::start(feed.clone(), Arc::new(bus), clock, params(), random);
+        let follows = self.number >= REPLICAS;
+        let freshness = match follows {
+            true => Freshness::start(self.follow(shared), Arc::new(NoBus), clock, params(), random),
+            false => Freshness::start(feed.clone(), Arc::new(bus), clock, params(), random),
+        };
         self.freshness = Some(freshness.clone());
+        match follows {
+            true => {
+                let hinted = Arc::new(Notify::new());
+                shared.lock().links[self.number].hinted = Some(Arc::clone(&hinted));
+                runtime.spawn(listen(freshness.clone(), hinted));
+            }
+            false => {
+                let (inbox, letters) = mpsc::unbounded_channel();
+                shared.lock().links[self.number].inbox = Some(inbox);
+                let desk = Desk {
+                    shared: shared.clone(),
+                    clock: self.clock.clone(),
+                    freshness: freshness.clone(),
+                    broken: self.broken,
+                };
+                runtime.spawn(desk.serve(letters));
+            }
+        }
         let cache = Cache::default();
         for at in 0..4 {
             let worker = Worker {
@@ -343,12 +380,30 @@ impl Node {
                 broken: self.broken,
             };
             match at {
+                // Who follows writes elsewhere.
+                0 if follows => {}
                 0 => drop(runtime.spawn(work::write(worker))),
                 _ => drop(runtime.spawn(work::ask(worker))),
             }
         }
         drop(entered);
         self.runtime = Some(runtime);
+    }
+
+    /// The feed of a follower, of all shards or of one.
+    fn follow(&self, shared: &Shared) -> Arc<FollowerFeed> {
+        let parent = NodeParent {
+            shared: shared.clone(),
+            node: self.number,
+            clock: self.clock.clone(),
+            broken: self.broken,
+            parent: AtomicUsize::new(self.number % REPLICAS),
+        };
+        let shards = match self.number == REPLICAS {
+            true => ShardSet::ALL,
+            false => SHARDS_USED.into_iter().take(1).collect(),
+        };
+        Arc::new(FollowerFeed::new(Arc::new(parent), shards))
     }
 
     /// It is gone, in the middle of whatever it did.
@@ -359,8 +414,12 @@ impl Node {
     }
 
     /// It takes its leave; who asks it is still answered from the database.
-    pub fn stop(&self) {
+    pub fn stop(&self, world: &mut World) {
         if let (Some(runtime), Some(freshness)) = (&self.runtime, self.freshness.clone()) {
+            let own = freshness.status().incarnation;
+            if let Some(own) = own.filter(|_| self.broken == Break::RowGoneAtStop) {
+                world.db.remove(own);
+            }
             runtime.spawn(async move { freshness.stop().await });
         }
     }

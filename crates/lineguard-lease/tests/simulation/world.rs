@@ -7,10 +7,11 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use lineguard_core::stamp::Shard;
 use lineguard_lease::Heard;
-use tokio::sync::broadcast;
+use tokio::sync::{Notify, broadcast, mpsc};
 
 use crate::database::{Database, SHARDS_USED};
 use crate::history::History;
+use crate::peers::Letter;
 use crate::random::Random;
 
 pub const MS: u64 = 1_000_000;
@@ -56,6 +57,10 @@ pub struct Link {
     /// Messages to and from the bus do not get through.
     pub bus_cut: bool,
     pub ears: Option<broadcast::Sender<Heard>>,
+    /// Where letters of followers go.
+    pub inbox: Option<mpsc::UnboundedSender<Letter>>,
+    /// Told when a follower should ask.
+    pub hinted: Option<Arc<Notify>>,
 }
 
 pub struct World {
@@ -116,8 +121,19 @@ impl World {
         self.random.between(MS / 10, longest)
     }
 
+    /// Has something arrive later.
+    pub fn send(&mut self, sent: u64, arrive: impl FnOnce(&mut Self) + Send + 'static) {
+        let at = sent + self.delay();
+        self.plan(at, Box::new(arrive));
+    }
+
+    /// Nobody learns of it any more.
+    pub fn forget(&mut self, message: impl Any + Send) {
+        self.limbo.push(Box::new(message));
+    }
+
     /// Whether a message gets lost on its way.
-    fn loses(&mut self) -> bool {
+    pub fn loses(&mut self) -> bool {
         let lost = self.lost;
         self.random.percent(lost)
     }
