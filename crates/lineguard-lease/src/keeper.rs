@@ -132,6 +132,7 @@ pub(crate) async fn outlive(replica: &Replica) {
             return;
         };
         tokio::select! {
+            biased;
             () = replica.to_announce.notified() => {}
             () = tokio::time::sleep(Duration::from_nanos(left)) => {}
         }
