@@ -9,6 +9,7 @@ use lineguard_core::port::{Store, StoreError, TenantReader};
 use lineguard_core::stamp::Shard;
 use lineguard_core::vocabulary::Vocabulary;
 use lineguard_lease::{Bus, Freshness};
+use tokio::sync::watch;
 use tonic::service::Routes;
 
 use crate::announced::Announced;
@@ -17,13 +18,14 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::models::Models;
-use crate::rpc::{Admin, Authorization, Faxes, Operations};
+use crate::rpc::{Admin, Authorization, Faxes, Operations, Sidecars};
 use crate::token::{RevisionToken, Tokens};
 use crate::waits::WriteWaits;
 use crate::wire::pb::admin_service_server::AdminServiceServer;
 use crate::wire::pb::authorization_service_server::AuthorizationServiceServer;
 use crate::wire::pb::fax_service_server::FaxServiceServer;
 use crate::wire::pb::operations_service_server::OperationsServiceServer;
+use crate::wire::pb::sidecar_service_server::SidecarServiceServer;
 use crate::wire::status::Failure;
 
 /// The service without its listeners.
@@ -40,6 +42,8 @@ pub struct App {
     pub bus: Option<Arc<dyn Bus>>,
     /// When the service was made.
     pub started: Timestamp,
+    /// Whether it is being stopped: streams that would go on for ever end then.
+    pub closing: watch::Sender<bool>,
     /// What is cached.
     pub caches: Arc<Caches>,
     /// What is answered in an outage.
@@ -104,6 +108,7 @@ impl App {
             metrics,
             bus,
             started: clock.now(),
+            closing: watch::Sender::new(false),
             vocabulary,
             tokens,
             clock,
@@ -123,6 +128,7 @@ impl App {
             .add_service(faxes.max_decoding_message_size(limit))
             .add_service(admin.max_decoding_message_size(limit))
             .add_service(operations.max_decoding_message_size(limit))
+            .add_service(SidecarServiceServer::new(Sidecars(self.clone())))
     }
 
     /// A snapshot of a tenant; none if the tenant does not exist. No later answer of this server is

@@ -123,10 +123,7 @@ pub async fn open(config: &Config) -> Result<App, OpenError> {
             (Some(Arc::new(bus) as Arc<dyn Bus>), shared)
         }
     };
-    let metrics = match config.metrics.listen {
-        None => Metrics::off(),
-        Some(_) => Metrics::start(model::built_in_vocabulary())?,
-    };
+    let metrics = metrics(config)?;
     let feed = Arc::clone(&store) as Arc<dyn Feed>;
     let clock = Arc::new(lineguard_lease::SystemClock);
     let freshness = Freshness::start(
@@ -148,10 +145,23 @@ pub async fn open(config: &Config) -> Result<App, OpenError> {
         clock: Arc::new(SystemClock),
         metrics,
     });
-    let observed = app.clone();
-    app.metrics.observe(Arc::new(move || observed.observed()));
+    Ok(observed(app, config))
+}
+
+/// What is counted; nothing where nobody can read it.
+pub(crate) fn metrics(config: &Config) -> Result<Metrics, OpenError> {
+    Ok(match config.metrics.listen {
+        None => Metrics::off(),
+        Some(_) => Metrics::start(model::built_in_vocabulary())?,
+    })
+}
+
+/// The service with its limits, watched by what is counted.
+pub(crate) fn observed(app: App, config: &Config) -> App {
+    let seen = app.clone();
+    app.metrics.observe(Arc::new(move || seen.observed()));
     let limits = config.limits;
-    Ok(App { message_size: limits.message_size, question_size: limits.question_size, ..app })
+    App { message_size: limits.message_size, question_size: limits.question_size, ..app }
 }
 
 async fn open_store(config: &Config, mode: OpenMode) -> Result<SqlStore, OpenError> {
@@ -161,7 +171,7 @@ async fn open_store(config: &Config, mode: OpenMode) -> Result<SqlStore, OpenErr
     Ok(SqlStore::open_with(url.as_str(), mode, options).await?)
 }
 
-fn params(config: &Config) -> Params {
+pub(crate) fn params(config: &Config) -> Params {
     let freshness = config.freshness;
     Params {
         lease: freshness.lease,
@@ -177,7 +187,7 @@ fn params(config: &Config) -> Params {
     }
 }
 
-fn contract(config: &Config) -> Contract {
+pub(crate) fn contract(config: &Config) -> Contract {
     Contract {
         outage: config.outage,
         most_staleness: config.freshness.max_staleness,
@@ -190,7 +200,7 @@ fn contract(config: &Config) -> Contract {
 const BUS: &str = "lineguard:bus";
 
 /// Gives ids that no other process gives: hashes of a count under a secret start.
-fn ids() -> Result<Arc<dyn Fn() -> [u8; 16] + Send + Sync>, OpenError> {
+pub(crate) fn ids() -> Result<Arc<dyn Fn() -> [u8; 16] + Send + Sync>, OpenError> {
     let start = token::random::<32>().map_err(|_| OpenError::NoRandomness)?;
     let count = AtomicU64::new(0);
     Ok(Arc::new(move || {

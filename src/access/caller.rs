@@ -92,6 +92,13 @@ impl Caller {
         }
     }
 
+    /// Whether it may ask whatever the methods that it may call take.
+    pub fn is_limited_by_methods_alone(&self) -> bool {
+        self.tenants == Allowed::All
+            && self.products == Allowed::All
+            && self.speaks_for == SpeaksFor::Anyone
+    }
+
     /// Whether it may call the method with this path.
     pub fn may_call(&self, path: &str) -> bool {
         self.methods.has(path)

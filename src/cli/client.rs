@@ -7,8 +7,8 @@ use lineguard_core::id::{Subject, SubjectKind};
 use tonic::{Code, Request, Status};
 use tonic_types::StatusExt;
 
-use super::target::Connection;
 use super::{Exit, Failure, Output, Target};
+use crate::dial::Connection;
 use crate::wire::pb;
 use crate::wire::pb::admin_service_client::AdminServiceClient;
 use crate::wire::pb::authorization_service_client::AuthorizationServiceClient;

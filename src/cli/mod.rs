@@ -20,6 +20,7 @@ mod outcome;
 mod paint;
 mod permissions;
 mod serve;
+mod sidecar;
 mod status;
 mod target;
 mod token;
@@ -48,6 +49,8 @@ pub struct Cli {
 pub enum Command {
     /// Answer questions over gRPC
     Serve(serve::Serve),
+    /// Answer questions beside the program that asks them, without a database
+    Sidecar(sidecar::Sidecar),
     /// Bring the schema of the store up to date
     Migrate(migrate::Migrate),
     /// Bring tenants into a server, or into a store that no server holds
@@ -87,6 +90,7 @@ impl Command {
     pub fn sources(&self) -> Option<Sources> {
         match self {
             Self::Serve(command) => Some(command.flags.sources()),
+            Self::Sidecar(command) => Some(command.flags.sources()),
             Self::Migrate(command) => Some(command.flags.sources()),
             Self::Import(command) if command.offline => Some(command.flags.sources()),
             _ => None,
@@ -101,6 +105,7 @@ impl Command {
     pub async fn run(self, config: &Config) -> Result<Exit, Failure> {
         match self {
             Self::Serve(command) => command.run(config).await,
+            Self::Sidecar(command) => command.run(config).await,
             Self::Migrate(command) => command.run(config).await,
             Self::Import(command) => command.run(config).await,
             Self::Export(command) => command.run().await,

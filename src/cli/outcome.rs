@@ -9,6 +9,7 @@ use crate::doors::DoorsError;
 use crate::open::OpenError;
 use crate::server::ServeError;
 use crate::server::listen::BindError;
+use crate::sidecar::SidecarError;
 
 /// How a command ended, as its exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,6 +72,12 @@ impl From<OpenError> for Failure {
 
 impl From<DoorsError> for Failure {
     fn from(error: DoorsError) -> Self {
+        Self::with(Exit::Configuration, error)
+    }
+}
+
+impl From<SidecarError> for Failure {
+    fn from(error: SidecarError) -> Self {
         Self::with(Exit::Configuration, error)
     }
 }

@@ -2,8 +2,10 @@
 
 use clap::Args;
 use tokio::task::JoinSet;
+use tonic::service::Routes;
 
 use super::{Exit, Failure};
+use crate::app::App;
 use crate::config::{Config, ServerFlags};
 use crate::metrics::endpoint;
 use crate::open;
@@ -40,23 +42,38 @@ impl Serve {
                 customers => tracing::info!(customers, "the demo world is loaded"),
             }
         }
-        // What runs beside the server ends with it.
-        let mut beside = JoinSet::new();
-        let doors = doors::open(config, app.clock.clone(), &mut beside).await?;
-        let listeners = listen::bind(config).await?;
-        if let Some(address) = config.metrics.listen {
-            let listener = endpoint::bind(address).await?;
-            let address = listener.local_addr()?;
-            tracing::info!(%address, "metrics can be read");
-            let metrics = app.metrics.clone();
-            beside.spawn(async move { match endpoint::serve(listener, metrics).await {} });
-        }
-        let (ready, metrics) = (app.freshness.subscribe_ready(), &app.metrics);
-        let served =
-            server::serve(listeners, app.routes(), doors, config, metrics, ready, shutdown).await;
-        // No writer shall wait for a server that is gone.
-        app.freshness.stop().await;
-        served?;
-        Ok(Exit::Ok)
+        let routes = app.routes();
+        serve(config, app, routes, shutdown).await
     }
+}
+
+/// Serves an opened service until `shutdown`.
+pub(super) async fn serve(
+    config: &Config,
+    app: App,
+    routes: Routes,
+    shutdown: impl Future<Output = ()>,
+) -> Result<Exit, Failure> {
+    // What runs beside the server ends with it.
+    let mut beside = JoinSet::new();
+    let doors = doors::open(config, app.clock.clone(), &mut beside).await?;
+    let listeners = listen::bind(config).await?;
+    if let Some(address) = config.metrics.listen {
+        let listener = endpoint::bind(address).await?;
+        let address = listener.local_addr()?;
+        tracing::info!(%address, "metrics can be read");
+        let metrics = app.metrics.clone();
+        beside.spawn(async move { match endpoint::serve(listener, metrics).await {} });
+    }
+    let closing = app.closing.clone();
+    let shutdown = async move {
+        shutdown.await;
+        closing.send_replace(true);
+    };
+    let (ready, metrics) = (app.freshness.subscribe_ready(), &app.metrics);
+    let served = server::serve(listeners, routes, doors, config, metrics, ready, shutdown).await;
+    // No writer shall wait for a server that is gone.
+    app.freshness.stop().await;
+    served?;
+    Ok(Exit::Ok)
 }

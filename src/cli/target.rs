@@ -1,20 +1,15 @@
 //! The server that client commands talk to.
 
 use std::fmt;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
 use clap::Args;
-use tonic::metadata::{Ascii, MetadataValue};
-use tonic::service::Interceptor;
-use tonic::service::interceptor::InterceptedService;
-use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
-use tonic::{Request, Status};
 
 use super::{Exit, Failure};
 use crate::config::Address;
+use crate::dial::{Connection, Dial, DialError};
 
 /// The server to ask, and how to say who asks.
 #[derive(Debug, Clone, Args)]
@@ -75,22 +70,6 @@ impl fmt::Display for Server {
     }
 }
 
-/// A connection on which every call says who asks.
-pub(super) type Connection = InterceptedService<Channel, Bearer>;
-
-/// Adds a bearer token to every call, if there is one.
-#[derive(Clone)]
-pub struct Bearer(Option<MetadataValue<Ascii>>);
-
-impl Interceptor for Bearer {
-    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
-        if let Some(token) = &self.0 {
-            request.metadata_mut().insert("authorization", token.clone());
-        }
-        Ok(request)
-    }
-}
-
 impl Target {
     /// Connects, within `timeout`.
     ///
@@ -98,41 +77,30 @@ impl Target {
     ///
     /// If nobody answers there, or a file cannot be used.
     pub async fn connect(&self, timeout: Duration) -> Result<Connection, Failure> {
-        let endpoint = self.endpoint()?.connect_timeout(timeout);
+        let dial = self.dial();
+        let wrong = |DialError { field, problem }| {
+            Failure::with(Exit::Usage, format_args!("--{}: {problem}", field.replace('_', "-")))
+        };
+        let endpoint = dial.endpoint().map_err(wrong)?.connect_timeout(timeout);
+        let bearer = dial.bearer().map_err(wrong)?;
         let channel = endpoint.connect().await.map_err(|error| self.unreachable(&error))?;
-        Ok(InterceptedService::new(channel, Bearer(self.token()?)))
+        Ok(Connection::new(channel, bearer))
     }
 
-    fn endpoint(&self) -> Result<Endpoint, Failure> {
-        let uri = match &self.server {
+    fn dial(&self) -> Dial {
+        let url = match &self.server {
             Server::Plain(Address::Tcp(address)) => format!("http://{address}"),
             Server::Plain(Address::Unix(path)) => format!("unix:{}", path.display()),
-            Server::Tls(uri) => uri.clone(),
+            Server::Tls(url) => url.clone(),
         };
-        let endpoint = Endpoint::from_shared(uri).map_err(Failure::new)?;
-        let Server::Tls(_) = self.server else { return Ok(endpoint) };
-        let Some(ca) = &self.ca_file else {
-            let problem = "`https:` needs `--ca-file`, to know the server by";
-            return Err(Failure::with(Exit::Usage, problem));
-        };
-        let mut tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(read(ca)?));
-        if let (Some(certificate), Some(key)) = (&self.certificate_file, &self.key_file) {
-            tls = tls.identity(Identity::from_pem(read(certificate)?, read(key)?));
+        Dial {
+            url,
+            ca_file: self.ca_file.clone(),
+            certificate_file: self.certificate_file.clone(),
+            key_file: self.key_file.clone(),
+            server_name: self.server_name.clone(),
+            token_file: self.token_file.clone(),
         }
-        if let Some(name) = &self.server_name {
-            tls = tls.domain_name(name);
-        }
-        endpoint.tls_config(tls).map_err(Failure::new)
-    }
-
-    fn token(&self) -> Result<Option<MetadataValue<Ascii>>, Failure> {
-        let Some(path) = &self.token_file else { return Ok(None) };
-        let token = String::from_utf8(read(path)?).unwrap_or_default();
-        let mut value: MetadataValue<Ascii> = format!("Bearer {}", token.trim())
-            .parse()
-            .map_err(|_| Failure::new(format_args!("{}: not a token", path.display())))?;
-        value.set_sensitive(true);
-        Ok(Some(value))
     }
 
     /// The innermost error says what happened: a refused certificate, say.
@@ -148,8 +116,4 @@ impl Target {
             }
         }
     }
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, Failure> {
-    fs::read(path).map_err(|error| Failure::new(format_args!("{}: {error}", path.display())))
 }

@@ -21,6 +21,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use lineguard_core::id::TenantId;
+
+use crate::dial::Dial;
+
 pub use flags::{ServerFlags, StoreFlags};
 use layers::Layers;
 pub use layers::Sources;
@@ -68,6 +72,17 @@ pub struct Config {
     pub drain: Drain,
     /// Figures for operators.
     pub metrics: Metrics,
+    /// The replica that a sidecar follows.
+    pub upstream: Option<Upstream>,
+}
+
+/// The replica that a sidecar follows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Upstream {
+    /// Where it is, and how both sides are known.
+    pub dial: Dial,
+    /// The tenants whose changes are followed; empty: all.
+    pub tenants: Vec<TenantId>,
 }
 
 /// The store.

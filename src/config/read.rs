@@ -83,6 +83,7 @@ impl Reader<'_> {
                 grace: self.one("drain.grace", pause),
             },
             metrics: Metrics { listen: self.maybe("metrics.listen", tcp) },
+            upstream: self.upstream(),
         };
         self.fits(&config);
         self.guards(&config);
@@ -158,21 +159,30 @@ impl Reader<'_> {
     }
 
     fn listen(&mut self, key: &'static str) -> Vec<Address> {
+        let addresses = self.many(key, str::parse);
+        let optional = settings::by_key(key).is_some_and(|setting| setting.default.is_empty());
+        if let Some(given) = self.layers.get(key).filter(|given| given.values.is_empty())
+            && !optional
+        {
+            self.mistake(key, given, bad("[]", "at least one address"));
+        }
+        addresses
+    }
+
+    /// A setting of several values. Where none is the default, an empty text says so too.
+    pub(super) fn many<T>(&mut self, key: &'static str, parse: impl Parse<T>) -> Vec<T> {
         let Some(given) = self.layers.get(key) else {
             return Vec::new();
         };
-        let optional = settings::by_key(key).is_some_and(|setting| setting.default.is_empty());
-        if given.values.is_empty() && !optional {
-            self.mistake(key, given, bad("[]", "at least one address"));
-        }
-        let mut addresses = Vec::new();
-        for text in given.values.iter().filter(|text| !(optional && text.is_empty())) {
-            match text.parse::<Address>() {
-                Ok(address) => addresses.push(address),
+        let none = settings::by_key(key).is_some_and(|setting| setting.default.is_empty());
+        let mut values = Vec::new();
+        for text in given.values.iter().filter(|text| !(none && text.is_empty())) {
+            match parse(text) {
+                Ok(value) => values.push(value),
                 Err(expected) => self.mistake(key, given, bad(text, &expected)),
             }
         }
-        addresses
+        values
     }
 
     /// A secret, given as it is or as the file that holds it.

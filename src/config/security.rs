@@ -3,9 +3,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use lineguard_core::id::TenantId;
+
 use super::read::{Reader, deadline, path};
 use super::value::{JwksSource, Plaintext};
-use super::{Address, Config};
+use super::{Address, Config, Upstream};
+use crate::dial::Dial;
 
 /// Who may call, and how they prove who they are.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -99,6 +102,34 @@ impl Reader<'_> {
             }
         }
         Some(Jwt { issuer: issuer?, audience: audience?, jwks: jwks?, jwks_ca, refresh })
+    }
+
+    pub(super) fn upstream(&mut self) -> Option<Upstream> {
+        let text = |text: &str| not_empty(text);
+        let dial = Dial {
+            url: self.maybe("upstream.url", text).unwrap_or_default(),
+            ca_file: self.maybe("upstream.ca_file", path),
+            certificate_file: self.maybe("upstream.certificate_file", path),
+            key_file: self.maybe("upstream.key_file", path),
+            server_name: self.maybe("upstream.server_name", text),
+            token_file: self.maybe("upstream.token_file", path),
+        };
+        let tenants = self.many("upstream.tenants", |text| {
+            TenantId::parse(text).map_err(|error| format!("the id of a tenant: it {error}"))
+        });
+        for (given, needed) in [
+            ("upstream.certificate_file", "upstream.key_file"),
+            ("upstream.key_file", "upstream.certificate_file"),
+        ] {
+            if self.is_given(given) && !self.is_given(needed) {
+                self.conflict(given, needed, "one is of no use without the other");
+            }
+        }
+        if dial.url.starts_with("https:") && dial.ca_file.is_none() {
+            let rule = "it is needed to know the server by";
+            self.conflict("upstream.url", "upstream.ca_file", rule);
+        }
+        (!dial.url.is_empty()).then_some(Upstream { dial, tenants })
     }
 
     /// An address that other machines can reach needs callers that are known and what they send

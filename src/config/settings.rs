@@ -294,6 +294,65 @@ pub const SETTINGS: &[Setting] = &[
         ..PLAIN
     },
     Setting {
+        key: "upstream.url",
+        flag: Some("upstream-url"),
+        value: "URL",
+        group: "Sidecar",
+        help: "The replica that `lineguard sidecar` follows: `https://lineguard:7070`, \
+               `http://127.0.0.1:7070`, `unix:/path/of/socket`.",
+        ..PLAIN
+    },
+    Setting {
+        key: "upstream.ca_file",
+        flag: Some("upstream-ca-file"),
+        value: "FILE",
+        group: "Sidecar",
+        help: "CA certificates to know it by, PEM; needed with `https:`.",
+        ..PLAIN
+    },
+    Setting {
+        key: "upstream.certificate_file",
+        flag: Some("upstream-certificate-file"),
+        value: "FILE",
+        group: "Sidecar",
+        help: "The certificate that tells it who the sidecar is, PEM.",
+        ..PLAIN
+    },
+    Setting {
+        key: "upstream.key_file",
+        flag: Some("upstream-key-file"),
+        value: "FILE",
+        group: "Sidecar",
+        help: "The key of that certificate, PEM.",
+        ..PLAIN
+    },
+    Setting {
+        key: "upstream.server_name",
+        flag: Some("upstream-server-name"),
+        value: "NAME",
+        group: "Sidecar",
+        help: "The name that its certificate must have; that of the URL unless given.",
+        ..PLAIN
+    },
+    Setting {
+        key: "upstream.token_file",
+        flag: Some("upstream-token-file"),
+        value: "FILE",
+        group: "Sidecar",
+        help: "A file with the bearer token that tells it who the sidecar is.",
+        ..PLAIN
+    },
+    Setting {
+        key: "upstream.tenants",
+        flag: Some("upstream-tenants"),
+        value: "TENANT",
+        list: true,
+        group: "Sidecar",
+        help: "The tenants whose questions are answered from memory; those of others are read \
+               from the parent each time. Not set: all.",
+        ..PLAIN
+    },
+    Setting {
         key: "redis.url",
         flag: Some("redis-url"),
         value: "URL",

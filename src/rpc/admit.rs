@@ -10,7 +10,7 @@ use crate::wire::status::Failure;
 
 /// The message of a call, if its caller may ask it. Nothing else of the message has been looked at,
 /// so a refusal tells nothing of what exists.
-pub(super) fn admitted<M: Scoped>(app: &App, request: Request<M>) -> Result<M, Failure> {
+pub(crate) fn admitted<M: Scoped>(app: &App, request: Request<M>) -> Result<M, Failure> {
     let (_, extensions, message) = request.into_parts();
     // Without one it did not come through the door.
     let caller = extensions.get::<Arc<Caller>>().ok_or(Failure::Unauthenticated)?;

@@ -11,11 +11,14 @@ mod check;
 mod faxes;
 mod operations;
 mod permissions;
+mod sidecar;
 mod visibility;
 mod visible_faxes;
 mod words;
 
 pub use admin::Admin;
+pub(crate) use admit::admitted;
 pub use authorization::Authorization;
 pub use faxes::Faxes;
 pub use operations::Operations;
+pub use sidecar::Sidecars;

@@ -64,11 +64,12 @@ impl fmt::Display for ServeError {
 impl std::error::Error for ServeError {}
 
 /// The services that health knows by name, beside the server as a whole.
-pub const SERVICES: [&str; 4] = [
+pub const SERVICES: [&str; 5] = [
     pb::authorization_service_server::SERVICE_NAME,
     pb::fax_service_server::SERVICE_NAME,
     pb::admin_service_server::SERVICE_NAME,
     pb::operations_service_server::SERVICE_NAME,
+    pb::sidecar_service_server::SERVICE_NAME,
 ];
 
 /// Who is let in.

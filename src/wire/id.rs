@@ -7,7 +7,7 @@ use lineguard_core::id::{
 };
 use lineguard_core::suggest::nearest;
 
-use super::invalid::{Faults, Path, unknown};
+use super::invalid::{Faults, InvalidRequest, Path, unknown};
 use super::pb;
 
 /// Greatest number of elements of a set of facts or labels.
@@ -92,6 +92,15 @@ pub fn subject(
 ) -> Option<Subject> {
     let message = faults.required(at, message)?;
     subject_fields(faults, at, &message)
+}
+
+/// A subject that must be there, alone in its message.
+pub fn subject_at(field: &str, message: Option<pb::Subject>) -> Result<Subject, InvalidRequest> {
+    let missing = || InvalidRequest::one(field.to_owned(), "is missing");
+    let pb::Subject { r#type, id } = message.ok_or_else(missing)?;
+    let wrong = || InvalidRequest::one(field.to_owned(), "is no subject");
+    let kind = SubjectKind::from_word(&r#type).ok_or_else(wrong)?;
+    Subject::parse(kind, &id).map_err(|_| wrong())
 }
 
 /// A subject that may be left out.

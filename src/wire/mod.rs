@@ -24,6 +24,7 @@ pub mod page;
 pub mod permissions;
 pub mod scope;
 mod setup;
+pub mod sidecar;
 pub mod status;
 pub mod visibility;
 

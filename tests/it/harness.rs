@@ -6,17 +6,19 @@ use lineguard::access::Caller;
 use lineguard::answer::{CacheSize, Caches, Contract};
 use lineguard::app::{App, Parts};
 use lineguard::clock::Clock;
-use lineguard::config::Config;
+use lineguard::config::{Config, Upstream};
+use lineguard::dial::Dial;
 use lineguard::metrics::Metrics;
 use lineguard::rpc::Authorization;
 use lineguard::server::{self, Doors, listen};
+use lineguard::sidecar;
 use lineguard::token::Tokens;
 use lineguard::wire::pb;
 use lineguard::wire::pb::authorization_service_client::AuthorizationServiceClient;
 use lineguard::wire::pb::authorization_service_server::AuthorizationService;
 use lineguard_cache::{L2, Redis, RedisBus, Seal, l2};
 use lineguard_core::feed::Feed;
-use lineguard_core::id::Timestamp;
+use lineguard_core::id::{TenantId, Timestamp};
 use lineguard_core::model::BUILT_IN;
 use lineguard_core::port::Store;
 use lineguard_core::stamp::Shard;
@@ -32,8 +34,11 @@ use tonic::transport::Channel;
 pub struct Harness {
     /// The service, for tests that reach behind it.
     pub app: App,
-    /// A connection to it.
+    /// Where it listens.
+    pub address: String,
+    /// A connection to it, or to the sidecar beside it.
     pub channel: Channel,
+    sidecar: Option<Beside>,
     /// The same store without caches, if the server has some: every question is asked there too.
     plain: Option<App>,
     stop: Option<oneshot::Sender<()>>,
@@ -64,6 +69,8 @@ enum Use {
     Off,
     L1,
     L1AndL2,
+    /// Questions are asked of a sidecar, which follows a server with L1.
+    Sidecar,
 }
 
 impl Ground {
@@ -79,7 +86,8 @@ impl Ground {
             "" | "off" => Use::Off,
             "l1" => Use::L1,
             "l1+l2" => Use::L1AndL2,
-            other => panic!("LINEGUARD_TEST_CACHES is `{other}`: off, l1 or l1+l2"),
+            "sidecar" => Use::Sidecar,
+            other => panic!("LINEGUARD_TEST_CACHES is `{other}`: off, l1, l1+l2 or sidecar"),
         };
         Self { store, caches }
     }
@@ -103,7 +111,7 @@ fn shared() -> (Redis, Seal) {
 /// The service on a store, with these caches.
 fn app(store: &Arc<SqlStore>, caches: Use) -> App {
     let (bus, l2): (Arc<dyn Bus>, _) = match caches {
-        Use::Off | Use::L1 => (Arc::new(NoBus), None),
+        Use::Off | Use::L1 | Use::Sidecar => (Arc::new(NoBus), None),
         Use::L1AndL2 => {
             let (redis, seal) = shared();
             let settings = l2::Settings {
@@ -181,10 +189,15 @@ impl Harness {
                 .await
                 .unwrap();
         });
+        let sidecar = match ground.caches {
+            Use::Sidecar => Some(Beside::start(&address).await),
+            _ => None,
+        };
+        let asked = sidecar.as_ref().map_or(&address, |sidecar| &sidecar.address);
         let channel =
-            Channel::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap();
+            Channel::from_shared(format!("http://{asked}")).unwrap().connect().await.unwrap();
         let (stop, served) = (Some(stop), Some(served));
-        Self { app, channel, plain, stop, served, databases, _folder: folder }
+        Self { app, address, channel, sidecar, plain, stop, served, databases, _folder: folder }
     }
 
     /// The answer of a service without caches to the same question, where this one has some.
@@ -211,7 +224,11 @@ impl Harness {
 
     /// Stops the server and waits until it has ended well.
     pub async fn stop(mut self) {
+        if let Some(sidecar) = self.sidecar.take() {
+            sidecar.stop().await;
+        }
         if let Some(stop) = self.stop.take() {
+            self.app.closing.send_replace(true);
             stop.send(()).unwrap();
         }
         drop(std::mem::replace(
@@ -224,6 +241,65 @@ impl Harness {
         self.app.freshness.stop().await;
         let kind = self.databases.kind;
         std::mem::replace(&mut self.databases, Databases::new(kind)).tidy().await;
+    }
+}
+
+/// A sidecar that follows a server.
+pub struct Beside {
+    /// Where it listens.
+    pub address: String,
+    /// Its service.
+    pub app: App,
+    stop: oneshot::Sender<()>,
+    served: JoinHandle<()>,
+}
+
+impl Beside {
+    /// Follows the server at an address, for all tenants, until it has its first lease.
+    pub async fn start(address: &str) -> Self {
+        let this = Self::start_for(address, &[]).await;
+        this.app
+            .freshness
+            .sight_or_poll(Shard(0), std::time::Duration::from_secs(5))
+            .await
+            .unwrap();
+        this
+    }
+
+    /// Follows a server for these tenants.
+    pub async fn start_for(address: &str, tenants: &[&str]) -> Self {
+        let dial = Dial { url: format!("http://{address}"), ..Dial::default() };
+        let tenants = tenants.iter().map(|tenant| TenantId::parse(tenant).unwrap()).collect();
+        let listen = vec!["127.0.0.1:0".parse().unwrap()];
+        let mut config = Config { listen, ..Config::default() };
+        config.drain.delay = std::time::Duration::ZERO;
+        let (app, routes) = sidecar::open(&config, &Upstream { dial, tenants }).unwrap();
+        let app = App { clock: Arc::new(Standing), ..app };
+        let listeners = listen::bind(&config).await.unwrap();
+        let address = listeners[0].address().to_string();
+        let (stop, stopped) = oneshot::channel();
+        let ready = app.freshness.subscribe_ready();
+        let served = tokio::spawn(async move {
+            let stopped = async { stopped.await.unwrap_or(()) };
+            let (doors, metrics) = (Doors::open(), Metrics::off());
+            server::serve(listeners, routes, doors, &config, &metrics, ready, stopped)
+                .await
+                .unwrap();
+        });
+        Self { address, app, stop, served }
+    }
+
+    /// A connection to it.
+    pub async fn channel(&self) -> Channel {
+        let uri = format!("http://{}", self.address);
+        Channel::from_shared(uri).unwrap().connect().await.unwrap()
+    }
+
+    /// Stops it and waits until it has ended well.
+    pub async fn stop(self) {
+        self.stop.send(()).unwrap();
+        self.served.await.unwrap();
+        self.app.freshness.stop().await;
     }
 }
 

@@ -26,5 +26,6 @@ mod paging;
 mod process;
 mod rulings;
 mod scenarios;
+mod sidecar;
 mod smoke;
 mod writing;

@@ -143,7 +143,8 @@ fn exit_codes_tell_what_went_wrong() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
     check(&run(here, &["serve", "--no-such-flag"]), 2, "--no-such-flag");
-    check(&run(here, &["config", "validate", "--listen=0.0.0.0:1"]), 3, "loopback");
+    check(&run(here, &["config", "validate", "--listen=0.0.0.0:1"]), 3, "say who may call");
+    check(&run(here, &["sidecar"]), 3, "`upstream.url` says which server a sidecar follows");
     check(&run(here, &["serve", "--listen=127.0.0.1:x", "--drain-grace=1"]), 3, "--drain-grace");
 
     let first = Server::start(here, &["--listen=127.0.0.1:0"]);

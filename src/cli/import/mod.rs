@@ -16,9 +16,9 @@ use outcome::{Done, Imported, refused, result, texts};
 
 use super::client::{Client, ask, failed, subject};
 use super::paint::{Paint, plain};
-use super::target::Connection;
 use super::{Exit, Failure, Output, note, print};
 use crate::config::{Config, StoreFlags};
+use crate::dial::Connection;
 use crate::wire::change::{change_to_wire, new_fax_to_wire};
 use crate::wire::id::subject_to_wire;
 use crate::wire::pb;

@@ -75,14 +75,17 @@ fn about(tenant: &str, messages: &[DescriptorProto], name: &str) -> (Vec<u8>, bo
                 bytes,
             );
         };
-        if field.name() == "tenant" && field.r#type() == Type::String {
+        let names_tenants = ["tenant", "tenants"].contains(&field.name());
+        if names_tenants && field.r#type() == Type::String {
             key(&mut bytes);
             tenant.to_owned().encode_length_delimited(&mut bytes).unwrap();
             named = true;
         }
-        // A batch of questions names its tenants one level down.
+        // A batch of questions, and the first message of some streams, name them one level down.
         let inner = field.type_name().rsplit('.').next().unwrap_or_default();
-        if field.label() == Label::Repeated && inner.ends_with("Request") {
+        let questions = field.label() == Label::Repeated && inner.ends_with("Request");
+        let first_of_choice = field.oneof_index.is_some() && field.number() == 1;
+        if questions || (first_of_choice && field.r#type() == Type::Message) {
             let (item, names) = about(tenant, messages, inner);
             key(&mut bytes);
             item.encode_length_delimited(&mut bytes).unwrap();
@@ -137,7 +140,7 @@ async fn every_method_refuses_who_may_not_call_it() {
         files.into_iter().filter(|file| file.package().starts_with("lineguard.")).collect();
     let messages: Vec<_> = files.iter().flat_map(|file| file.message_type.clone()).collect();
     // About no tenant, and so for every caller who may call them: each is here by choice.
-    let of_no_tenant = ["ListModels", "GetModel", "GetStatus"];
+    let of_no_tenant = ["ListModels", "GetModel", "ReadModel", "GetStatus"];
     let mut methods = 0;
     for service in files.iter().flat_map(|file| &file.service) {
         for method in &service.method {

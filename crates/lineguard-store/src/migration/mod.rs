@@ -1,4 +1,9 @@
 //! The schema, one step a file. A step that has been released is never edited or renamed.
+//!
+//! A step whose name ends in [`EXPAND`] only adds what programs of the version before need not know:
+//! tables, indexes, columns with a default. Such programs run on, and start, on a schema that has
+//! taken it, so that replicas can be replaced one by one after a migration. What is to go is taken
+//! away by a later version, in a step of another name, when no program needs it.
 
 mod m0001_setup;
 mod m0002_faxes;
@@ -14,6 +19,9 @@ use crate::error::unavailable;
 use crate::sql::Sql;
 
 struct Migrator;
+
+/// How the name of a step ends that programs without it can ignore.
+const EXPAND: &str = "_expand";
 
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
@@ -62,7 +70,10 @@ pub(crate) async fn inspect(db: &DatabaseConnection) -> Result<Schema, StoreErro
     }
     let known: Vec<String> =
         Migrator::migrations().iter().map(|step| step.name().to_owned()).collect();
-    let unknown = seen.iter().chain(&begun).filter(|step| !known.contains(step));
+    let ignored = |step: &str| step.ends_with(EXPAND) && !known.iter().any(|one| one == step);
+    begun.retain(|step| !ignored(step));
+    let unknown = seen.iter().chain(&begun);
+    let unknown = unknown.filter(|step| !known.contains(step) && !ignored(step));
     let unknown: Vec<String> = unknown.cloned().collect();
     if !unknown.is_empty() {
         return Ok(Schema::Newer(unknown));

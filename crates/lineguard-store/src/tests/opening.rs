@@ -87,6 +87,17 @@ async fn an_older_schema_is_refused_until_it_is_migrated() {
 }
 
 #[tokio::test]
+async fn a_schema_that_only_has_more_is_taken() {
+    let place = Place::new();
+    let store = place.open(OpenMode::Migrate).await.unwrap();
+    tamper(&store, "INSERT INTO seaql_migrations VALUES ('m9998_more_expand', 1)").await;
+    store.close().await.unwrap();
+    for mode in [OpenMode::Existing, OpenMode::Migrate] {
+        place.open(mode).await.unwrap().close().await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_newer_or_foreign_schema_is_refused_and_left_alone() {
     let place = Place::new();
     let store = place.open(OpenMode::Migrate).await.unwrap();

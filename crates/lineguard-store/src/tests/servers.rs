@@ -65,6 +65,10 @@ async fn a_schema_is_made_once_by_all_who_migrate(on: &Databases) {
 async fn a_schema_that_is_not_ours_is_refused(on: &Databases) {
     let url = on.fresh().await;
     let store = SqlStore::open(&url, OpenMode::Migrate).await.unwrap();
+    tamper(&store, "INSERT INTO seaql_migrations VALUES ('m9998_more_expand', 1)").await;
+    for mode in [OpenMode::Existing, OpenMode::Migrate] {
+        SqlStore::open(&url, mode).await.expect("it only has more").close().await.unwrap();
+    }
     tamper(&store, "INSERT INTO seaql_migrations VALUES ('m9999_future', 1)").await;
     for mode in [OpenMode::Existing, OpenMode::Migrate] {
         let error = refusal(&url, mode).await;

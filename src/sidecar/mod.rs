@@ -1,0 +1,128 @@
+//! A sidecar: a replica without a database. It follows another replica, its parent, from which it
+//! takes its lease and reads what it does not know; it answers questions itself and passes everything
+//! else on.
+//!
+//! | module | what it holds |
+//! | --- | --- |
+//! | `link` | the stream over which the sidecar follows its parent |
+//! | `store` | the parent as a store to read from |
+//! | `pass_on` | calls that the parent answers |
+
+mod link;
+mod pass_on;
+mod store;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use lineguard_core::feed::Feed;
+use lineguard_core::id::TenantId;
+use lineguard_core::stamp::{Shard, ShardSet};
+use lineguard_lease::{FollowerFeed, Freshness, NoBus, Params, SystemClock};
+use tonic::service::Routes;
+
+use crate::answer::{CacheSize, Caches};
+use crate::app::{App, Parts};
+use crate::config::{Config, Upstream};
+use crate::dial::{Connection, DialError};
+use crate::open;
+use crate::token::{self, Tokens};
+
+/// The longest that a parent grants; it grants less where it has less left itself.
+const LEASE: Duration = Duration::from_secs(1);
+
+/// How long a connection may take to be made.
+const CONNECT: Duration = Duration::from_secs(2);
+
+/// How soon a connection that has died in silence is noticed.
+const KEEPALIVE: Duration = Duration::from_secs(5);
+
+/// Why a sidecar cannot be made.
+#[derive(Debug)]
+pub enum SidecarError {
+    /// The connection to the parent cannot be set up.
+    Parent(DialError),
+    /// What a replica needs, too, is not there.
+    Open(open::OpenError),
+}
+
+impl fmt::Display for SidecarError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Parent(error) => write!(f, "upstream.{error}"),
+            Self::Open(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for SidecarError {}
+
+impl From<open::OpenError> for SidecarError {
+    fn from(error: open::OpenError) -> Self {
+        Self::Open(error)
+    }
+}
+
+/// A sidecar of a parent, which need not be there yet, and its services: questions are answered here,
+/// everything else by the parent.
+///
+/// # Errors
+///
+/// If files of the connection cannot be used.
+pub fn open(config: &Config, upstream: &Upstream) -> Result<(App, Routes), SidecarError> {
+    let parent = connection(upstream).map_err(SidecarError::Parent)?;
+    let shards = followed(&upstream.tenants);
+    let link = link::Link::new(parent.clone(), &upstream.tenants);
+    let mut hints = link.hints();
+    let feed: Arc<dyn Feed> = Arc::new(FollowerFeed::new(Arc::new(link), shards));
+    let metrics = open::metrics(config)?;
+    let params =
+        Params { lease: LEASE, poll: LEASE / 4, poll_timeout: LEASE / 5, ..open::params(config) };
+    let clock = Arc::new(SystemClock);
+    let freshness =
+        Freshness::start(Arc::clone(&feed), Arc::new(NoBus), clock, params, open::ids()?);
+    let hinted = freshness.clone();
+    tokio::spawn(async move {
+        while hints.changed().await.is_ok() {
+            hinted.hinted();
+        }
+    });
+    let size = CacheSize(Some(config.cache.l1_size));
+    // Nothing that a sidecar seals leaves it: what needs a token is asked of the parent.
+    let key = token::random().map_err(|_| open::OpenError::NoRandomness)?;
+    let app = App::new(Parts {
+        store: Arc::new(store::ParentStore::new(parent.clone())),
+        feed,
+        freshness,
+        bus: None,
+        caches: Caches::new(size, None),
+        contract: open::contract(config),
+        tokens: Tokens::new(&key),
+        clock: Arc::new(crate::clock::SystemClock),
+        metrics,
+    });
+    let app = open::observed(app, config);
+    let routes = pass_on::routes(&app, &parent);
+    Ok((app, routes))
+}
+
+/// The shards of these tenants; all if there are none.
+fn followed(tenants: &[TenantId]) -> ShardSet {
+    match tenants {
+        [] => ShardSet::ALL,
+        tenants => tenants.iter().map(Shard::of).collect(),
+    }
+}
+
+/// The connection to the parent: made when it is first used, and again when it has ended.
+fn connection(upstream: &Upstream) -> Result<Connection, DialError> {
+    let endpoint = upstream
+        .dial
+        .endpoint()?
+        .connect_timeout(CONNECT)
+        .http2_keep_alive_interval(KEEPALIVE)
+        .keep_alive_timeout(KEEPALIVE)
+        .keep_alive_while_idle(true);
+    Ok(Connection::new(endpoint.connect_lazy(), upstream.dial.bearer()?))
+}
