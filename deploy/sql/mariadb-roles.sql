@@ -1,7 +1,7 @@
 -- Users and the database, once, before the first `lineguard migrate`. As an administrator; the
--- passwords are variables of the session:
+-- passwords are variables of the session, set in front, because arguments show in process lists:
 --
---   mariadb --init-command="SET @migrate_password = '…', @serve_password = '…'" < mariadb-roles.sql
+--   { echo "SET @migrate_password = '…', @serve_password = '…';"; cat mariadb-roles.sql; } | mariadb
 --
 -- `lineguard_migrate` owns the schema. `lineguard_serve` is what servers use; what it may do with
 -- which table is in mariadb-grants.sql, which runs after every `lineguard migrate`.

@@ -1,12 +1,14 @@
--- Roles and the database, once, before the first `lineguard migrate`. As a superuser:
+-- Roles and the database, once, before the first `lineguard migrate`. As a superuser; the passwords
+-- are variables, because arguments show in process lists:
 --
---   psql --set=migrate_password="$(cat FILE)" --set=serve_password="$(cat FILE)" \
---        --file=postgres-roles.sql
+--   MIGRATE_PASSWORD=… SERVE_PASSWORD=… psql --file=postgres-roles.sql
 --
 -- `lineguard_migrate` owns the schema. `lineguard_serve` is what servers use: it can read and write
 -- rows, change no table, and neither alter nor delete a row of the audit trail. What it may do with
 -- which table is in postgres-grants.sql, which runs after every `lineguard migrate`.
 \set ON_ERROR_STOP on
+\getenv migrate_password MIGRATE_PASSWORD
+\getenv serve_password SERVE_PASSWORD
 
 CREATE ROLE lineguard_migrate LOGIN PASSWORD :'migrate_password'
     NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION;

@@ -1,3 +1,3 @@
 # Read once, by the shell of the PostgreSQL image, when the database is made.
-psql --no-psqlrc --username="$POSTGRES_USER" --dbname=postgres --set=migrate_password=public \
-    --set=serve_password=public --file=/sql/postgres-roles.sql
+MIGRATE_PASSWORD=public SERVE_PASSWORD=public \
+    psql --no-psqlrc --username="$POSTGRES_USER" --dbname=postgres --file=/sql/postgres-roles.sql
