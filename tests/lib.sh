@@ -104,3 +104,16 @@ python_tool() {
     pip_into "$folder" "$2" || fail "\`$2\` cannot be installed"
     printf '%s\n' "$folder/bin/$1"
 }
+
+# listening LOG PROCESS: prints where a server listens, as soon as the line of its log that says so is
+# there. The log must be JSON, and be there before the server is.
+listening() {
+    local log=$1 process=$2 address
+    for _ in $(seq 600); do
+        address=$(sed -n 's/.*"listen":"\([^"]*\)".*/\1/p' "$log" | head -n 1)
+        [ -z "$address" ] || { printf '%s\n' "$address"; return; }
+        kill -0 "$process" 2>/dev/null || fail "the server has ended: $(cat "$log")"
+        sleep 0.1
+    done
+    fail "the server does not say where it listens: $(cat "$log")"
+}

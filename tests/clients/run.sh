@@ -31,19 +31,12 @@ stop() {
 }
 trap stop EXIT
 
-# The address is in the line that says what listens where.
 log="$folder/log"
+: >"$log"
 "$LINEGUARD" serve --listen 127.0.0.1:0 --database-url "sqlite:$folder/lineguard.db" \
     --log-format json 2>"$log" &
 server=$!
-address=
-for _ in $(seq 100); do
-    address=$(sed -n 's/.*"listen":"\([^"]*\)".*/\1/p' "$log" | head -n 1)
-    [ -z "$address" ] || break
-    kill -0 "$server" 2>/dev/null || fail "the server has ended: $(cat "$log")"
-    sleep 0.1
-done
-[ -n "$address" ] || fail "the server does not say where it listens: $(cat "$log")"
+address=$(listening "$log" "$server")
 
 cd tests/clients/python
 for client in world check reflection; do
