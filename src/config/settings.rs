@@ -93,7 +93,7 @@ pub const SETTINGS: &[Setting] = &[
         group: "Listening",
         help: "Where to serve everything but questions: `AdminService`, `FaxService` and \
                `OperationsService`, which then are not served on `listen`. Questions are answered \
-               here, too.",
+               here, too. A sidecar passes writes on only if it follows this address.",
         ..PLAIN
     },
     Setting {

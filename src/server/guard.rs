@@ -99,8 +99,9 @@ impl Guard {
 /// What the paths of our methods begin with.
 const OURS: &str = "/lineguard.";
 
-/// What the paths of questions begin with.
-const QUESTIONS: &str = "/lineguard.v1.AuthorizationService/";
+/// What the paths of questions begin with, and of what sidecars need to answer them.
+const QUESTIONS: [&str; 2] =
+    ["/lineguard.v1.AuthorizationService/", "/lineguard.v1.SidecarService/"];
 
 /// What the paths of health begin with.
 const HEALTH: &str = "/grpc.health.v1.Health/";
@@ -109,7 +110,9 @@ const HEALTH: &str = "/grpc.health.v1.Health/";
 fn serves(role: Role, path: &str) -> bool {
     match role {
         Role::Everything => true,
-        Role::Questions => !path.starts_with(OURS) || path.starts_with(QUESTIONS),
+        Role::Questions => {
+            !path.starts_with(OURS) || QUESTIONS.iter().any(|ours| path.starts_with(ours))
+        }
         Role::Health => path.starts_with(HEALTH),
     }
 }

@@ -22,7 +22,7 @@ pub struct Listener {
 pub enum Role {
     /// All services.
     Everything,
-    /// Questions, because everything else has an address of its own.
+    /// Questions, and what sidecars need, because everything else has an address of its own.
     Questions,
     /// Health alone, without TLS.
     Health,

@@ -162,7 +162,7 @@ impl Address {
                 let own = own.clone();
                 options.map_sqlx_postgres_opts(move |_| own.clone());
                 options.map_sqlx_postgres_pool_opts(move |pool| {
-                    watched(pool).after_connect(move |connection: &mut PgConnection, _| {
+                    watched(pool, END_ON_POSTGRES).after_connect(move |connection: &mut PgConnection, _| {
                         Box::pin(async move {
                             connection.execute(role.postgres()).await?;
                             Ok(())
@@ -174,7 +174,7 @@ impl Address {
                 let own = own.clone();
                 options.map_sqlx_mysql_opts(move |_| own.clone());
                 options.map_sqlx_mysql_pool_opts(move |pool| {
-                    watched(pool).after_connect(move |connection: &mut MySqlConnection, _| {
+                    watched(pool, END_ON_MARIADB).after_connect(move |connection: &mut MySqlConnection, _| {
                         Box::pin(async move {
                             for text in role.mariadb() {
                                 connection.execute(text).await?;
@@ -194,7 +194,10 @@ impl Address {
 ///
 /// The library forgets a transaction whose caller gave up while it began. Whatever was read on that
 /// connection from then on, the feed of changes too, would be of the moment of its first statement.
-fn watched<D>(pool: sqlx::pool::PoolOptions<D>) -> sqlx::pool::PoolOptions<D>
+fn watched<D>(
+    pool: sqlx::pool::PoolOptions<D>,
+    end: &'static str,
+) -> sqlx::pool::PoolOptions<D>
 where
     D: Kind,
     for<'c> &'c mut D::Connection: sqlx::Executor<'c, Database = D>,
@@ -207,9 +210,9 @@ where
             Ok(true)
         })
     })
-    .after_release(|connection, _| {
+    .after_release(move |connection, _| {
         Box::pin(async move {
-            let ended = tokio::time::timeout(RELEASE, connection.execute("ROLLBACK")).await;
+            let ended = tokio::time::timeout(RELEASE, connection.execute(end)).await;
             ended.unwrap_or_else(|_| Err(sqlx::Error::Io(timed_out())))?;
             Ok(true)
         })
@@ -219,6 +222,13 @@ where
 fn timed_out() -> std::io::Error {
     std::io::Error::new(std::io::ErrorKind::TimedOut, "the database did not answer in time")
 }
+
+/// Ends a transaction that may be open. PostgreSQL writes a warning to its log for the end of none,
+/// so one is begun first; if there is one that has failed, that is an error and the connection goes.
+const END_ON_POSTGRES: &str = "BEGIN; ROLLBACK";
+
+/// The same. To begin a transaction would commit the one before.
+const END_ON_MARIADB: &str = "ROLLBACK";
 
 /// Opens the database of an address.
 pub(super) async fn open(
