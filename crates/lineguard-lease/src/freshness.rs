@@ -19,6 +19,7 @@ use crate::ledger::Ledger;
 use crate::params::Params;
 use crate::poller::{self, lease_remaining};
 use crate::replica::{Progress, Random, Replica, guard, supervise};
+use crate::signal::Signal;
 use crate::state::State;
 use crate::status::{Counts, Status, read};
 use crate::told;
@@ -39,7 +40,7 @@ struct Handle {
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        self.replica.stopping.send_replace(true);
+        self.replica.stopping.update(|stopping| *stopping = true);
     }
 }
 
@@ -84,9 +85,9 @@ impl Freshness {
             heard: HeardStamps::default(),
             counts: Counts::default(),
             wanted: Notify::new(),
-            progress: watch::Sender::new(Progress::default()),
+            progress: Signal::<Progress>::default(),
             ready: watch::Sender::new(false),
-            stopping: watch::Sender::new(false),
+            stopping: Signal::default(),
             unconfirmed: Mutex::default(),
             to_confirm: Notify::new(),
             fenced: Mutex::default(),
@@ -129,8 +130,7 @@ impl Freshness {
         }
         let replica = self.replica();
         let begun = replica.want_poll();
-        let mut progress = replica.progress.subscribe();
-        let ended = progress.wait_for(|progress| progress.ended > begun);
+        let ended = replica.progress.wait_for(|progress| progress.ended > begun);
         // Whether it came in time or not, the sight is what counts.
         let _ = tokio::time::timeout(patience, ended).await;
         self.sight(shard)
@@ -186,8 +186,7 @@ impl Freshness {
         }
         let replica = self.replica();
         let begun = replica.want_poll();
-        let mut progress = replica.progress.subscribe();
-        let polled = progress.wait_for(|progress| progress.installed > begun);
+        let polled = replica.progress.wait_for(|progress| progress.installed > begun);
         let polled = tokio::time::timeout(patience, polled).await;
         match self.reached(shard, stamp) {
             Some(reached) => reached,
@@ -290,7 +289,7 @@ impl Freshness {
     pub async fn stop(&self) {
         let replica = self.replica();
         let incarnation = replica.state.stop();
-        replica.stopping.send_replace(true);
+        replica.stopping.update(|stopping| *stopping = true);
         replica.listeners.end();
         let tasks = std::mem::take(&mut *guard(&self.0.tasks));
         for task in tasks {

@@ -118,7 +118,7 @@ impl Grants {
     /// If there are too many, or there is one of this name.
     pub fn follow(&self, by: Incarnation, shards: ShardSet) -> Result<Hints, NoRoom> {
         let Replica { ledger, clock, listeners, stopping, .. } = &*self.0;
-        if *stopping.borrow() {
+        if stopping.get() {
             return Err(NoRoom);
         }
         let (room, gone) = ledger.follow(&**clock, by, shards);
@@ -149,8 +149,7 @@ impl Grants {
                 // It was with another parent before. What a poll that is sent now does not show
                 // is lost.
                 let begun = replica.want_poll();
-                let mut progress = replica.progress.subscribe();
-                let polled = progress.wait_for(|progress| progress.installed > begun);
+                let polled = replica.progress.wait_for(|progress| progress.installed > begun);
                 let polled = tokio::time::timeout(replica.params.poll_timeout, polled).await;
                 match self.granted(by, seen) {
                     Err(Refusal::Ahead) if polled.is_ok() => Err(Refusal::OtherHistory),

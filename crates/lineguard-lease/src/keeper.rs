@@ -1,6 +1,7 @@
 //! The small duties: confirmations in the database, rows that are to be removed, old changes,
 //! and whether the replica is ready.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -141,8 +142,9 @@ pub(crate) async fn outlive(replica: &Replica) {
 
 /// Says whether a lease is held, and counts those that ended before they were renewed.
 pub(crate) async fn watch(replica: Arc<Replica>) {
-    let mut progress = replica.progress.subscribe();
     loop {
+        let mut progressed = pin!(replica.progress.changed());
+        progressed.as_mut().enable();
         let remaining = lease_remaining(&replica);
         let was = replica.ready.send_replace(remaining.is_some());
         if was && remaining.is_none() {
@@ -154,7 +156,7 @@ pub(crate) async fn watch(replica: Arc<Replica>) {
         tokio::select! {
             biased;
             () = replica.stopped() => break,
-            _ = progress.changed() => {}
+            () = progressed => {}
             () = tokio::time::sleep(sleep) => {}
         }
     }

@@ -37,6 +37,7 @@ mod poller;
 mod records;
 mod replica;
 mod shards;
+mod signal;
 mod state;
 #[cfg(test)]
 mod state_tests;

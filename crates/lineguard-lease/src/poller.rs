@@ -73,7 +73,7 @@ async fn renew(replica: &Replica, regular: bool) -> bool {
     if !renewed {
         count(&replica.counts.poll_failures);
     }
-    replica.progress.send_modify(|progress| {
+    replica.progress.update(|progress| {
         progress.ended = number;
         progress.installed = if renewed { number } else { progress.installed };
     });
@@ -167,7 +167,7 @@ fn lost(replica: &Replica, incarnation: Incarnation, outcome: &Outcome) {
     // for what it has granted.
     replica.orphan(incarnation);
     // The lease is over: who watches it shall see.
-    replica.progress.send_modify(|_| {});
+    replica.progress.update(|_| {});
 }
 
 /// How long a lease still lasts.

@@ -17,6 +17,7 @@ use crate::grants::Listeners;
 use crate::heard::HeardStamps;
 use crate::ledger::Ledger;
 use crate::params::Params;
+use crate::signal::Signal;
 use crate::state::State;
 use crate::status::{Counts, count};
 use crate::told::Told;
@@ -44,9 +45,9 @@ pub(crate) struct Replica {
     pub(crate) counts: Counts,
     /// Asks for a poll. One may be in flight and one waiting: more requests change nothing.
     pub(crate) wanted: Notify,
-    pub(crate) progress: watch::Sender<Progress>,
+    pub(crate) progress: Signal<Progress>,
     pub(crate) ready: watch::Sender<bool>,
-    pub(crate) stopping: watch::Sender<bool>,
+    pub(crate) stopping: Signal<bool>,
     /// Installed, but not yet kept as confirmed in the database.
     pub(crate) unconfirmed: Mutex<(Option<Incarnation>, BTreeMap<Shard, Stamp>)>,
     pub(crate) to_confirm: Notify,
@@ -84,8 +85,7 @@ impl Replica {
 
     /// Resolves when the replica is being stopped.
     pub(crate) async fn stopped(&self) {
-        // Fails only if the sender is gone, which this holds.
-        let _ = self.stopping.subscribe().wait_for(|stopping| *stopping).await;
+        self.stopping.wait_for(|stopping| stopping).await;
     }
 
     /// Between eight tenths and all of a duration, so that replicas do not move in step.

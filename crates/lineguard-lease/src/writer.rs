@@ -44,9 +44,11 @@ pub(crate) async fn in_force(replica: Arc<Replica>, shard: Shard, called: Moment
     loop {
         let news = replica.heard.news.notified();
         tokio::pin!(news);
-        let mut progress = replica.progress.subscribe();
+        let progressed = replica.progress.changed();
+        tokio::pin!(progressed);
         // From here on nothing that is heard or installed is missed.
         news.as_mut().enable();
+        progressed.as_mut().enable();
         let audience = replica.ask(replica.feed.audience(shard));
         let audience = tokio::time::timeout(remaining(&replica, called), audience).await;
         if let Ok(Ok(audience)) = audience {
@@ -75,7 +77,10 @@ pub(crate) async fn in_force(replica: Arc<Replica>, shard: Shard, called: Moment
                     news.set(replica.heard.news.notified());
                     news.as_mut().enable();
                 }
-                _ = progress.changed() => {}
+                () = &mut progressed => {
+                    progressed.set(replica.progress.changed());
+                    progressed.as_mut().enable();
+                }
                 () = &mut again => break,
             }
         }
