@@ -43,7 +43,9 @@ pub trait Parent: Send + Sync + 'static {
 
 /// The feed of a follower: start a [`crate::Freshness`] on it, with [`crate::NoBus`].
 ///
-/// The replica has no sight of shards that it does not follow.
+/// The replica has no sight of shards that it does not follow. It should ask several times in the
+/// time that a parent grants ([`crate::Params::grant`] there): with a `poll` of 250 ms and a
+/// `poll_timeout` of 200 ms here, one request in four may get lost.
 pub struct FollowerFeed {
     parent: Arc<dyn Parent>,
     shards: ShardSet,
