@@ -12,8 +12,9 @@ use lineguard_core::port::{
 use lineguard_core::stamp::Shard;
 use lineguard_lease::{Acknowledged, Clock as _, Freshness, SystemClock};
 
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, catalogue};
 use crate::operations::WaitPath;
+use crate::telemetry::trace::{self, Span};
 use crate::waits::WriteWaits;
 
 /// The store with the wait.
@@ -42,7 +43,12 @@ impl Announced {
         let shard = Shard::of(tenant);
         async move {
             let begun = SystemClock.now();
-            let how = freshness.in_force(shard).await?;
+            let span = trace::inner("wait until in force");
+            let (how, span) = Span::around(span, freshness.in_force(shard)).await;
+            if let (Ok(how), Some(mut span)) = (&how, span) {
+                span.set(catalogue::PATH, word(*how));
+            }
+            let how = how?;
             let time = SystemClock.now().since(begun);
             waits.add(how, time);
             metrics.write_waited(path(how), time);
@@ -58,12 +64,19 @@ const fn path(how: Acknowledged) -> WaitPath {
     }
 }
 
+const fn word(how: Acknowledged) -> &'static str {
+    match how {
+        Acknowledged::ByConfirmation => "confirmed",
+        Acknowledged::ByExpiry => "expired",
+    }
+}
+
 /// Goes on even if the caller goes away: a commit that nobody announced would be found by the other
 /// replicas only at their next poll.
 async fn unabandoned<T: Send + 'static>(
     write: impl Future<Output = Result<T, ApplyError>> + Send + 'static,
 ) -> Result<T, ApplyError> {
-    tokio::spawn(write).await.unwrap_or_else(|_| {
+    trace::apart(write).await.unwrap_or_else(|_| {
         let detail = "a write ended without a result".into();
         Err(ApplyError::Store(StoreError::Unavailable { detail }))
     })

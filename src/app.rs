@@ -15,6 +15,7 @@ use tonic::service::Routes;
 use crate::announced::Announced;
 use crate::answer::{Caches, Contract, Setting};
 use crate::clock::Clock;
+use crate::compare::Comparer;
 use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::models::Models;
@@ -64,6 +65,8 @@ pub struct App {
     pub message_size: usize,
     /// The largest question that is read, in bytes.
     pub question_size: usize,
+    /// Chooses lists to compare with decisions.
+    pub comparer: Comparer,
 }
 
 /// What an [`App`] is made of.
@@ -114,6 +117,7 @@ impl App {
             clock,
             message_size: limits.message_size,
             question_size: limits.question_size,
+            comparer: Comparer::one_in(0),
         }
     }
 

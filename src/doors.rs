@@ -17,6 +17,7 @@ use crate::access::policy::Policy;
 use crate::access::reload::Watched;
 use crate::clock::Clock;
 use crate::config::{self, Config, JwksSource};
+use crate::metrics::{Metrics, Reloaded};
 use crate::server::Doors;
 use crate::server::tls::{Tls, TlsError};
 
@@ -75,6 +76,7 @@ pub fn check(config: &Config) -> Result<(), DoorsError> {
 pub async fn open(
     config: &Config,
     clock: Arc<dyn Clock>,
+    metrics: &Metrics,
     beside: &mut JoinSet<()>,
 ) -> Result<Doors, DoorsError> {
     let security = &config.security;
@@ -87,7 +89,13 @@ pub async fn open(
             paths.extend(files.client_ca.clone());
             let (reloaded, files) = (tls.clone(), files.clone());
             let watched = Watched::new(paths, move || reloaded.reload(&files));
-            beside.spawn(watched.run(told.hear(), |outcome| say("certificates", outcome)));
+            let (shown, counts) = (tls.clone(), metrics.clone());
+            let expires = move || shown.expires().map(|moment| moment.0 / 1_000);
+            metrics.certificate_expires(expires());
+            beside.spawn(watched.run(told.hear(), move |outcome| {
+                say(&counts, Reloaded::Certificate, outcome);
+                counts.certificate_expires(expires());
+            }));
             Some(tls)
         }
     };
@@ -96,7 +104,7 @@ pub async fn open(
     };
     let jwt = match &security.jwt {
         None => None,
-        Some(jwt) => Some(tokens(jwt, beside).await?),
+        Some(jwt) => Some(tokens(jwt, metrics.clone(), beside).await?),
     };
     let access = Access::known(callers(path)?, jwt, clock);
     let (reloaded, path) = (access.clone(), path.clone());
@@ -104,7 +112,8 @@ pub async fn open(
         reloaded.replace(callers(&path)?);
         Ok::<_, DoorsError>(())
     });
-    beside.spawn(watched.run(told.hear(), |outcome| say("callers", outcome)));
+    let counts = metrics.clone();
+    beside.spawn(watched.run(told.hear(), move |outcome| say(&counts, Reloaded::Callers, outcome)));
     Ok(Doors { access, tls })
 }
 
@@ -114,7 +123,11 @@ fn callers(path: &Path) -> Result<Policy, DoorsError> {
     Policy::parse(&text).map_err(|mistakes| DoorsError::Callers(path.to_owned(), mistakes))
 }
 
-async fn tokens(jwt: &config::Jwt, beside: &mut JoinSet<()>) -> Result<Jwt, DoorsError> {
+async fn tokens(
+    jwt: &config::Jwt,
+    metrics: Metrics,
+    beside: &mut JoinSet<()>,
+) -> Result<Jwt, DoorsError> {
     let keys = Arc::new(Keys::default());
     let fetcher = Fetcher::new(&jwt.jwks, jwt.jwks_ca.as_deref(), Arc::clone(&keys))
         .map_err(DoorsError::Keys)?;
@@ -126,7 +139,8 @@ async fn tokens(jwt: &config::Jwt, beside: &mut JoinSet<()>) -> Result<Jwt, Door
         }
     }
     let refresh = jwt.refresh;
-    beside.spawn(fetcher.run(refresh, |outcome| say("keys of tokens", outcome.map(drop))));
+    let report = move |outcome: Result<_, _>| say(&metrics, Reloaded::Jwks, outcome.map(drop));
+    beside.spawn(fetcher.run(refresh, report));
     Ok(Jwt::new(&jwt.issuer, &jwt.audience, keys))
 }
 
@@ -155,9 +169,10 @@ impl Told {
     }
 }
 
-fn say(what: &'static str, outcome: Result<(), impl fmt::Display>) {
+fn say(metrics: &Metrics, what: Reloaded, outcome: Result<(), impl fmt::Display>) {
+    metrics.reloaded(what, outcome.is_ok());
     match outcome {
-        Ok(()) => tracing::info!(what, "read again"),
-        Err(error) => tracing::error!(what, %error, "not read again; what was read before holds"),
+        Ok(()) => tracing::info!(?what, "read again"),
+        Err(error) => tracing::error!(?what, %error, "not read again; what was read before holds"),
     }
 }

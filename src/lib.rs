@@ -6,6 +6,7 @@ pub mod answer;
 pub mod app;
 pub mod cli;
 pub mod clock;
+pub mod compare;
 pub mod config;
 pub mod demo;
 pub mod dial;

@@ -18,7 +18,7 @@ fn run(cli: Cli) -> Result<Exit, Failure> {
         Some(sources) => Config::load(&sources)?,
         None => cli::without_server(),
     };
-    let telemetry = telemetry::start(&config.log);
+    let telemetry = telemetry::start(&config);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let outcome = runtime.block_on(cli.command.run(&config));
     // Connections that would not close must not keep the process.

@@ -16,8 +16,11 @@ use sha2::{Digest, Sha256};
 use crate::answer::{CacheSize, Caches, Contract};
 use crate::app::{App, Parts};
 use crate::clock::SystemClock;
-use crate::config::{Config, Database};
+use crate::compare::Comparer;
+use crate::config::{Config, Database, Limits};
 use crate::metrics::{Metrics, MetricsError};
+use crate::telemetry::collector::{self, CollectorError};
+use crate::telemetry::statements::Statements;
 use crate::token::{self, KEY_BYTES, Tokens};
 
 /// Why the service cannot start on its store.
@@ -39,6 +42,8 @@ pub enum OpenError {
     Metrics(MetricsError),
     /// Redis cannot be used as it is configured.
     Redis(BadUrl),
+    /// A collector cannot be told anything.
+    Collector(CollectorError),
 }
 
 impl fmt::Display for OpenError {
@@ -55,6 +60,7 @@ impl fmt::Display for OpenError {
             Self::Freshness(error) => write!(f, "freshness: {error}"),
             Self::Metrics(error) => write!(f, "metrics: {error}"),
             Self::Redis(error) => write!(f, "redis.url: {error}"),
+            Self::Collector(error) => error.fmt(f),
         }
     }
 }
@@ -76,6 +82,12 @@ impl From<ParamsError> for OpenError {
 impl From<MetricsError> for OpenError {
     fn from(error: MetricsError) -> Self {
         Self::Metrics(error)
+    }
+}
+
+impl From<CollectorError> for OpenError {
+    fn from(error: CollectorError) -> Self {
+        Self::Collector(error)
     }
 }
 
@@ -101,7 +113,12 @@ pub async fn open(config: &Config) -> Result<App, OpenError> {
     let params = params(config);
     params.check()?;
     let mode = if config.database.migrates() { OpenMode::Migrate } else { OpenMode::Existing };
-    let store = Arc::new(open_store(config, mode).await?);
+    let metrics = metrics(config)?;
+    let mut store = open_store(config, mode).await?;
+    if metrics.are_on() || config.otel.traces.is_some() {
+        store = store.watched(Arc::new(Statements(metrics.clone())));
+    }
+    let store = Arc::new(store);
     keep_models(&store, config.models_dir.as_deref()).await?;
     let key = match &config.page_token_key {
         Some(key) => *key.bytes(),
@@ -123,7 +140,6 @@ pub async fn open(config: &Config) -> Result<App, OpenError> {
             (Some(Arc::new(bus) as Arc<dyn Bus>), shared)
         }
     };
-    let metrics = metrics(config)?;
     let feed = Arc::clone(&store) as Arc<dyn Feed>;
     let clock = Arc::new(lineguard_lease::SystemClock);
     let freshness = Freshness::start(
@@ -148,20 +164,23 @@ pub async fn open(config: &Config) -> Result<App, OpenError> {
     Ok(observed(app, config))
 }
 
-/// What is counted; nothing where nobody can read it.
+/// Counts where somebody reads or is told.
 pub(crate) fn metrics(config: &Config) -> Result<Metrics, OpenError> {
-    Ok(match config.metrics.listen {
-        None => Metrics::off(),
-        Some(_) => Metrics::start(model::built_in_vocabulary())?,
-    })
+    let (vocabulary, otel) = (model::built_in_vocabulary(), &config.otel);
+    let push = otel.metrics.then(|| collector::push(otel)).transpose()?;
+    if push.is_none() && config.metrics.listen.is_none() {
+        return Ok(Metrics::off());
+    }
+    Ok(Metrics::start_with(vocabulary, collector::resource(otel), push)?)
 }
 
 /// The service with its limits, watched by what is counted.
 pub(crate) fn observed(app: App, config: &Config) -> App {
     let seen = app.clone();
     app.metrics.observe(Arc::new(move || seen.observed()));
-    let limits = config.limits;
-    App { message_size: limits.message_size, question_size: limits.question_size, ..app }
+    let comparer = Comparer::one_in(config.metrics.compare_lists);
+    let Limits { message_size, question_size, .. } = config.limits;
+    App { message_size, question_size, comparer, ..app }
 }
 
 async fn open_store(config: &Config, mode: OpenMode) -> Result<SqlStore, OpenError> {

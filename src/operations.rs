@@ -53,6 +53,8 @@ pub struct Observed {
 pub struct FreshnessView {
     /// This start of this replica.
     pub incarnation: Incarnation,
+    /// Whether it is sure to answer.
+    pub ready: bool,
     /// How long it may still answer from what it keeps; none without a lease.
     pub lease_remaining: Option<Duration>,
     /// How long ago the last poll that succeeded was sent, and how long it took.

@@ -40,7 +40,10 @@ impl App {
     /// What this server knows of itself, without asking anybody.
     pub fn observed(&self) -> Observed {
         Observed {
-            freshness: freshness(self.freshness.status()),
+            freshness: freshness(
+                self.freshness.status(),
+                *self.freshness.subscribe_ready().borrow(),
+            ),
             waits: vec![
                 wait(WaitPath::Confirmed, &self.waits.ended(Acknowledged::ByConfirmation)),
                 wait(WaitPath::Expired, &self.waits.ended(Acknowledged::ByExpiry)),
@@ -69,10 +72,11 @@ impl App {
     }
 }
 
-fn freshness(status: Status) -> FreshnessView {
+fn freshness(status: Status, ready: bool) -> FreshnessView {
     let latency = status.poll_latency;
     FreshnessView {
         incarnation: status.incarnation.unwrap_or(Incarnation([0; 16])),
+        ready,
         lease_remaining: status.lease_remaining,
         last_poll: status.last_poll.map(|age| PollView { age, latency }),
         polls_failed: status.poll_failures,

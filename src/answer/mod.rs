@@ -11,12 +11,14 @@ mod caches;
 mod gathering;
 mod outage;
 mod question;
+mod traced;
 
 use std::time::Duration;
 
 use async_trait::async_trait;
+use lineguard_cache::Hit;
 use lineguard_cache::flights::{Joined, Turn};
-use lineguard_core::id::{Revision, TenantId};
+use lineguard_core::id::{Revision, TenantId, Timestamp};
 use lineguard_core::port::StoreError;
 use lineguard_core::stamp::{Shard, Stamp};
 use lineguard_lease::Sight;
@@ -28,6 +30,8 @@ pub use question::{Answer, Method, Question};
 
 use crate::app::App;
 use crate::metrics::Operation;
+use crate::operations::CacheName;
+use crate::telemetry::trace::{self, Span};
 use crate::token::RevisionToken;
 use crate::wire::consistency::Consistency;
 use crate::wire::invalid::InvalidRequest;
@@ -166,13 +170,13 @@ pub async fn remembered<Q: Ask<Answer = Answer>>(
     let Some(sight) = usable(app, shard, recency) else {
         return gather(app, asked, recency, None, &keep).await;
     };
-    if let Some(hit) = app.caches.answers.get(&question, &sight, now) {
+    if let Some(hit) = from_memory(app, &question, &sight, now) {
         return Ok(Answered::fresh(hit.value, hit.revision));
     }
     let leader = match app.caches.flights.join(&question) {
         Joined::Leader(leader) => leader,
         Joined::Follower(follower) => {
-            let turn = follower.wait().await;
+            let (turn, _) = Span::around(trace::inner("wait for flight"), follower.wait()).await;
             // Whoever waited for somebody else's answer looks for it as everybody does: under a
             // lease that holds after the wait.
             let sight = usable(app, shard, recency);
@@ -204,6 +208,19 @@ pub async fn remembered<Q: Ask<Answer = Answer>>(
     answered
 }
 
+/// An answer that is kept in memory.
+fn from_memory(
+    app: &App,
+    question: &Question,
+    sight: &Sight,
+    now: Timestamp,
+) -> Option<Hit<Answer>> {
+    let span = trace::inner("look up l1.decisions");
+    let hit = app.caches.answers.get(question, sight, now);
+    traced::looked_up(span, CacheName::L1Decisions, hit.is_some());
+    hit
+}
+
 /// An answer that another replica left in the shared cache, under the rule for our own.
 async fn from_shared(
     app: &App,
@@ -212,7 +229,8 @@ async fn from_shared(
     sight: &Sight,
 ) -> Option<Answered<Answer>> {
     let shared = app.caches.shared.as_ref()?;
-    let found = shared.get(&question.shared(tenant), sight, app.clock.now()).await?;
+    let key = question.shared(tenant);
+    let found = traced::redis(app, shared.get(&key, sight, app.clock.now())).await?;
     let answer = Answer::decode(question.method(), &found.answer)?;
     app.caches.answers.put(question.clone(), answer.clone(), found.origin);
     Some(Answered::fresh(answer, found.revision))
@@ -244,7 +262,9 @@ async fn from_cached_parts<Q: Ask>(
     keep: Keep<'_, Q::Answer>,
 ) -> Result<Option<Answered<Q::Answer>>, Failure> {
     let mut from = Gathering::cached(app, asked.tenant(), sight.clone(), app.clock.now());
-    let answer = asked.ask(app, &mut from).await;
+    let span = trace::inner("look up l1.members and l1.facts");
+    let (answer, span) = Span::around(span, asked.ask(app, &mut from)).await;
+    traced::looked_up(span, CacheName::L1Members, !from.has_missed());
     if from.has_missed() {
         return Ok(None);
     }

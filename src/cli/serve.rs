@@ -10,6 +10,7 @@ use crate::config::{Config, ServerFlags};
 use crate::metrics::endpoint;
 use crate::open;
 use crate::server::{self, listen, signal};
+use crate::telemetry;
 use crate::{demo, doors};
 
 /// Answer questions over gRPC.
@@ -32,6 +33,8 @@ impl Serve {
     pub async fn run(self, config: &Config) -> Result<Exit, Failure> {
         // Before anything that takes long, so that an early signal is not lost.
         let shutdown = signal::shutdown()?;
+        telemetry::trace_calls(config)
+            .map_err(|error| Failure::with(Exit::Configuration, error))?;
         let app = open::open(config).await?;
         if self.demo {
             let loaded = demo::load(app.store.as_ref(), app.clock.now())
@@ -56,7 +59,7 @@ pub(super) async fn serve(
 ) -> Result<Exit, Failure> {
     // What runs beside the server ends with it.
     let mut beside = JoinSet::new();
-    let doors = doors::open(config, app.clock.clone(), &mut beside).await?;
+    let doors = doors::open(config, app.clock.clone(), &app.metrics, &mut beside).await?;
     let listeners = listen::bind(config).await?;
     if let Some(address) = config.metrics.listen {
         let listener = endpoint::bind(address).await?;
@@ -74,6 +77,7 @@ pub(super) async fn serve(
     let served = server::serve(listeners, routes, doors, config, metrics, ready, shutdown).await;
     // No writer shall wait for a server that is gone.
     app.freshness.stop().await;
+    telemetry::flush(&app.metrics).await;
     served?;
     Ok(Exit::Ok)
 }

@@ -5,6 +5,7 @@
 
 pub mod flags;
 pub mod layers;
+mod otel;
 pub mod outage;
 pub mod problem;
 mod read;
@@ -28,6 +29,7 @@ use crate::dial::Dial;
 pub use flags::{ServerFlags, StoreFlags};
 use layers::Layers;
 pub use layers::Sources;
+pub use otel::{Otel, Sampler, Tls as OtelTls};
 pub use outage::{EmergencyRule, Fallback, Outage, OutageRule};
 pub use problem::{Mistake, Problem, Problems};
 use read::Reader;
@@ -36,7 +38,7 @@ pub use url::{DatabaseKind, DatabaseUrl, RedisUrl};
 pub use value::{Address, JwksSource, LogFormat, MigrateOnStart, PageTokenKey, Plaintext};
 
 /// What a server needs to know before it starts.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Config {
     /// Where to listen.
     pub listen: Vec<Address>,
@@ -72,6 +74,8 @@ pub struct Config {
     pub drain: Drain,
     /// Figures for operators.
     pub metrics: Metrics,
+    /// What a collector is told, by the standard variables of OpenTelemetry.
+    pub otel: Otel,
     /// The replica that a sidecar follows.
     pub upstream: Option<Upstream>,
 }
@@ -154,6 +158,8 @@ pub struct Freshness {
 pub struct Metrics {
     /// Where they can be read; `None`: nowhere.
     pub listen: Option<SocketAddr>,
+    /// Of so many pages of visible faxes about one is compared with decisions; 0: none.
+    pub compare_lists: u32,
 }
 
 /// Logs.
@@ -226,7 +232,8 @@ impl Config {
     pub fn load_with_layers(sources: &Sources) -> Result<(Self, Layers), Problems> {
         let mut problems = Vec::new();
         let layers = layers::gather(sources, &mut problems);
-        let config = Reader { layers: &layers, problems: &mut problems }.config();
+        let mut config = Reader { layers: &layers, problems: &mut problems }.config();
+        config.otel = otel::read(&sources.environment, &mut problems);
         if problems.is_empty() { Ok((config, layers)) } else { Err(Problems(problems)) }
     }
 }

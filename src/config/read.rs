@@ -14,7 +14,7 @@ use super::problem::{Mistake, Problem};
 use super::settings::{self, Sensitivity};
 use super::{
     Address, Cache, Config, Database, Deadlines, Drain, Freshness, Limits, Log, LogFormat, Metrics,
-    MigrateOnStart, Outage, Redis, url, value,
+    MigrateOnStart, Otel, Outage, Redis, url, value,
 };
 
 /// Turns text into values. A value that does not parse becomes a problem and reading goes on with
@@ -82,7 +82,12 @@ impl Reader<'_> {
                 delay: self.one("drain.delay", pause),
                 grace: self.one("drain.grace", pause),
             },
-            metrics: Metrics { listen: self.maybe("metrics.listen", tcp) },
+            metrics: Metrics {
+                listen: self.maybe("metrics.listen", tcp),
+                compare_lists: self.one("metrics.compare_lists", count(0, 1_000_000_000)),
+            },
+            // Not settings of ours; read from the environment by their own rules.
+            otel: Otel::default(),
             upstream: self.upstream(),
         };
         self.fits(&config);

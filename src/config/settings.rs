@@ -678,6 +678,17 @@ pub const SETTINGS: &[Setting] = &[
                number. Not set: nowhere.",
         ..PLAIN
     },
+    Setting {
+        key: "metrics.compare_lists",
+        flag: Some("metrics-compare-lists"),
+        value: "COUNT",
+        default: "1000",
+        group: "Metrics",
+        help: "Of so many pages of visible faxes about one is compared, afterwards and at most one \
+               a second, with what `Check` says of some of its faxes and of some that it left out. \
+               `0`: none.",
+        ..PLAIN
+    },
 ];
 
 /// The setting with this key.

@@ -67,6 +67,10 @@ pub const SECONDS: &[f64] = &[
     0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
 ];
 
+/// Bounds of the buckets of counts of things: statements of a call, faxes of a page.
+pub const COUNTS: &[f64] =
+    &[0.0, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1_000.0];
+
 const fn these(name: &'static str, values: &'static [&'static str]) -> Label {
     Label { name, values: Values::These(values) }
 }
@@ -85,6 +89,24 @@ pub const PATH: &str = "lineguard.wait.path";
 pub const OPERATION: &str = "lineguard.operation";
 /// Why something failed.
 pub const REASON: &str = "lineguard.failure.reason";
+
+/// What was read anew.
+pub const WHAT: &str = "lineguard.reload.what";
+/// How reading it anew went.
+pub const RELOADED: &str = "lineguard.reload.result";
+/// Why a caller was refused.
+pub const REFUSAL: &str = "lineguard.refusal.reason";
+/// What a comparison of a list with decisions came to.
+pub const COMPARED: &str = "lineguard.comparison.result";
+/// The kind of database.
+pub const DB_SYSTEM: &str = "db.system.name";
+/// The first word of a statement.
+pub const DB_OPERATION: &str = "db.operation.name";
+/// The table that a statement is about.
+pub const DB_TABLE: &str = "db.collection.name";
+
+const METHOD: Label =
+    Label { name: "rpc.method", values: Values::Bounded("our methods, or `_OTHER`") };
 
 const CACHES: Label = these(CACHE, &["l1.decisions", "l1.members", "l1.facts", "l2"]);
 
@@ -169,7 +191,7 @@ pub const RPC_DURATION: Figure = Figure {
            Health and reflection are left out.",
     labels: &[
         these("rpc.system.name", &["grpc"]),
-        Label { name: "rpc.method", values: Values::Bounded("our methods, or `_OTHER`") },
+        METHOD,
         Label { name: "rpc.response.status_code", values: Values::Bounded("the codes of gRPC") },
         Label {
             name: "error.type",
@@ -330,15 +352,117 @@ pub const BREAKER_OPEN: Figure = Figure {
     labels: &[],
 };
 
+/// Durations of statements and of commands, named by the conventions of OpenTelemetry.
+pub const DB_DURATION: Figure = Figure {
+    name: "db.client.operation.duration",
+    prometheus: "db_client_operation_duration_seconds",
+    kind: Kind::Histogram,
+    unit: "s",
+    help: "How long statements of questions and writes took in the database, waiting for a \
+           connection included (`BEGIN`), and look-ups of shared decisions in Redis.",
+    labels: &[
+        these(DB_SYSTEM, &["sqlite", "postgresql", "mariadb", "redis"]),
+        these(
+            DB_OPERATION,
+            &["SELECT", "INSERT", "UPDATE", "DELETE", "BEGIN", "COMMIT", "GET", "_OTHER"],
+        ),
+        Label { name: DB_TABLE, values: Values::Bounded("our tables, where there is one") },
+        these("error.type", &["_OTHER"]),
+    ],
+};
+
+/// Statements of calls.
+pub const STATEMENTS: Figure = Figure {
+    name: "lineguard.database.statements",
+    prometheus: "lineguard_database_statements",
+    kind: Kind::Histogram,
+    unit: "{statement}",
+    help: "Statements that a call sent to the database, `BEGIN` and `COMMIT` included; 0 for one \
+           that was answered from memory.",
+    labels: &[METHOD],
+};
+
+/// Sizes of lists.
+pub const LIST_SIZE: Figure = Figure {
+    name: "lineguard.list.size",
+    prometheus: "lineguard_list_size",
+    kind: Kind::Histogram,
+    unit: "{fax}",
+    help: "Faxes on a page of visible faxes.",
+    labels: &[],
+};
+
+/// Comparisons of lists with decisions.
+pub const COMPARISONS: Figure = Figure {
+    name: "lineguard.list.comparisons",
+    prometheus: "lineguard_list_comparisons_total",
+    kind: Kind::Counter,
+    unit: "{fax}",
+    help: "Faxes of a few pages, and faxes that the pages left out, about which `Check` was asked \
+           afterwards: `disagree` is a defect, `skipped` was not comparable because the tenant had \
+           changed or there was no answer.",
+    labels: &[these(COMPARED, &["agree", "disagree", "skipped"])],
+};
+
+/// Whether the replica takes calls.
+pub const READY: Figure = Figure {
+    name: "lineguard.ready",
+    prometheus: "lineguard_ready",
+    kind: Kind::Gauge,
+    unit: "{replica}",
+    help: "1 while this replica is sure to answer, else 0.",
+    labels: &[],
+};
+
+/// When the certificate ends.
+pub const CERTIFICATE_EXPIRY: Figure = Figure {
+    name: "lineguard.certificate.expiry",
+    prometheus: "lineguard_certificate_expiry_seconds",
+    kind: Kind::Gauge,
+    unit: "s",
+    help: "When the certificate that is shown to callers ends, in seconds since 1970; absent \
+           without one.",
+    labels: &[],
+};
+
+/// Files that were read anew.
+pub const RELOADS: Figure = Figure {
+    name: "lineguard.reloads",
+    prometheus: "lineguard_reloads_total",
+    kind: Kind::Counter,
+    unit: "{reload}",
+    help: "How often something was read anew; after a failure the old one stays in use.",
+    labels: &[
+        these(WHAT, &["certificate", "callers", "jwks"]),
+        these(RELOADED, &["success", "failure"]),
+    ],
+};
+
+/// Callers that were refused.
+pub const REFUSED: Figure = Figure {
+    name: "lineguard.callers.refused",
+    prometheus: "lineguard_callers_refused_total",
+    kind: Kind::Counter,
+    unit: "{call}",
+    help: "Calls that were refused for who called: nobody we know, or somebody who may not.",
+    labels: &[these(REFUSAL, &["unauthenticated", "permission_denied"])],
+};
+
 /// All of them, in the order of the reference page.
 pub const FIGURES: &[Figure] = &[
     DECISIONS,
     STALE_ANSWERS,
     EMERGENCIES,
     RPC_DURATION,
+    REFUSED,
     SHED,
     FOLLOWERS,
+    LIST_SIZE,
+    COMPARISONS,
+    STATEMENTS,
+    DB_DURATION,
     WRITE_WAIT,
+    READY,
     LEASE_REMAINING,
     LEASES_LOST,
     POLL_AGE,
@@ -354,4 +478,6 @@ pub const FIGURES: &[Figure] = &[
     L2_FAILURES,
     BUS_CONNECTED,
     BREAKER_OPEN,
+    CERTIFICATE_EXPIRY,
+    RELOADS,
 ];

@@ -9,6 +9,7 @@ pub mod endpoint;
 mod observed;
 pub mod reference;
 mod rpc;
+mod security;
 
 #[cfg(test)]
 mod tests;
@@ -25,12 +26,14 @@ use opentelemetry::metrics::{
     BoundCounter, BoundHistogram, Counter, Histogram, Meter, MeterProvider,
 };
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::metrics::SdkMeterProvider;
+use opentelemetry_sdk::metrics::exporter::PushMetricExporter;
+use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider};
 use prometheus::{Registry, TextEncoder};
 
 use crate::operations::{Observe, WaitPath};
-use catalogue::{Figure, SECONDS};
-pub use rpc::Method;
+use catalogue::{COUNTS, Figure, SECONDS};
+pub use rpc::{Method, is_known, is_our_fault, word};
+pub use security::{Refusal, Reloaded};
 
 /// Counts what happens; cheap to clone. [`Metrics::off`] counts nothing.
 #[derive(Clone, Default)]
@@ -39,7 +42,7 @@ pub struct Metrics(Option<Arc<Instruments>>);
 struct Instruments {
     registry: Registry,
     /// Ends the instruments when it goes.
-    _provider: SdkMeterProvider,
+    provider: SdkMeterProvider,
     meter: Meter,
     observed: OnceLock<()>,
     decisions: Decisions,
@@ -49,6 +52,37 @@ struct Instruments {
     shed: BoundCounter<u64>,
     waits: [BoundHistogram<f64>; 2],
     rpc: rpc::Calls,
+    list_size: BoundHistogram<f64>,
+    comparisons: [BoundCounter<u64>; Comparison::ALL.len()],
+    database: Histogram<f64>,
+    security: security::Instruments,
+}
+
+/// What a comparison of a list with a decision came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Comparison {
+    /// Both say the same.
+    Agree,
+    /// They do not.
+    Disagree,
+    /// They are of two states, or one of them says nothing.
+    Skipped,
+}
+
+impl Comparison {
+    const ALL: [(Self, &'static str); 3] =
+        [(Self::Agree, "agree"), (Self::Disagree, "disagree"), (Self::Skipped, "skipped")];
+}
+
+/// What was asked of a database or of Redis.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asked {
+    /// The kind of database.
+    pub system: &'static str,
+    /// The first word of the statement, or the command.
+    pub operation: &'static str,
+    /// The table, where there is one.
+    pub table: Option<&'static str>,
 }
 
 /// What a decision came to.
@@ -140,27 +174,48 @@ impl Metrics {
         Self(None)
     }
 
-    /// Starts counting.
+    /// Whether anything is counted.
+    pub const fn are_on(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Starts counting, for those who read.
     ///
     /// # Errors
     ///
     /// If the exporter cannot be made.
     pub fn start(vocabulary: &Vocabulary) -> Result<Self, MetricsError> {
+        let nowhere: Option<PeriodicReader<opentelemetry_otlp::MetricExporter>> = None;
+        Self::start_with(vocabulary, Resource::builder_empty().build(), nowhere)
+    }
+
+    /// Starts counting, for those who read and for a collector. Each keeps its own sums of what
+    /// happens once, so that nothing is counted twice.
+    ///
+    /// # Errors
+    ///
+    /// If the exporter cannot be made.
+    pub fn start_with<E: PushMetricExporter>(
+        vocabulary: &Vocabulary,
+        resource: Resource,
+        push: Option<PeriodicReader<E>>,
+    ) -> Result<Self, MetricsError> {
         let registry = Registry::new();
         let exporter = opentelemetry_prometheus::exporter()
             .with_registry(registry.clone())
             .scope_info_enabled(false)
             .build()
             .map_err(|error| MetricsError(error.to_string()))?;
-        let resource = Resource::builder_empty()
-            .with_service_name("lineguard")
-            .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))
-            .build();
-        let provider =
-            SdkMeterProvider::builder().with_reader(exporter).with_resource(resource).build();
+        let mut provider =
+            SdkMeterProvider::builder().with_reader(exporter).with_resource(resource);
+        if let Some(push) = push {
+            provider = provider.with_reader(push);
+        }
+        let provider = provider.build();
         let meter = provider.meter("lineguard");
-        let waits = histogram(&meter, &catalogue::WRITE_WAIT);
+        let waits = histogram(&meter, &catalogue::WRITE_WAIT, SECONDS);
         let stale = counter(&meter, &catalogue::STALE_ANSWERS);
+        let comparisons = counter(&meter, &catalogue::COMPARISONS);
         let bare = |figure| counter(&meter, figure).bind(&[]);
         Ok(Self(Some(Arc::new(Instruments {
             decisions: Decisions::new(counter(&meter, &catalogue::DECISIONS), vocabulary),
@@ -171,12 +226,28 @@ impl Metrics {
             shed: bare(&catalogue::SHED),
             waits: ["confirmed", "expired"]
                 .map(|word| waits.bind(&[KeyValue::new(catalogue::PATH, word)])),
-            rpc: rpc::Calls::new(histogram(&meter, &catalogue::RPC_DURATION)),
+            rpc: rpc::Calls::new(
+                histogram(&meter, &catalogue::RPC_DURATION, SECONDS),
+                histogram(&meter, &catalogue::STATEMENTS, COUNTS),
+            ),
+            list_size: histogram(&meter, &catalogue::LIST_SIZE, COUNTS).bind(&[]),
+            comparisons: Comparison::ALL
+                .map(|(_, word)| comparisons.bind(&[KeyValue::new(catalogue::COMPARED, word)])),
+            database: histogram(&meter, &catalogue::DB_DURATION, SECONDS),
+            security: security::Instruments::new(&meter),
             registry,
             meter,
             observed: OnceLock::new(),
-            _provider: provider,
+            provider,
         }))))
+    }
+
+    /// Tells a collector what it was not told yet, within this time.
+    pub fn flush(&self, time: Duration) {
+        if let Some(on) = &self.0 {
+            // A collector that does not take it was reported when it began.
+            let _ = on.provider.shutdown_with_timeout(time);
+        }
     }
 
     /// Reads the rest of the figures from here whenever somebody asks for them. Once per process:
@@ -244,11 +315,42 @@ impl Metrics {
         self.0.as_ref().map(|on| on.rpc.method(path))
     }
 
-    /// A call has its status.
-    pub fn call(&self, method: Method, code: tonic::Code, duration: Duration) {
+    /// A call has its status, and has sent so many statements to the database.
+    pub fn call(&self, method: Method, code: tonic::Code, duration: Duration, statements: u32) {
         if let Some(on) = &self.0 {
-            on.rpc.record(method, code, duration);
+            on.rpc.record(method, code, duration, statements);
         }
+    }
+
+    /// A page of visible faxes has this many.
+    pub fn list_size(&self, faxes: usize) {
+        if let Some(on) = &self.0 {
+            on.list_size.record(faxes as f64);
+        }
+    }
+
+    /// A fax of a list was compared with a decision.
+    pub fn compared(&self, result: Comparison) {
+        if let Some(on) = &self.0
+            && let Some(counter) = on.comparisons.get(result as usize)
+        {
+            counter.add(1);
+        }
+    }
+
+    /// A database or Redis has answered.
+    pub fn asked(&self, what: Asked, duration: Duration, well: bool) {
+        let Some(on) = &self.0 else { return };
+        let Asked { system, operation, table } = what;
+        let mut labels = vec![
+            KeyValue::new(catalogue::DB_SYSTEM, system),
+            KeyValue::new(catalogue::DB_OPERATION, operation),
+        ];
+        labels.extend(table.map(|table| KeyValue::new(catalogue::DB_TABLE, table)));
+        if !well {
+            labels.push(KeyValue::new("error.type", "_OTHER"));
+        }
+        on.database.record(duration.as_secs_f64(), &labels);
     }
 
     /// All figures in the text format of Prometheus; empty where nothing is counted.
@@ -268,12 +370,12 @@ fn counter(meter: &Meter, figure: &Figure) -> Counter<u64> {
     meter.u64_counter(figure.name).with_unit(figure.unit).with_description(figure.help).build()
 }
 
-fn histogram(meter: &Meter, figure: &Figure) -> Histogram<f64> {
+fn histogram(meter: &Meter, figure: &Figure, bounds: &[f64]) -> Histogram<f64> {
     meter
         .f64_histogram(figure.name)
         .with_unit(figure.unit)
         .with_description(figure.help)
-        .with_boundaries(SECONDS.to_vec())
+        .with_boundaries(bounds.to_vec())
         .build()
 }
 

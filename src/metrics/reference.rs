@@ -1,6 +1,6 @@
 //! The reference page of all figures.
 
-use super::catalogue::{FIGURES, Figure, Label, SECONDS, Values};
+use super::catalogue::{COUNTS, FIGURES, Figure, Label, SECONDS, Values};
 
 /// The page, in Markdown.
 pub fn page() -> String {
@@ -8,10 +8,13 @@ pub fn page() -> String {
     for figure in FIGURES {
         page.push_str(&row(figure));
     }
-    let buckets: Vec<String> = SECONDS.iter().map(ToString::to_string).collect();
+    let listed = |bounds: &[f64]| -> String {
+        bounds.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    };
     page.push_str(&format!(
-        "\nBuckets of durations end at {} seconds.\n{ALARMS}",
-        buckets.join(", ")
+        "\nBuckets of durations end at {} seconds, those of counts at {}.\n{ALARMS}",
+        listed(SECONDS),
+        listed(COUNTS),
     ));
     page
 }
@@ -24,6 +27,7 @@ With `metrics.listen` set, a server answers `GET /metrics` there in the text for
 No label carries a tenant, a person, a number or an identifier, so the number of series does not grow with use.
 Dots in the names of labels become underscores: `lineguard.cache.name` is `lineguard_cache_name`.
 `target_info` carries the version.
+A collector that is named to the server by the variables of OpenTelemetry is told the same figures under their OpenTelemetry names ([telemetry](telemetry.md)); each reader has sums of its own, so both may be used.
 
 | name | kind | unit | labels | what it tells |
 | --- | --- | --- | --- | --- |
@@ -37,6 +41,8 @@ const ALARMS: &str = "
 - `lineguard_write_wait_seconds_count{lineguard_wait_path=\"expired\"}` going up: writers wait out whole leases; a replica is gone, or nobody hears confirmations.
 - `lineguard_answers_stale_total` and `lineguard_emergency_allowed_total` going up: an outage is being bridged.
 - `lineguard_l2_failures_total{lineguard_failure_reason=\"mac\"}` going up: somebody else writes to Redis.
+- `lineguard_list_comparisons_total{lineguard_comparison_result=\"disagree\"}` going up: a list and `Check` contradict each other. That is a defect, and may be a breach.
+- `lineguard_certificate_expiry_seconds` less than a week ahead, `lineguard_reloads_total{lineguard_reload_result=\"failure\"}` going up: somebody must see to certificates or policies.
 - `lineguard_requests_shed_total` going up: there is more to do than `limits.in_flight` lets through.
 ";
 

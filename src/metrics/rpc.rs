@@ -1,6 +1,6 @@
 //! Durations of calls, by the conventions of OpenTelemetry for RPC.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -20,18 +20,28 @@ const CODES: usize = 17;
 /// Calls of known methods and, last, of all others.
 pub(super) struct Calls {
     histogram: Histogram<f64>,
+    statements: Histogram<f64>,
     by_path: HashMap<String, Method>,
-    series: Vec<(String, [OnceLock<BoundHistogram<f64>>; CODES])>,
+    series: Vec<Series>,
+}
+
+/// What is kept of one method. A series is made when it first counts.
+struct Series {
+    name: String,
+    codes: [OnceLock<BoundHistogram<f64>>; CODES],
+    statements: OnceLock<BoundHistogram<f64>>,
 }
 
 impl Calls {
-    pub(super) fn new(histogram: Histogram<f64>) -> Self {
+    pub(super) fn new(histogram: Histogram<f64>, statements: Histogram<f64>) -> Self {
         let mut names = methods();
         let by_path = names.iter().enumerate();
         let by_path = by_path.map(|(at, name)| (format!("/{name}"), Method(at))).collect();
         names.push("_OTHER".to_owned());
-        let series = names.into_iter().map(|name| (name, [const { OnceLock::new() }; CODES]));
-        Self { histogram, by_path, series: series.collect() }
+        let codes = || [const { OnceLock::new() }; CODES];
+        let one = |name| Series { name, codes: codes(), statements: OnceLock::new() };
+        let series = names.into_iter().map(one).collect();
+        Self { histogram, statements, by_path, series }
     }
 
     pub(super) fn method(&self, path: &str) -> Method {
@@ -39,12 +49,22 @@ impl Calls {
         self.by_path.get(path).copied().unwrap_or(other)
     }
 
-    pub(super) fn record(&self, method: Method, code: Code, duration: Duration) {
-        let Some((name, codes)) = self.series.get(method.0) else { return };
+    pub(super) fn record(&self, method: Method, code: Code, duration: Duration, statements: u32) {
+        let Some(Series { name, codes, statements: counts }) = self.series.get(method.0) else {
+            return;
+        };
+        let method = || [KeyValue::new("rpc.method", name.clone())];
+        counts.get_or_init(|| self.statements.bind(&method())).record(f64::from(statements));
         let Some(series) = codes.get(code as usize) else { return };
         let bind = || self.histogram.bind(&attributes(name, code));
         series.get_or_init(bind).record(duration.as_secs_f64());
     }
+}
+
+/// Whether this is the full name of one of our methods.
+pub fn is_known(method: &str) -> bool {
+    static METHODS: OnceLock<HashSet<String>> = OnceLock::new();
+    METHODS.get_or_init(|| methods().into_iter().collect()).contains(method)
 }
 
 fn attributes(method: &str, code: Code) -> Vec<KeyValue> {
@@ -61,7 +81,7 @@ fn attributes(method: &str, code: Code) -> Vec<KeyValue> {
 }
 
 /// The codes that make a server's call an error; the others are the caller's, or answers.
-const fn is_our_fault(code: Code) -> bool {
+pub const fn is_our_fault(code: Code) -> bool {
     matches!(
         code,
         Code::Unknown
@@ -73,7 +93,8 @@ const fn is_our_fault(code: Code) -> bool {
     )
 }
 
-pub(super) const fn word(code: Code) -> &'static str {
+/// The code as gRPC writes it.
+pub const fn word(code: Code) -> &'static str {
     match code {
         Code::Ok => "OK",
         Code::Cancelled => "CANCELLED",

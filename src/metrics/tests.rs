@@ -24,12 +24,26 @@ fn full() -> Metrics {
     metrics.emergency_allowed();
     metrics.follower();
     metrics.shed();
+    metrics.list_size(25);
+    for (result, _) in Comparison::ALL {
+        metrics.compared(result);
+    }
+    let asked = Asked { system: "postgresql", operation: "SELECT", table: Some("fax") };
+    metrics.asked(asked, Duration::from_millis(2), true);
+    metrics.asked(Asked { system: "redis", operation: "GET", table: None }, Duration::ZERO, false);
+    metrics.certificate_expires(Some(1_800_000_000));
+    for what in [Reloaded::Certificate, Reloaded::Callers, Reloaded::Jwks] {
+        metrics.reloaded(what, true);
+        metrics.reloaded(what, false);
+    }
+    metrics.refused(Refusal::Unauthenticated);
+    metrics.refused(Refusal::PermissionDenied);
     metrics.write_waited(WaitPath::Confirmed, Duration::from_millis(3));
     metrics.write_waited(WaitPath::Expired, Duration::from_secs(5));
     for method in crate::wire::methods().into_iter().chain(["unknown".to_owned()]) {
         for code in 0..17 {
             let method = metrics.method(&format!("/{method}")).unwrap();
-            metrics.call(method, Code::from_i32(code), Duration::from_micros(40));
+            metrics.call(method, Code::from_i32(code), Duration::from_micros(40), 2);
         }
     }
     metrics
@@ -124,6 +138,18 @@ fn figures_are_those_that_were_counted() {
     let expired = [("lineguard_wait_path", "expired")];
     check(&text, "lineguard_write_wait_seconds_sum", &expired, 5.0);
 
+    let view = [("rpc_method", "lineguard.v1.AuthorizationService/Check")];
+    check(&text, "lineguard_database_statements_sum", &view, 34.0);
+    check(&text, "lineguard_certificate_expiry_seconds", &[], 1_800_000_000.0);
+    let table = [("db_collection_name", "fax"), ("db_operation_name", "SELECT")];
+    check(&text, "db_client_operation_duration_seconds_count", &table, 1.0);
+    check(
+        &text,
+        "lineguard_list_comparisons_total",
+        &[("lineguard_comparison_result", "disagree")],
+        1.0,
+    );
+
     // A warm call does not fall into the lowest bucket.
     let method = "lineguard.v1.AuthorizationService/Check";
     let check_ok = |le| [("rpc_method", method), ("rpc_response_status_code", "OK"), ("le", le)];
@@ -136,6 +162,7 @@ fn only_what_is_the_servers_fault_is_an_error() {
     let text = full().text().unwrap();
     let errors: BTreeSet<_> = series(&text)
         .into_iter()
+        .filter(|(name, _, _)| name.starts_with("rpc_"))
         .filter_map(|(_, labels, _)| labels.get("error_type").cloned())
         .collect();
     let known = ["DATA_LOSS", "DEADLINE_EXCEEDED", "INTERNAL", "UNAVAILABLE", "UNIMPLEMENTED"];
@@ -148,7 +175,7 @@ fn the_number_of_series_is_bounded() {
     let before = series(&metrics.text().unwrap()).len();
     for at in 0..10_000 {
         let method = metrics.method(&format!("/lineguard.v1.Made/Up{at}")).unwrap();
-        metrics.call(method, Code::Ok, Duration::from_secs(1));
+        metrics.call(method, Code::Ok, Duration::from_secs(1), 0);
     }
     assert_eq!(series(&metrics.text().unwrap()).len(), before);
 }
@@ -176,9 +203,18 @@ fn counting_takes_no_memory_once_a_series_is_there() {
         metrics.stale_answer(Operation::List);
         metrics.follower();
         metrics.write_waited(WaitPath::Confirmed, Duration::from_millis(1));
-        metrics.call(method, Code::Ok, Duration::from_micros(40));
+        metrics.call(method, Code::Ok, Duration::from_micros(40), 0);
+        metrics.list_size(10);
+        metrics.compared(Comparison::Agree);
     });
     assert_eq!(taken.count_total, 0);
+}
+
+#[test]
+fn without_a_certificate_there_is_no_day_that_it_ends() {
+    let metrics = full();
+    metrics.certificate_expires(None);
+    assert!(!metrics.text().unwrap().contains("certificate_expiry"));
 }
 
 #[test]

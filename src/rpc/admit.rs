@@ -6,6 +6,7 @@ use tonic::Request;
 
 use crate::access::{Caller, caller::Scoped};
 use crate::app::App;
+use crate::metrics::Refusal;
 use crate::wire::status::Failure;
 
 /// The message of a call, if its caller may ask it. Nothing else of the message has been looked at,
@@ -20,5 +21,9 @@ pub(crate) fn admitted<M: Scoped>(app: &App, request: Request<M>) -> Result<M, F
 
 /// Whether a caller may ask this.
 pub(super) fn permitted(app: &App, caller: &Caller, message: &impl Scoped) -> Result<(), Failure> {
-    if caller.may_ask(message, app.vocabulary) { Ok(()) } else { Err(Failure::NotPermitted) }
+    if caller.may_ask(message, app.vocabulary) {
+        return Ok(());
+    }
+    app.metrics.refused(Refusal::PermissionDenied);
+    Err(Failure::NotPermitted)
 }

@@ -73,7 +73,7 @@ fn operation(app: &App, call: &CheckCall) -> Option<Operation> {
 }
 
 /// One question.
-struct One<'a>(&'a CheckCall, Option<Operation>);
+pub(super) struct One<'a>(pub(super) &'a CheckCall, pub(super) Option<Operation>);
 
 #[async_trait]
 impl Ask for One<'_> {

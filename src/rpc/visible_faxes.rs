@@ -1,19 +1,26 @@
 //! `ListVisibleFaxes`: keyset pages, newest first.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use lineguard_core::engine::may_see;
-use lineguard_core::id::{Num, Revision, TenantId, Timestamp};
-use lineguard_core::list::{Filter, Limits, Page, Terms, Walk};
+use lineguard_core::id::{ExternalId, FaxId, Num, Revision, TenantId, Timestamp};
+use lineguard_core::list::{Filter, Limits, Page, Terms, Walk, cursor};
 use lineguard_core::port::{FaxCursor, FaxSlice, StoreError, TenantReader};
 use lineguard_core::row::ObjectKind;
 use lineguard_core::vocabulary::Action;
 
-use crate::answer::{Ask, Gathering, Recency, from_database};
+use super::check::One;
+use crate::answer::{Answer, Ask, Gathering, Recency, from_database};
 use crate::app::App;
+use crate::compare::{PICKS, Tally, some};
 use crate::gather::{Member, Wanted};
 use crate::metrics::Operation;
 use crate::names::named_faxes;
 use crate::token::Query;
+use crate::wire::check::{CheckCall, ResourceRef};
+use crate::wire::consistency::Consistency;
+use crate::wire::facts::SentFacts;
 use crate::wire::faxes::{FaxFilter, ListFaxesCall, fax_to_wire, list_faxes_call};
 use crate::wire::invalid::InvalidRequest;
 use crate::wire::pb;
@@ -33,7 +40,22 @@ pub(super) async fn list(
     let listing = Listing { call: &call, view, after, query: &query };
     let recency = Recency::of(&call.consistency, app, &call.tenant)?;
     let answered = from_database(app, &listing, &recency).await?;
+    app.metrics.list_size(answered.answer.faxes.len());
+    if let Some(leave) = app.comparer.leave() {
+        leave.compare(app.metrics.clone(), comparison(app.clone(), call, view, after));
+    }
     Ok(answered.answer)
+}
+
+/// Whether `Check` says the same as the page.
+async fn comparison(
+    app: App,
+    call: ListFaxesCall,
+    view: Action,
+    after: Option<FaxCursor>,
+) -> Result<Tally, Failure> {
+    let listing = Listing { query: &query(&call), call: &call, view, after };
+    Ok(from_database(&app, &Comparing(listing), &Recency::default()).await?.answer)
 }
 
 /// A page. Authority, rows and names are read from one snapshot, so they are of one revision.
@@ -57,20 +79,9 @@ impl Ask for Listing<'_> {
     }
 
     async fn ask(&self, app: &App, from: &mut Gathering<'_>) -> Result<Self::Answer, Failure> {
-        let call = self.call;
-        let member = from.member(&call.account, &call.subject).await?;
-        let Some((terms, filter)) = terms(from, &member, call, self.view).await? else {
+        let Some((Page { faxes, next }, _)) = self.page(from).await? else {
             return Ok(answer(Vec::new(), String::new(), from.revision()));
         };
-        let FaxFilter { not_before, before, .. } = call.filter;
-        let walk = Walk {
-            terms,
-            filter,
-            slice: FaxSlice { after: self.after, not_before, before },
-            size: call.page.size,
-            limits: Limits::default(),
-        };
-        let Page { faxes, next } = walk.page(from).await?;
         let faxes = named_faxes(from, &faxes).await?.iter().map(fax_to_wire).collect();
         let token = match next {
             None => String::new(),
@@ -85,6 +96,94 @@ impl Ask for Listing<'_> {
     fn nowhere(&self) -> Result<Self::Answer, Failure> {
         Ok(pb::ListVisibleFaxesResponse::default())
     }
+}
+
+impl Listing<'_> {
+    /// The rows of the page, and what was wanted; none if the person sees no fax at all.
+    async fn page(&self, from: &mut Gathering<'_>) -> Result<Option<(Page, Filter)>, StoreError> {
+        let call = self.call;
+        let member = from.member(&call.account, &call.subject).await?;
+        let Some((terms, filter)) = terms(from, &member, call, self.view).await? else {
+            return Ok(None);
+        };
+        let (slice, size, limits) = (self.slice(), call.page.size, Limits::default());
+        let walk = Walk { terms, filter, slice, size, limits };
+        let page = walk.page(from).await?;
+        Ok(Some((page, walk.filter)))
+    }
+
+    const fn slice(&self) -> FaxSlice {
+        let FaxFilter { not_before, before, .. } = self.call.filter;
+        FaxSlice { after: self.after, not_before, before }
+    }
+}
+
+/// A page, and what `Check` says of some faxes on it and of some that it left out.
+struct Comparing<'a>(Listing<'a>);
+
+/// Among so many newest faxes of the page's range those are looked for that it left out.
+const RECENT: usize = 200;
+
+#[async_trait]
+impl Ask for Comparing<'_> {
+    type Answer = Tally;
+
+    fn tenant(&self) -> &TenantId {
+        &self.0.call.tenant
+    }
+
+    fn operation(&self) -> Option<Operation> {
+        None
+    }
+
+    async fn ask(&self, app: &App, from: &mut Gathering<'_>) -> Result<Tally, Failure> {
+        let Self(listing) = self;
+        let Some((Page { faxes, next }, filter)) = listing.page(from).await? else {
+            return Ok(Tally::default());
+        };
+        let listed: BTreeSet<Num> = faxes.iter().map(|fax| fax.num).collect();
+        let mut left_out = from.newest_faxes(listing.slice(), RECENT).await?;
+        left_out.retain(|fax| {
+            let on_page = next.is_none_or(|end| cursor(fax) >= end);
+            on_page && filter.admits(fax) && !listed.contains(&fax.num)
+        });
+        let mut tally = Tally::default();
+        for fax in some(faxes, PICKS).into_iter().chain(some(left_out, PICKS)) {
+            let question = view_question(app, listing, &fax.id)?;
+            let answer = One(&question, None).ask(app, from).await?;
+            let allowed =
+                matches!(&answer, Answer::Decision(one) if one.effect() == pb::Effect::Allow);
+            let agreed = allowed == listed.contains(&fax.num);
+            *(if agreed { &mut tally.agree } else { &mut tally.disagree }) += 1;
+        }
+        Ok(tally)
+    }
+
+    fn nowhere(&self) -> Result<Tally, Failure> {
+        Ok(Tally::default())
+    }
+}
+
+/// Whether the person who asks for a list may view this fax.
+fn view_question(app: &App, listing: &Listing<'_>, fax: &FaxId) -> Result<CheckCall, Failure> {
+    let call = listing.call;
+    let ty = app.vocabulary.resource_type("fax");
+    let ty = ty.ok_or_else(|| Failure::Internal("the vocabulary has no faxes".into()))?;
+    let id = ExternalId::parse(fax.as_str());
+    let id = id.map_err(|_| Failure::Internal("a fax has an id that none can have".into()))?;
+    Ok(CheckCall {
+        tenant: call.tenant.clone(),
+        account: call.account.clone(),
+        subject: call.subject.clone(),
+        action: listing.view,
+        resource: ResourceRef { ty, id: Some(id), facts: SentFacts::default() },
+        target: None,
+        conferred: None,
+        channel: call.channel,
+        recipient_verified: None,
+        locked_by: None,
+        consistency: Consistency::default(),
+    })
 }
 
 const fn answer(

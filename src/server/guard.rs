@@ -20,10 +20,11 @@ use tonic::{Code, Status};
 use tower::Service;
 
 use super::listen::Role;
-use super::refusal;
+use super::{refusal, traced};
 use crate::access::{Access, Caller, Peer, Refused};
 use crate::config::Deadlines;
 use crate::metrics::{Method, Metrics};
+use crate::telemetry::trace::Frame;
 
 /// Guards the routes.
 #[derive(Debug, Clone)]
@@ -72,14 +73,17 @@ impl Guard {
             });
         }
         let now = Instant::now();
-        let measured = Measured::begin(&self.metrics, request.uri().path(), now);
+        let measured = Measured::begin(&self.metrics, &request, now);
         let budget = budget(request.uri().path(), request.headers(), self.deadlines);
         if budget.is_zero() {
             return Err(refused(measured, refusal::deadline()));
         }
         match self.caller(&request) {
             Ok(caller) => drop(request.extensions_mut().insert(caller)),
-            Err(unwelcome) => return Err(refused(measured, refusal::unwelcome(unwelcome))),
+            Err(unwelcome) => {
+                self.metrics.refused(unwelcome.into());
+                return Err(refused(measured, refusal::unwelcome(unwelcome)));
+            }
         }
         let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() else {
             self.metrics.shed();
@@ -170,22 +174,31 @@ pub(super) struct Running {
 /// cancelled.
 struct Measured {
     metrics: Metrics,
-    method: Method,
+    method: Option<Method>,
     since: Instant,
     code: Code,
+    frame: Frame,
 }
 
 impl Measured {
-    /// Begins to measure, where anything is measured.
-    fn begin(metrics: &Metrics, path: &str, since: Instant) -> Option<Self> {
-        let method = metrics.method(path)?;
-        Some(Self { metrics: metrics.clone(), method, since, code: Code::Cancelled })
+    /// Begins to measure, where anything is measured or the call is traced.
+    fn begin(metrics: &Metrics, request: &Request<Body>, since: Instant) -> Option<Self> {
+        let method = metrics.method(request.uri().path());
+        let span = traced::begin(request);
+        if method.is_none() && span.is_none() {
+            return None;
+        }
+        let frame = Frame { span, statements: 0 };
+        Some(Self { metrics: metrics.clone(), method, since, code: Code::Cancelled, frame })
     }
 }
 
 impl Drop for Measured {
     fn drop(&mut self) {
-        self.metrics.call(self.method, self.code, self.since.elapsed());
+        traced::end(self.frame.span.take(), self.code);
+        if let Some(method) = self.method {
+            self.metrics.call(method, self.code, self.since.elapsed(), self.frame.statements);
+        }
     }
 }
 
@@ -221,7 +234,10 @@ impl Running {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Response<Body>> {
         // The handler is never polled again after a panic, so nobody sees it half-done; what it
         // shares with others is behind locks and transactions of its own.
-        let polled = catch_unwind(AssertUnwindSafe(|| Pin::new(&mut self.inner).poll(cx)));
+        let polled = catch_unwind(AssertUnwindSafe(|| {
+            let _current = self.measured.as_mut().map(|measured| measured.frame.enter());
+            Pin::new(&mut self.inner).poll(cx)
+        }));
         let answer = match polled {
             Ok(Poll::Ready(Ok(answer))) => explained(answer, self.ours),
             Ok(Poll::Ready(Err(never))) => match never {},

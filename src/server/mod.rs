@@ -10,6 +10,7 @@ pub mod listen;
 mod refusal;
 pub mod signal;
 pub mod tls;
+mod traced;
 
 #[cfg(test)]
 mod tests;

@@ -38,6 +38,7 @@ pub fn status_response(view: OperationsView) -> pb::GetStatusResponse {
 
 fn freshness_to_wire(view: FreshnessView) -> pb::FreshnessStatus {
     let FreshnessView {
+        ready: _,
         incarnation,
         lease_remaining,
         last_poll,
@@ -136,6 +137,7 @@ pub(crate) mod tests {
             ]),
             observed: Observed {
                 freshness: FreshnessView {
+                    ready: true,
                     incarnation: Incarnation([1; 16]),
                     lease_remaining: Some(Duration::from_millis(4_700)),
                     last_poll: Some(PollView {

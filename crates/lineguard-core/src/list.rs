@@ -32,7 +32,8 @@ pub struct Filter {
 }
 
 impl Filter {
-    fn admits(&self, fax: &FaxRow) -> bool {
+    /// Whether the caller wants to see it.
+    pub fn admits(&self, fax: &FaxRow) -> bool {
         self.direction.is_none_or(|direction| fax.direction == direction)
             && self.number.is_none_or(|number| fax.number == Some(number))
             && self.faxbox.is_none_or(|faxbox| fax.faxbox == Some(faxbox))
@@ -232,7 +233,8 @@ impl Walk<'_> {
     }
 }
 
-fn cursor(fax: &FaxRow) -> FaxCursor {
+/// The place of a fax in the order of lists.
+pub const fn cursor(fax: &FaxRow) -> FaxCursor {
     FaxCursor { at: fax.at, num: fax.num }
 }
 

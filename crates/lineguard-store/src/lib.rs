@@ -17,6 +17,7 @@
 //! | `audit` | the audit trail and its hash chain |
 //! | `concern`, `feed` | what changes concern; what replicas are told of it |
 //! | `models` | model texts, parsed once |
+//! | `watch` | telling of statements, for telemetry |
 
 mod apply;
 mod audit;
@@ -38,6 +39,7 @@ mod rows;
 mod session;
 mod sql;
 mod store;
+mod watch;
 mod write;
 mod writer;
 
@@ -47,3 +49,4 @@ mod tests;
 pub use audit::Chain;
 pub use connect::{OpenError, OpenMode, OpenOptions};
 pub use store::SqlStore;
+pub use watch::{Ending, Statement, Watch};

@@ -10,6 +10,7 @@ use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, QueryResul
 use crate::audit::{self, Chain};
 use crate::dialect;
 use crate::error::{is_conflict, is_repeated_key, unavailable};
+use crate::watch::{Statement, Watcher, watched};
 
 /// Most values of one `IN` list.
 pub(crate) const MAX_IN: usize = 500;
@@ -75,12 +76,27 @@ impl Sql {
         self.try_all(db).await.map_err(unavailable)
     }
 
+    /// All rows, and tells of it.
+    pub(crate) async fn all_watched(
+        self,
+        db: &impl ConnectionTrait,
+        watcher: &Watcher,
+    ) -> Result<Vec<QueryResult>, StoreError> {
+        let statement = self.statement(db.get_database_backend(), watcher);
+        watched(watcher, statement, self.try_all(db)).await.map_err(unavailable)
+    }
+
     /// The only row, if there is one.
     pub(crate) async fn one(
         self,
         db: &impl ConnectionTrait,
     ) -> Result<Option<QueryResult>, StoreError> {
         self.try_one(db).await.map_err(unavailable)
+    }
+
+    /// What it is, where somebody wants to know.
+    fn statement(&self, backend: DbBackend, watcher: &Watcher) -> Option<Statement> {
+        watcher.as_ref().map(|_| Statement::of(backend, &self.text))
     }
 
     async fn try_all(self, db: &impl ConnectionTrait) -> Result<Vec<QueryResult>, DbErr> {
@@ -115,16 +131,18 @@ pub(crate) struct Tx {
     inner: DatabaseTransaction,
     /// Raised when a statement fails for the sake of another transaction.
     lost: Option<Arc<AtomicBool>>,
+    watcher: Watcher,
     #[cfg(test)]
     pub(crate) fuse: Option<Arc<Fuse>>,
 }
 
 impl Tx {
     /// Around a transaction that has begun.
-    pub(crate) fn new(inner: DatabaseTransaction) -> Self {
+    pub(crate) fn new(inner: DatabaseTransaction, watcher: &Watcher) -> Self {
         Self {
             inner,
             lost: None,
+            watcher: watcher.clone(),
             #[cfg(test)]
             fuse: None,
         }
@@ -143,26 +161,30 @@ impl Tx {
     /// All rows.
     pub(crate) async fn all(&self, sql: Sql) -> Result<Vec<QueryResult>, StoreError> {
         self.step()?;
-        sql.try_all(&self.inner).await.map_err(|error| self.failed(error))
+        let told = sql.statement(self.backend(), &self.watcher);
+        self.told(told, sql.try_all(&self.inner)).await.map_err(|error| self.failed(error))
     }
 
     /// The only row, if there is one.
     pub(crate) async fn one(&self, sql: Sql) -> Result<Option<QueryResult>, StoreError> {
         self.step()?;
-        sql.try_one(&self.inner).await.map_err(|error| self.failed(error))
+        let told = sql.statement(self.backend(), &self.watcher);
+        self.told(told, sql.try_one(&self.inner)).await.map_err(|error| self.failed(error))
     }
 
     /// Runs it; the number of rows it concerned.
     pub(crate) async fn run(&self, sql: Sql) -> Result<u64, StoreError> {
         self.step()?;
-        sql.try_run(&self.inner).await.map_err(|error| self.failed(error))
+        let told = sql.statement(self.backend(), &self.watcher);
+        self.told(told, sql.try_run(&self.inner)).await.map_err(|error| self.failed(error))
     }
 
     /// Inserts a row that no lock stands for: another transaction may insert the same one at the
     /// same time. Then the whole transaction is to be tried again.
     pub(crate) async fn insert_unlocked(&self, row: Sql) -> Result<(), StoreError> {
         self.step()?;
-        match row.try_run(&self.inner).await {
+        let told = row.statement(self.backend(), &self.watcher);
+        match self.told(told, row.try_run(&self.inner)).await {
             Ok(_) => Ok(()),
             Err(error) => {
                 if is_repeated_key(&error) {
@@ -183,11 +205,20 @@ impl Tx {
         if !fails {
             row.push(" ON CONFLICT DO NOTHING");
         }
-        match row.try_run(&self.inner).await {
+        let told = row.statement(self.backend(), &self.watcher);
+        match self.told(told, row.try_run(&self.inner)).await {
             Ok(rows) => Ok(rows > 0),
             Err(error) if fails && is_repeated_key(&error) => Ok(false),
             Err(error) => Err(self.failed(error)),
         }
+    }
+
+    async fn told<T>(
+        &self,
+        statement: Option<Statement>,
+        run: impl Future<Output = Result<T, DbErr>>,
+    ) -> Result<T, DbErr> {
+        watched(&self.watcher, statement, run).await
     }
 
     fn failed(&self, error: DbErr) -> StoreError {
@@ -215,7 +246,9 @@ impl Tx {
     /// Makes all of it durable.
     pub(crate) async fn commit(self) -> Result<(), StoreError> {
         self.step()?;
-        self.inner.commit().await.map_err(unavailable)
+        let commit = Statement::about(self.backend(), "COMMIT");
+        let Self { inner, watcher, .. } = self;
+        watched(&watcher, commit, inner.commit()).await.map_err(unavailable)
     }
 
     /// Leaves nothing of it. What a transaction that is dropped does too, a little later.

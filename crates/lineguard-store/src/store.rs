@@ -20,6 +20,7 @@ use crate::models::{self, Models};
 use crate::rows::{self, Row, TENANT};
 use crate::session::Session;
 use crate::sql::{Sql, Tx, limit, seek};
+use crate::watch::{Statement, Watch, Watcher, watched};
 use crate::writer::{Turn, Writer};
 
 /// A store in an SQL database.
@@ -28,6 +29,7 @@ pub struct SqlStore {
     pub(crate) feed: DatabaseConnection,
     pub(crate) writer: Writer,
     pub(crate) models: Models,
+    watcher: Watcher,
     held: Held,
 }
 
@@ -66,13 +68,22 @@ impl SqlStore {
             feed: opened.feed,
             writer: Writer::new(opened.writer, opened.writers),
             models: Models::new(),
+            watcher: None,
             held: opened.held,
         })
     }
 
+    /// Tells `watch` of the statements that questions and writes send from now on.
+    #[must_use]
+    pub fn watched(mut self, watch: Arc<dyn Watch>) -> Self {
+        self.writer.watch(Arc::clone(&watch));
+        self.watcher = Some(watch);
+        self
+    }
+
     /// Waits for what is under way, closes the connections and lets go of the lock.
     pub async fn close(self) -> Result<(), StoreError> {
-        let Self { readers, feed, writer, models: _, held } = self;
+        let Self { readers, feed, writer, models: _, watcher: _, held } = self;
         readers.close().await.map_err(unavailable)?;
         feed.close().await.map_err(unavailable)?;
         writer.close().await?;
@@ -96,7 +107,9 @@ impl SqlStore {
 
     /// A transaction that reads one snapshot of a tenant.
     async fn session(&self, tenant: &TenantId) -> Result<Option<Session>, StoreError> {
-        let tx = Tx::new(self.readers.begin().await.map_err(unavailable)?);
+        let begin = Statement::about(self.readers.get_database_backend(), "BEGIN");
+        let begun = watched(&self.watcher, begin, self.readers.begin()).await;
+        let tx = Tx::new(begun.map_err(unavailable)?, &self.watcher);
         Session::open_to_read(tx, tenant).await
     }
 
@@ -163,7 +176,7 @@ impl Store for SqlStore {
             .bind(tenant)
             .bind(account)
             .bind(limit(count));
-        let rows = query.all(&self.readers).await?;
+        let rows = query.all_watched(&self.readers, &self.watcher).await?;
         rows.iter()
             .map(|row| {
                 let tenant = rows::tenant(row, 0)?.row;
@@ -182,7 +195,7 @@ impl Store for SqlStore {
         let text = format!("SELECT {TENANT} FROM tenant WHERE num > ? ORDER BY num LIMIT ?");
         let query =
             Sql::new(text).bind(i64::try_from(after.0).unwrap_or(i64::MAX)).bind(limit(count));
-        let rows = query.all(&self.readers).await?;
+        let rows = query.all_watched(&self.readers, &self.watcher).await?;
         rows.iter().map(|row| Ok(rows::tenant(row, 0)?.row)).collect()
     }
 

@@ -12,6 +12,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard, Semaphore, SemaphorePermit};
 use crate::dialect;
 use crate::error::unavailable;
 use crate::sql::Tx;
+use crate::watch::{Statement, Watch, Watcher, watched};
 
 /// How often a write is tried that fails for the sake of another one.
 const TRIES: u32 = 8;
@@ -22,6 +23,7 @@ pub(crate) struct Writer {
     connection: DatabaseConnection,
     turns: Semaphore,
     tenants: Tenants,
+    watcher: Watcher,
     #[cfg(test)]
     pub(crate) fuse: Arc<crate::sql::Fuse>,
 }
@@ -68,9 +70,15 @@ impl Writer {
             connection,
             turns: Semaphore::new(writers),
             tenants: Tenants::default(),
+            watcher: None,
             #[cfg(test)]
             fuse: Arc::new(crate::sql::Fuse { left: (-1).into() }),
         }
+    }
+
+    /// Tells of the statements of transactions that begin from now on.
+    pub(crate) fn watch(&mut self, watch: Arc<dyn Watch>) {
+        self.watcher = Some(watch);
     }
 
     /// Waits until fewer writes are under way than there may be.
@@ -89,9 +97,11 @@ impl Writer {
     /// Begins a transaction that writes.
     pub(crate) async fn begin(&self, turn: &Turn<'_>) -> Result<Tx, StoreError> {
         let options = dialect::write_options(self.connection.get_database_backend());
-        let inner = self.connection.begin_with_options(options).await.map_err(unavailable)?;
+        let begin = Statement::about(self.connection.get_database_backend(), "BEGIN");
+        let begun = watched(&self.watcher, begin, self.connection.begin_with_options(options));
+        let inner = begun.await.map_err(unavailable)?;
         #[cfg_attr(not(test), expect(unused_mut, reason = "tests put a fuse in"))]
-        let mut tx = Tx::new(inner).with_flag(&turn.lost);
+        let mut tx = Tx::new(inner, &self.watcher).with_flag(&turn.lost);
         #[cfg(test)]
         {
             tx.fuse = Some(Arc::clone(&self.fuse));

@@ -1,0 +1,119 @@
+//! Figures of who may call: certificates, what is read anew, refusals.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::{BoundCounter, Meter};
+
+use super::catalogue::{self, CERTIFICATE_EXPIRY};
+use super::{Metrics, counter};
+use crate::access::Refused;
+
+/// Something that is read anew while the server runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reloaded {
+    /// The certificate, its key and who may sign those of callers.
+    Certificate,
+    /// Who may call what.
+    Callers,
+    /// The keys that tokens are signed with.
+    Jwks,
+}
+
+impl Reloaded {
+    pub(super) const ALL: [(Self, &'static str); 3] =
+        [(Self::Certificate, "certificate"), (Self::Callers, "callers"), (Self::Jwks, "jwks")];
+}
+
+/// Why a caller was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// Nobody that we know.
+    Unauthenticated,
+    /// Somebody who may not do this.
+    PermissionDenied,
+}
+
+impl From<Refused> for Refusal {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Unauthenticated => Self::Unauthenticated,
+            Refused::NotPermitted => Self::PermissionDenied,
+        }
+    }
+}
+
+impl Refusal {
+    pub(super) const ALL: [(Self, &'static str); 2] =
+        [(Self::Unauthenticated, "unauthenticated"), (Self::PermissionDenied, "permission_denied")];
+}
+
+/// Where there is no certificate.
+const NONE: i64 = i64::MIN;
+
+pub(super) struct Instruments {
+    expiry: Arc<AtomicI64>,
+    /// By what it was; success and failure.
+    reloads: [[BoundCounter<u64>; 2]; Reloaded::ALL.len()],
+    refused: [BoundCounter<u64>; Refusal::ALL.len()],
+}
+
+impl Instruments {
+    pub(super) fn new(meter: &Meter) -> Self {
+        let expiry = Arc::new(AtomicI64::new(NONE));
+        let read = Arc::clone(&expiry);
+        let figure = CERTIFICATE_EXPIRY;
+        let _ = meter
+            .i64_observable_gauge(figure.name)
+            .with_unit(figure.unit)
+            .with_description(figure.help)
+            .with_callback(move |into| {
+                let seconds = read.load(Ordering::Relaxed);
+                if seconds != NONE {
+                    into.observe(seconds, &[]);
+                }
+            })
+            .build();
+        let reloads = counter(meter, &catalogue::RELOADS);
+        let refused = counter(meter, &catalogue::REFUSED);
+        let reloaded = |what, result| {
+            reloads.bind(&[
+                KeyValue::new(catalogue::WHAT, what),
+                KeyValue::new(catalogue::RELOADED, result),
+            ])
+        };
+        Self {
+            expiry,
+            reloads: Reloaded::ALL
+                .map(|(_, what)| ["success", "failure"].map(|result| reloaded(what, result))),
+            refused: Refusal::ALL
+                .map(|(_, reason)| refused.bind(&[KeyValue::new(catalogue::REFUSAL, reason)])),
+        }
+    }
+}
+
+impl Metrics {
+    /// The certificate that is shown to callers ends then, in seconds since 1970.
+    pub fn certificate_expires(&self, seconds: Option<i64>) {
+        if let Some(on) = &self.0 {
+            on.security.expiry.store(seconds.unwrap_or(NONE), Ordering::Relaxed);
+        }
+    }
+
+    /// Something was read anew, or could not be.
+    pub fn reloaded(&self, what: Reloaded, success: bool) {
+        let counters = self.0.as_ref().and_then(|on| on.security.reloads.get(what as usize));
+        if let Some([succeeded, failed]) = counters {
+            (if success { succeeded } else { failed }).add(1);
+        }
+    }
+
+    /// A caller was refused.
+    pub fn refused(&self, reason: Refusal) {
+        let counter = self.0.as_ref().and_then(|on| on.security.refused.get(reason as usize));
+        if let Some(counter) = counter {
+            counter.add(1);
+        }
+    }
+}
