@@ -162,26 +162,30 @@ impl Address {
                 let own = own.clone();
                 options.map_sqlx_postgres_opts(move |_| own.clone());
                 options.map_sqlx_postgres_pool_opts(move |pool| {
-                    watched(pool, END_ON_POSTGRES).after_connect(move |connection: &mut PgConnection, _| {
-                        Box::pin(async move {
-                            connection.execute(role.postgres()).await?;
-                            Ok(())
-                        })
-                    })
+                    watched(pool, END_ON_POSTGRES).after_connect(
+                        move |connection: &mut PgConnection, _| {
+                            Box::pin(async move {
+                                connection.execute(role.postgres()).await?;
+                                Ok(())
+                            })
+                        },
+                    )
                 });
             }
             Self::MySql(own) => {
                 let own = own.clone();
                 options.map_sqlx_mysql_opts(move |_| own.clone());
                 options.map_sqlx_mysql_pool_opts(move |pool| {
-                    watched(pool, END_ON_MARIADB).after_connect(move |connection: &mut MySqlConnection, _| {
-                        Box::pin(async move {
-                            for text in role.mariadb() {
-                                connection.execute(text).await?;
-                            }
-                            Ok(())
-                        })
-                    })
+                    watched(pool, END_ON_MARIADB).after_connect(
+                        move |connection: &mut MySqlConnection, _| {
+                            Box::pin(async move {
+                                for text in role.mariadb() {
+                                    connection.execute(text).await?;
+                                }
+                                Ok(())
+                            })
+                        },
+                    )
                 });
             }
         }
@@ -194,10 +198,7 @@ impl Address {
 ///
 /// The library forgets a transaction whose caller gave up while it began. Whatever was read on that
 /// connection from then on, the feed of changes too, would be of the moment of its first statement.
-fn watched<D>(
-    pool: sqlx::pool::PoolOptions<D>,
-    end: &'static str,
-) -> sqlx::pool::PoolOptions<D>
+fn watched<D>(pool: sqlx::pool::PoolOptions<D>, end: &'static str) -> sqlx::pool::PoolOptions<D>
 where
     D: Kind,
     for<'c> &'c mut D::Connection: sqlx::Executor<'c, Database = D>,
