@@ -216,11 +216,11 @@ impl Metrics {
         let waits = histogram(&meter, &catalogue::WRITE_WAIT, SECONDS);
         let stale = counter(&meter, &catalogue::STALE_ANSWERS);
         let comparisons = counter(&meter, &catalogue::COMPARISONS);
-        let bare = |figure| counter(&meter, figure).bind(&[]);
+        let bare = |figure| at_zero(counter(&meter, figure).bind(&[]));
         Ok(Self(Some(Arc::new(Instruments {
             decisions: Decisions::new(counter(&meter, &catalogue::DECISIONS), vocabulary),
             stale: Operation::ALL
-                .map(|(_, word)| stale.bind(&[KeyValue::new(catalogue::OPERATION, word)])),
+                .map(|(_, word)| at_zero(stale.bind(&[KeyValue::new(catalogue::OPERATION, word)]))),
             emergencies: bare(&catalogue::EMERGENCIES),
             followers: bare(&catalogue::FOLLOWERS),
             shed: bare(&catalogue::SHED),
@@ -231,8 +231,9 @@ impl Metrics {
                 histogram(&meter, &catalogue::STATEMENTS, COUNTS),
             ),
             list_size: histogram(&meter, &catalogue::LIST_SIZE, COUNTS).bind(&[]),
-            comparisons: Comparison::ALL
-                .map(|(_, word)| comparisons.bind(&[KeyValue::new(catalogue::COMPARED, word)])),
+            comparisons: Comparison::ALL.map(|(_, word)| {
+                at_zero(comparisons.bind(&[KeyValue::new(catalogue::COMPARED, word)]))
+            }),
             database: histogram(&meter, &catalogue::DB_DURATION, SECONDS),
             security: security::Instruments::new(&meter),
             registry,
@@ -368,6 +369,13 @@ impl Metrics {
 
 fn counter(meter: &Meter, figure: &Figure) -> Counter<u64> {
     meter.u64_counter(figure.name).with_unit(figure.unit).with_description(figure.help).build()
+}
+
+/// Makes the series be there before anything is counted: who watches how it grows would not see the
+/// first step of one that begins at 1.
+fn at_zero(counter: BoundCounter<u64>) -> BoundCounter<u64> {
+    counter.add(0);
+    counter
 }
 
 fn histogram(meter: &Meter, figure: &Figure, bounds: &[f64]) -> Histogram<f64> {

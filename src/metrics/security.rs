@@ -7,7 +7,7 @@ use opentelemetry::KeyValue;
 use opentelemetry::metrics::{BoundCounter, Meter};
 
 use super::catalogue::{self, CERTIFICATE_EXPIRY};
-use super::{Metrics, counter};
+use super::{Metrics, at_zero, counter};
 use crate::access::Refused;
 
 /// Something that is read anew while the server runs.
@@ -78,17 +78,18 @@ impl Instruments {
         let reloads = counter(meter, &catalogue::RELOADS);
         let refused = counter(meter, &catalogue::REFUSED);
         let reloaded = |what, result| {
-            reloads.bind(&[
+            at_zero(reloads.bind(&[
                 KeyValue::new(catalogue::WHAT, what),
                 KeyValue::new(catalogue::RELOADED, result),
-            ])
+            ]))
         };
         Self {
             expiry,
             reloads: Reloaded::ALL
                 .map(|(_, what)| ["success", "failure"].map(|result| reloaded(what, result))),
-            refused: Refusal::ALL
-                .map(|(_, reason)| refused.bind(&[KeyValue::new(catalogue::REFUSAL, reason)])),
+            refused: Refusal::ALL.map(|(_, reason)| {
+                at_zero(refused.bind(&[KeyValue::new(catalogue::REFUSAL, reason)]))
+            }),
         }
     }
 }

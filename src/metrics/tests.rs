@@ -211,6 +211,26 @@ fn counting_takes_no_memory_once_a_series_is_there() {
 }
 
 #[test]
+fn what_is_rare_is_there_before_it_happens() {
+    let text = Metrics::start(built_in_vocabulary()).unwrap().text().unwrap();
+    for (name, label, values) in [
+        ("lineguard_requests_shed_total", "", 1),
+        ("lineguard_list_comparisons_total", "lineguard_comparison_result", 3),
+        ("lineguard_callers_refused_total", "lineguard_refusal_reason", 2),
+        ("lineguard_reloads_total", "lineguard_reload_what", 6),
+        ("lineguard_answers_stale_total", "lineguard_operation", 6),
+    ] {
+        let found = series(&text);
+        let at_zero: Vec<_> =
+            found.iter().filter(|(one, _, value)| one == name && *value == 0.0).collect();
+        assert_eq!(at_zero.len(), values, "{name}");
+        assert!(
+            at_zero.iter().all(|(_, labels, _)| label.is_empty() || labels.contains_key(label))
+        );
+    }
+}
+
+#[test]
 fn without_a_certificate_there_is_no_day_that_it_ends() {
     let metrics = full();
     metrics.certificate_expires(None);

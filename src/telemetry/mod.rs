@@ -30,7 +30,7 @@ const FLUSH: Duration = Duration::from_secs(2);
 
 /// Libraries speak up from here unless the configuration names them: statements and frames are
 /// noise at best and other people's data at worst.
-const LIBRARIES: &str = "sqlx=warn,sea_orm=warn,sea_orm_migration=warn,h2=warn,hyper=warn,\
+const LIBRARIES: &str = "sqlx=warn,sqlx::postgres::notice=error,sea_orm=warn,sea_orm_migration=warn,h2=warn,hyper=warn,\
                          hyper_util=warn,tonic=warn,tower=warn";
 
 /// The running telemetry of a process.
