@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tonic::service::Routes;
 
 use crate::announced::Announced;
-use crate::answer::{Caches, Contract, Setting};
+use crate::answer::{Caches, ColdReads, Contract, Setting};
 use crate::clock::Clock;
 use crate::compare::Comparer;
 use crate::config::Config;
@@ -28,6 +28,10 @@ use crate::wire::pb::fax_service_server::FaxServiceServer;
 use crate::wire::pb::operations_service_server::OperationsServiceServer;
 use crate::wire::pb::sidecar_service_server::SidecarServiceServer;
 use crate::wire::status::Failure;
+
+/// How many questions are read from the database at once, where nothing else is said: a connection
+/// each, as many as there are.
+const READS_AT_ONCE: usize = 16;
 
 /// The service without its listeners.
 #[derive(Clone)]
@@ -47,6 +51,8 @@ pub struct App {
     pub closing: watch::Sender<bool>,
     /// What is cached.
     pub caches: Arc<Caches>,
+    /// Questions that are read from the database.
+    pub cold: Arc<ColdReads>,
     /// What is answered in an outage.
     pub contract: Contract,
     /// How long writes waited until they were in force.
@@ -106,6 +112,7 @@ impl App {
             feed,
             freshness,
             caches: Arc::new(caches),
+            cold: Arc::new(ColdReads::new(limits.cold, READS_AT_ONCE)),
             contract,
             waits,
             metrics,

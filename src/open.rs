@@ -13,7 +13,7 @@ use lineguard_lease::{Bus, Freshness, NoBus, Params, ParamsError};
 use lineguard_store::{OpenMode, OpenOptions, SqlStore};
 use sha2::{Digest, Sha256};
 
-use crate::answer::{CacheSize, Caches, Contract};
+use crate::answer::{CacheSize, Caches, ColdReads, Contract};
 use crate::app::{App, Parts};
 use crate::clock::SystemClock;
 use crate::compare::Comparer;
@@ -179,8 +179,10 @@ pub(crate) fn observed(app: App, config: &Config) -> App {
     let seen = app.clone();
     app.metrics.observe(Arc::new(move || seen.observed()));
     let comparer = Comparer::one_in(config.metrics.compare_lists);
-    let Limits { message_size, question_size, .. } = config.limits;
-    App { message_size, question_size, comparer, ..app }
+    let Limits { message_size, question_size, cold, .. } = config.limits;
+    let at_once = usize::try_from(config.database.max_connections).unwrap_or(usize::MAX);
+    let cold = Arc::new(ColdReads::new(cold, at_once));
+    App { message_size, question_size, comparer, cold, ..app }
 }
 
 async fn open_store(config: &Config, mode: OpenMode) -> Result<SqlStore, OpenError> {

@@ -5,9 +5,11 @@
 //! | --- | --- |
 //! | `gathering` | what one question reads, and what its answer was built from |
 //! | `caches` | the caches, their keys and what they weigh |
+//! | `cold` | a bound on what is read from the database at a time |
 //! | `outage` | what is answered while the present state cannot be known |
 
 mod caches;
+mod cold;
 mod gathering;
 mod outage;
 mod question;
@@ -24,6 +26,7 @@ use lineguard_core::stamp::{Shard, Stamp};
 use lineguard_lease::Sight;
 
 pub use caches::{CacheSize, Caches, Setting};
+pub use cold::ColdReads;
 pub use gathering::Gathering;
 pub use outage::Contract;
 pub use question::{Answer, Method, Question};
@@ -305,6 +308,13 @@ async fn read_snapshot<Q: Ask>(
     sight: Option<Sight>,
     keep: Keep<'_, Q::Answer>,
 ) -> Result<Answered<Q::Answer>, Failure> {
+    let _place = match asked.operation() {
+        Some(Operation::EmergencyCall) => None,
+        _ => Some(app.cold.enter(asked.tenant()).await.ok_or_else(|| {
+            app.metrics.shed();
+            Failure::Overloaded
+        })?),
+    };
     let reading = Gathering::read(app, asked.tenant(), sight, app.clock.now()).await?;
     let Some(mut from) = reading else {
         return asked.nowhere().map(|answer| Answered::fresh(answer, Revision(0)));

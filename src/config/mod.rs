@@ -182,6 +182,8 @@ pub struct Limits {
     pub concurrent_streams: u32,
     /// Calls in flight in all.
     pub in_flight: usize,
+    /// Questions that wait for the database or are read from it.
+    pub cold: usize,
     /// Open connections of one listener.
     pub connections: usize,
     /// Open connections from one IP address.

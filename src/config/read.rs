@@ -65,6 +65,7 @@ impl Reader<'_> {
                 message_size: self.one("limits.message_size", message_size),
                 concurrent_streams: self.one("limits.concurrent_streams", count(1, 10_000)),
                 in_flight: self.one("limits.in_flight", count(1, 1_000_000)),
+                cold: self.one("limits.cold", count(4, 1_000_000)),
                 connections: self.one("limits.connections", count(1, 100_000)),
                 connections_per_address: self
                     .one("limits.connections_per_address", count(1, 100_000)),

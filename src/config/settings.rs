@@ -566,6 +566,17 @@ pub const SETTINGS: &[Setting] = &[
         ..PLAIN
     },
     Setting {
+        key: "limits.cold",
+        flag: Some("limits-cold"),
+        value: "COUNT",
+        default: "1024",
+        group: "Limits",
+        help: "Questions that wait for the database or are read from it, a quarter of them about \
+               one tenant; more are refused at once with `RESOURCE_EXHAUSTED`. Those answered from \
+               memory do not count, and emergency calls are never refused.",
+        ..PLAIN
+    },
+    Setting {
         key: "limits.connections",
         flag: Some("limits-connections"),
         value: "COUNT",

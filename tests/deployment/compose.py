@@ -13,7 +13,6 @@ import compose_spec
 import yaml
 
 FILE = pathlib.Path("deploy/compose/compose.yaml")
-# Folders that come with the rules and the dashboard; as soon as one is there, it must go from here.
 # Its image holds the collector and nothing that could ask for its health.
 SILENT = {"collector"}
 
