@@ -313,3 +313,6 @@ impl<F: Future> Future for Counting<F> {
         polled.map(|output| (output, self.statements))
     }
 }
+
+#[cfg(test)]
+mod tests;
