@@ -93,10 +93,17 @@ pub(super) fn subject(text: &str) -> Result<Subject, String> {
     Subject::parse(kind, id).map_err(|error| error.to_string())
 }
 
-/// A question with its deadline.
+/// A question with its deadline, and with the trace that the command is part of.
 pub(super) fn ask<T>(question: T) -> Request<T> {
     let mut request = Request::new(question);
     request.set_timeout(ANSWER);
+    for (variable, key) in [("TRACEPARENT", "traceparent"), ("TRACESTATE", "tracestate")] {
+        // What is no context is the server's to ignore; what is no header cannot be sent.
+        let value = std::env::var(variable).ok().and_then(|text| text.parse().ok());
+        if let Some(value) = value {
+            request.metadata_mut().insert(key, value);
+        }
+    }
     request
 }
 

@@ -34,6 +34,8 @@ pub struct Tls {
 /// Of which calls spans are made.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Sampler {
+    /// Whether the trace of a caller is looked at, and passed on.
+    pub context: bool,
     /// Whether a caller who has a trace decides.
     pub parent: bool,
     /// How many of the others, 0 to 1.
@@ -49,11 +51,11 @@ const PROTOCOL: &str = "OTEL_EXPORTER_OTLP_PROTOCOL";
 /// Reads the variables. Without an endpoint everything is off, whatever else they say.
 pub(super) fn read(environment: &[(OsString, OsString)], problems: &mut Vec<Problem>) -> Otel {
     let mut reader = Reader { environment, problems };
-    reader.propagators();
+    let context = reader.context();
     reader.one_of("OTEL_LOGS_EXPORTER", "`none`: logs go to standard error", &["none"]);
     let traces = reader.exports("TRACES");
     let metrics = reader.exports("METRICS");
-    let sampler = reader.sampler();
+    let sampler = reader.sampler(context);
     let tls = reader.tls();
     let off = reader.get("OTEL_SDK_DISABLED").is_some_and(|text| text.eq_ignore_ascii_case("true"));
     if off {
@@ -93,9 +95,13 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn propagators(&mut self) {
-        let expected = "`tracecontext`, `baggage` or `none`, the formats that are read";
-        self.one_of("OTEL_PROPAGATORS", expected, &["tracecontext", "baggage", "none"]);
+    /// Whether the contexts of callers are looked at. Baggage may be named; nothing uses it.
+    fn context(&mut self) -> bool {
+        const NAME: &str = "OTEL_PROPAGATORS";
+        let expected = "`tracecontext`, `baggage` or `none`, the formats that are known";
+        self.one_of(NAME, expected, &["tracecontext", "baggage", "none"]);
+        let named = |text: &str| text.split(',').any(|word| word.trim() == "tracecontext");
+        self.get(NAME).is_none_or(named)
     }
 
     /// Whether a signal is exported: it has an endpoint, and nobody turned it off.
@@ -113,7 +119,7 @@ impl<'a> Reader<'a> {
         wanted
     }
 
-    fn sampler(&mut self) -> Sampler {
+    fn sampler(&mut self, context: bool) -> Sampler {
         const NAME: &str = "OTEL_TRACES_SAMPLER";
         let name = self.get(NAME);
         // A sampler that somebody chose samples all it may; one that nobody chose does not.
@@ -132,7 +138,7 @@ impl<'a> Reader<'a> {
                 (true, 0.0)
             }
         };
-        Sampler { parent, ratio }
+        Sampler { context, parent, ratio }
     }
 
     fn ratio(&mut self, otherwise: f64) -> f64 {
@@ -206,7 +212,7 @@ mod tests {
         let sampler = |more: &[(&str, &str)]| {
             let (otel, problems) = given(&[&[TO], more].concat());
             assert_eq!(problems, Vec::<String>::new());
-            let Sampler { parent, ratio } = otel.traces.unwrap();
+            let Sampler { context: _, parent, ratio } = otel.traces.unwrap();
             (parent, ratio)
         };
         let name = |name| ("OTEL_TRACES_SAMPLER", name);
@@ -217,6 +223,16 @@ mod tests {
         assert_eq!(sampler(&[name("traceidratio"), quarter]), (false, 0.25));
         assert_eq!(sampler(&[name("always_on")]), (false, 1.0));
         assert_eq!(sampler(&[name("parentbased_always_off")]), (true, 0.0));
+    }
+
+    #[test]
+    fn contexts_are_looked_at_unless_somebody_says_otherwise() {
+        let looks =
+            |more: &[(&str, &str)]| given(&[&[TO], more].concat()).0.traces.unwrap().context;
+        assert!(looks(&[]));
+        assert!(looks(&[("OTEL_PROPAGATORS", "baggage, tracecontext")]));
+        assert!(!looks(&[("OTEL_PROPAGATORS", "baggage")]));
+        assert!(!looks(&[("OTEL_PROPAGATORS", "none")]));
     }
 
     #[test]

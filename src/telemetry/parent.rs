@@ -21,7 +21,8 @@ pub(super) struct Parent {
 
 /// Decides before anything is built for a span; none if there is to be no span.
 pub(super) fn decide(sampler: Sampler, headers: &HeaderMap) -> Option<Parent> {
-    let Some((trace, span, sampled)) = caller(headers) else {
+    let caller = if sampler.context { caller(headers) } else { None };
+    let Some((trace, span, sampled)) = caller else {
         let trace = TraceId::from(u128::from(random()) << 64 | u128::from(random()));
         let root = Parent { trace, span: SpanId::INVALID, state: TraceState::NONE };
         return within(trace, sampler.ratio).then_some(root);
@@ -107,7 +108,7 @@ mod tests {
     }
 
     fn sampler(parent: bool, ratio: f64) -> Sampler {
-        Sampler { parent, ratio }
+        Sampler { context: true, parent, ratio }
     }
 
     #[test]
@@ -122,6 +123,14 @@ mod tests {
         assert_eq!(decide(sampler(true, 1.0), &off), None);
         assert!(decide(sampler(false, 1.0), &off).is_some());
         assert_eq!(decide(sampler(false, 0.0), &on), None);
+    }
+
+    #[test]
+    fn who_looks_at_no_context_begins_traces_of_its_own() {
+        let on = headers(&format!("00-{TRACE}-{SPAN}-01"));
+        let alone = |ratio| Sampler { context: false, ..sampler(true, ratio) };
+        assert_eq!(decide(alone(0.0), &on), None);
+        assert_eq!(decide(alone(1.0), &on).unwrap().span, SpanId::INVALID);
     }
 
     #[test]

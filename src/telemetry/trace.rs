@@ -123,7 +123,10 @@ pub fn current_ids() -> Option<(String, String)> {
 /// there is one.
 pub fn pass_on(headers: &mut HeaderMap) {
     CURRENT.with_borrow(|current| {
-        let Some(Current { context, .. }) = current else { return };
+        let Some(Current { tracer, context }) = current else { return };
+        if !tracer.sampler.context {
+            return;
+        }
         if let Ok(value) = parent::written(context).parse() {
             headers.insert("traceparent", value);
         }

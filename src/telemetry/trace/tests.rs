@@ -30,7 +30,10 @@ impl SpanProcessor for Kept {
 
 impl Kept {
     fn tracer(&self, ratio: f64) -> Arc<Tracer> {
-        Arc::new(Tracer::new(Sampler { parent: true, ratio }, Box::new(self.clone())))
+        Arc::new(Tracer::new(
+            Sampler { context: true, parent: true, ratio },
+            Box::new(self.clone()),
+        ))
     }
 
     fn one(&self, name: &str) -> SpanData {
