@@ -52,7 +52,7 @@ impl Server {
     }
 
     /// The first line of the log, from here on, that contains this.
-    fn log_until(&mut self, wanted: &str) -> String {
+    pub fn log_until(&mut self, wanted: &str) -> String {
         let mut line = String::new();
         while !line.contains(wanted) {
             line.clear();
@@ -61,12 +61,12 @@ impl Server {
         line
     }
 
-    fn signal(&self, name: &str) {
+    pub fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
     }
 
-    fn end(mut self) -> Option<i32> {
+    pub fn end(mut self) -> Option<i32> {
         std::io::copy(&mut self.log, &mut std::io::sink()).unwrap();
         self.child.wait().unwrap().code()
     }

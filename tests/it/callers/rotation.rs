@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use super::pki::{self, Ca, Files, Leaf, uri};
 use super::{Guarded, access, ask, caller, policy, refused, unauthenticated};
 use crate::harness::Harness;
+use crate::process::Server;
 
 const STORE: &str = "spiffe://example.org/fax/store";
 const ROUTER: &str = "spiffe://example.org/fax/router";
@@ -139,4 +140,48 @@ async fn callers_change_under_load_without_a_failed_call() {
     println!("{calls} calls, none of which failed");
     server.stop().await;
     harness.stop().await;
+}
+
+/// The program itself, told by a signal.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_running_program_reads_its_files_again() {
+    let ca = Ca::new();
+    let files = Files::new(&ca.server(), &[&ca]);
+    let store = caller("store", &format!("spiffe = [\"{STORE}\"]"));
+    let router = caller("router", &format!("spiffe = [\"{ROUTER}\"]"));
+    let callers = files.write("callers.toml", &format!("format = 1\n{store}"));
+    let folder = tempfile::tempdir().unwrap();
+    let flag = |name: &str, path: &std::path::Path| format!("--{name}={}", path.display());
+    let flags = [
+        "--listen=127.0.0.1:0".to_owned(),
+        flag("tls-certificate-file", &files.files.certificate),
+        flag("tls-key-file", &files.files.key),
+        flag("tls-client-ca-file", files.files.client_ca.as_ref().unwrap()),
+        flag("callers-file", &callers),
+    ];
+    let flags: Vec<_> = flags.iter().map(String::as_str).collect();
+    let mut server = Server::start(folder.path(), &flags);
+    let address = server.listen.replace("127.0.0.1", "localhost");
+    let other = pki::connect(&address, &ca, Some(&ca.leaf(&[uri(ROUTER)], |_| {}))).await.unwrap();
+    assert_eq!(refused(&ask(other.clone()).await.unwrap_err()), unauthenticated());
+
+    files.write("callers.toml", "format = 1\n[[caller]]\n");
+    server.signal("HUP");
+    assert!(server.log_until("not read again").contains("missing key `name`"));
+    files.write("callers.toml", &format!("format = 1\n{store}{router}"));
+    server.signal("HUP");
+    server.log_until("\"read again\"");
+    ask(other).await.expect("the new file holds on connections that were open before");
+
+    files.put(&Leaf { key: ca.server().key, ..ca.server() }, &[&ca]);
+    server.signal("HUP");
+    assert!(server.log_until("not read again").contains("tls.key_file"));
+    let new = ca.server();
+    files.put(&new, &[&ca]);
+    server.signal("HUP");
+    server.log_until("\"read again\"");
+    let store = ca.leaf(&[uri(STORE)], |_| {});
+    ask(pki::connect(&address, &ca, Some(&store)).await.unwrap()).await.unwrap();
+    server.signal("TERM");
+    assert_eq!(server.end(), Some(0));
 }
