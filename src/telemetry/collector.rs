@@ -174,3 +174,44 @@ impl<E: PushMetricExporter> PushMetricExporter for Reported<E> {
         self.exporter.temporality()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::{Arc, Mutex};
+
+    use opentelemetry_sdk::error::OTelSdkError;
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Page(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Page {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_dead_collector_is_reported_once_and_so_is_its_return() {
+        let page = Page::default();
+        let own = page.clone();
+        let subscriber = tracing_subscriber::fmt().with_writer(move || own.clone()).finish();
+        tracing::subscriber::with_default(subscriber, || {
+            let reported = Reported::new((), "traces");
+            let failure = || Err(OTelSdkError::InternalFailure("said by the collector".into()));
+            for result in [Ok(()), failure(), failure(), failure(), Ok(()), Ok(()), failure()] {
+                let _ = reported.report(result);
+            }
+        });
+        let text = String::from_utf8(page.0.lock().unwrap().clone()).unwrap();
+        let said: Vec<bool> = text.lines().map(|line| line.contains("takes nothing")).collect();
+        assert_eq!(said, [true, false, true], "{text}");
+        assert!(!text.contains("said by the collector"), "{text}");
+    }
+}
