@@ -8,12 +8,13 @@ use tokio::time::sleep;
 use tonic::Status;
 
 use crate::clock::Nanos;
-use crate::history::{Answer, History, Kind, Refusal, Refused, RegisterAt};
+use crate::history::{Answer, History, Kind, Place, Refusal, Refused, RegisterAt};
 use crate::probe::{Probe, Shown, of_decision};
 use crate::random::Random;
 use crate::refused::{name, within};
 use crate::replica::Replica;
 use crate::run::Run;
+use crate::whom::Whom;
 
 /// Questions in a batch.
 const BATCH: usize = 8;
@@ -21,10 +22,9 @@ const BATCH: usize = 8;
 /// What can be asked: the probes of each register.
 pub type Probes = Vec<(RegisterAt, Vec<Probe>)>;
 
-/// Somebody who asks. Each keeps to one server, so that a server that says nothing does not keep
-/// the others from being asked.
+/// Somebody who asks.
 pub struct Asker {
-    server: Arc<Replica>,
+    whom: Whom,
     probes: Arc<Probes>,
     run: Arc<Run>,
     random: Random,
@@ -32,11 +32,11 @@ pub struct Asker {
 }
 
 impl Asker {
-    /// Somebody who asks this server.
-    pub fn new(server: &Arc<Replica>, probes: &Arc<Probes>, run: &Arc<Run>, number: u64) -> Self {
+    /// Somebody who asks these.
+    pub fn new(whom: Whom, probes: &Arc<Probes>, run: &Arc<Run>, number: u64) -> Self {
         let random = Random::new(run.seed, 1_000_000 + number);
-        let (server, probes, run) = (Arc::clone(server), Arc::clone(probes), Arc::clone(run));
-        Self { server, probes, run, random, history: History::default() }
+        let (probes, run) = (Arc::clone(probes), Arc::clone(run));
+        Self { whom, probes, run, random, history: History::default() }
     }
 
     /// Asks until the run is over, at its pace.
@@ -87,10 +87,11 @@ impl Asker {
 
     async fn put(&mut self, register: RegisterAt, mut probe: Probe) {
         let at_least = if self.random.percent(20) { self.token(register, &mut probe) } else { 0 };
-        let (life, call) = (self.server.life(), self.run.watch.now());
-        let answered = within(self.run.ask_patience, probe.ask(&self.server)).await;
+        let Some(server) = self.whom.pick(&mut self.random) else { return self.nobody().await };
+        let (life, call) = (server.life(), self.run.watch.now());
+        let answered = within(self.run.ask_patience, probe.ask(&server)).await;
         let reply = self.run.watch.now();
-        let asked = Asked { kind: probe.kind(), life, call, reply, at_least };
+        let asked = Asked { server, kind: probe.kind(), life, call, reply, at_least };
         self.record(register, &asked, answered);
     }
 
@@ -112,12 +113,16 @@ impl Asker {
                 checks.push(*check);
             }
         }
-        let (life, call) = (self.server.life(), self.run.watch.now());
-        let mut client = self.server.questions();
+        let Some(server) = self.whom.pick(&mut self.random) else {
+            self.nobody().await;
+            return 0;
+        };
+        let (life, call) = (server.life(), self.run.watch.now());
+        let mut client = server.questions();
         let request = pb::BatchCheckRequest { checks, consistency: None };
         let answered = within(self.run.ask_patience, client.batch_check(request)).await;
         let reply = self.run.watch.now();
-        let asked = Asked { kind: Kind::Batch, life, call, reply, at_least: 0 };
+        let asked = Asked { server, kind: Kind::Batch, life, call, reply, at_least: 0 };
         match answered {
             Ok(answers) => {
                 let results = answers.into_inner().results;
@@ -130,17 +135,25 @@ impl Asker {
         BATCH
     }
 
+    /// A call that can be sent to nobody has failed.
+    async fn nobody(&mut self) {
+        let (call, kind, why) = (self.run.watch.now(), Kind::Check, Refused::Nobody);
+        let place = Place::Server(0);
+        self.history.refusals.push(Refusal { kind, place, call, end: call, why });
+        sleep(Duration::from_millis(20)).await;
+    }
+
     fn record(&mut self, register: RegisterAt, asked: &Asked, answered: Result<Shown, Refused>) {
-        let server = self.server.at;
-        let Asked { kind, life, call, reply, at_least } = *asked;
+        let Asked { ref server, kind, life, call, reply, at_least } = *asked;
+        let place = server.place;
         match answered {
             Ok((value, revision)) => {
                 // Somebody answered before the restart or after it; which is not known.
-                let life = (life == self.server.life()).then_some(life);
+                let life = (life == server.life()).then_some(life);
                 self.history.answers.push(Answer {
                     register,
                     kind,
-                    server,
+                    place,
                     life,
                     call,
                     reply,
@@ -149,13 +162,14 @@ impl Asker {
                     at_least,
                 });
             }
-            Err(why) => self.history.refusals.push(Refusal { kind, server, call, end: reply, why }),
+            Err(why) => self.history.refusals.push(Refusal { kind, place, call, end: reply, why }),
         }
     }
 }
 
 /// A question as it was sent.
 struct Asked {
+    server: Arc<Replica>,
     kind: Kind,
     life: u16,
     call: Nanos,

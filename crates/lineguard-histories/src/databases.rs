@@ -141,6 +141,19 @@ impl Postgres {
         Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
     }
 
+    /// Changes something in the database, past all links.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be done.
+    pub async fn tell(&self, sql: &str) -> Result<()> {
+        let port = self.address.port().to_string();
+        let stop = "ON_ERROR_STOP=1";
+        let arguments =
+            ["-h", "127.0.0.1", "-p", &port, "-U", "lineguard", "-v", stop, "-Xqc", sql];
+        self.run("psql", &arguments).await
+    }
+
     fn data(&self) -> String {
         self.folder.join("data").display().to_string()
     }

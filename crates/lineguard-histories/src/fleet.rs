@@ -1,5 +1,6 @@
 //! The servers and databases of a run.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,8 +11,10 @@ use tokio::sync::Mutex;
 
 use crate::databases::{Postgres, Redis};
 use crate::failure::{Doing, Failure, Result};
+use crate::history::Place;
 use crate::link::{Link, Protocol};
-use crate::replica::Replica;
+use crate::processes;
+use crate::replica::{Links, Replica};
 
 /// Which store the servers use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -58,15 +61,20 @@ impl Promise {
 pub struct Fleet {
     /// The servers.
     pub replicas: Vec<Arc<Replica>>,
+    /// The sidecars; each follows the server of its number.
+    pub sidecars: Vec<Arc<Replica>>,
     /// The database; none on SQLite.
     pub postgres: Option<Postgres>,
     /// Redis; none on SQLite.
     pub redis: Option<Mutex<Redis>>,
+    program: PathBuf,
+    /// What every process is told.
+    settings: Vec<(String, String)>,
     home: Option<TempDir>,
 }
 
 impl Fleet {
-    /// Starts databases and servers. `more` are settings for every server.
+    /// Starts databases, servers and sidecars. `more` are settings for every server and sidecar.
     ///
     /// # Errors
     ///
@@ -74,23 +82,32 @@ impl Fleet {
     pub async fn start(
         program: &Path,
         store: StoreKind,
-        replicas: u8,
+        (replicas, sidecars): (u8, u8),
         promise: Promise,
         more: &[(String, String)],
     ) -> Result<Self> {
         let home = folder()?;
-        let mut fleet = Self { replicas: Vec::new(), postgres: None, redis: None, home: None };
+        let mut fleet = Self {
+            replicas: Vec::new(),
+            sidecars: Vec::new(),
+            postgres: None,
+            redis: None,
+            program: program.to_owned(),
+            settings: more.to_vec(),
+            home: None,
+        };
         let mut environment = more.to_vec();
         match store {
             StoreKind::Sqlite => {
-                let only = Replica::new(0, program, home.path(), environment, (None, None))?;
+                let (place, links) = (Place::Server(0), Links::default());
+                let only = Replica::new(place, program, home.path(), environment, links)?;
                 fleet.replicas.push(Arc::new(only));
             }
             StoreKind::Postgres => {
                 environment.extend(promise.variables());
                 let postgres = Postgres::start(home.path()).await?;
                 let redis = Redis::start(home.path()).await?;
-                migrate(program, home.path(), &Postgres::url(postgres.address())).await?;
+                migrate(program, home.path(), &postgres).await?;
                 for at in 0..replicas {
                     let database = Link::to(postgres.address(), Protocol::Postgres).await?;
                     let cache = Link::to(redis.address(), Protocol::Opaque).await?;
@@ -100,8 +117,10 @@ impl Fleet {
                         ("LINEGUARD_DATABASE_MIGRATE_ON_START".into(), "false".into()),
                         ("LINEGUARD_REDIS_URL".into(), format!("redis://{}", cache.address())),
                     ]);
-                    let links = (Some(database), Some(cache));
-                    let replica = Replica::new(at, program, home.path(), environment, links)?;
+                    let (postgres, redis) = (Some(database), Some(cache));
+                    let (place, links) =
+                        (Place::Server(at), Links { postgres, redis, parent: None });
+                    let replica = Replica::new(place, program, home.path(), environment, links)?;
                     fleet.replicas.push(Arc::new(replica));
                 }
                 fleet.postgres = Some(postgres);
@@ -109,7 +128,13 @@ impl Fleet {
             }
         }
         fleet.home = Some(home);
-        for replica in &fleet.replicas {
+        for at in 0..sidecars {
+            let parent = fleet.replica(usize::from(at)).map(|parent| parent.address());
+            let parent = parent.ok_or_else(|| Failure("a sidecar has no server to follow".into()));
+            fleet.add_sidecar(parent?).await?;
+        }
+        let all: Vec<_> = fleet.all().cloned().collect();
+        for replica in all {
             if let Err(error) = replica.start().await {
                 let home = fleet.keep().unwrap_or_default();
                 return Err(Failure(format!("{error}; see the logs in {}", home.display())));
@@ -118,9 +143,70 @@ impl Fleet {
         Ok(fleet)
     }
 
+    /// A further sidecar, which is not started, and its link to what it follows. All it is told is
+    /// where that is.
+    ///
+    /// # Errors
+    ///
+    /// If no port can be had.
+    pub async fn add_sidecar(&mut self, follows: SocketAddr) -> Result<()> {
+        let at = u8::try_from(self.sidecars.len()).unwrap_or(u8::MAX);
+        let link = Link::to(follows, Protocol::Opaque).await?;
+        let mut environment = self.settings.clone();
+        let url = format!("http://{}", link.address());
+        environment.push(("LINEGUARD_UPSTREAM_URL".into(), url));
+        let links = Links { parent: Some(link), ..Links::default() };
+        let sidecar =
+            Replica::new(Place::Sidecar(at), &self.program, self.home()?, environment, links)?;
+        self.sidecars.push(Arc::new(sidecar));
+        Ok(())
+    }
+
+    /// The servers, then the sidecars.
+    pub fn all(&self) -> impl Iterator<Item = &Arc<Replica>> {
+        self.replicas.iter().chain(&self.sidecars)
+    }
+
+    /// The ports at which PostgreSQL and Redis can be reached, by links and past them.
+    pub async fn database_ports(&self) -> Vec<u16> {
+        let mut ports: Vec<u16> =
+            self.postgres.iter().map(|postgres| postgres.address().port()).collect();
+        if let Some(redis) = &self.redis {
+            ports.push(redis.lock().await.address().port());
+        }
+        let links = self.replicas.iter().map(|replica| &replica.links);
+        let links = links.flat_map(|links| links.postgres.iter().chain(&links.redis));
+        ports.extend(links.map(|link| link.address().port()));
+        ports
+    }
+
+    /// A sidecar.
+    pub fn sidecar(&self, at: usize) -> Option<&Arc<Replica>> {
+        self.sidecars.get(at)
+    }
+
     /// A server.
     pub fn replica(&self, at: usize) -> Option<&Arc<Replica>> {
         self.replicas.get(at)
+    }
+
+    /// Memory that each process holds, in bytes.
+    pub async fn memory(&self) -> Vec<(Place, u64)> {
+        let mut held = Vec::new();
+        for replica in self.all() {
+            let resident = replica.process().await.and_then(processes::resident);
+            held.extend(resident.map(|bytes| (replica.place, bytes)));
+        }
+        held
+    }
+
+    /// The folder of all.
+    ///
+    /// # Errors
+    ///
+    /// If it was given away.
+    pub fn home(&self) -> Result<&Path> {
+        self.home.as_ref().map(TempDir::path).ok_or_else(|| Failure("there is no folder".into()))
     }
 
     /// Keeps the folder with all logs, and says where it is.
@@ -145,7 +231,13 @@ fn folder() -> Result<TempDir> {
     Ok(home)
 }
 
-async fn migrate(program: &Path, folder: &Path, url: &str) -> Result<()> {
+/// Brings the schema to where this program has it.
+///
+/// # Errors
+///
+/// If the program says so.
+pub async fn migrate(program: &Path, folder: &Path, postgres: &Postgres) -> Result<()> {
+    let url = Postgres::url(postgres.address());
     let mut command = Command::new(program);
     command.arg("migrate").current_dir(folder).env_clear().env("LINEGUARD_DATABASE_URL", url);
     let output = command.output().await.doing(program.display())?;

@@ -10,6 +10,39 @@ pub type TenantAt = u16;
 /// Position of a register in [`History::registers`].
 pub type RegisterAt = u32;
 
+/// Who was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Place {
+    /// The server of this number.
+    Server(u8),
+    /// The sidecar of this number, which follows the server of the same number.
+    Sidecar(u8),
+}
+
+impl Place {
+    /// Whom it follows, if anybody.
+    pub fn parent(self) -> Option<Self> {
+        match self {
+            Self::Server(_) => None,
+            Self::Sidecar(at) => Some(Self::Server(at)),
+        }
+    }
+
+    /// Whether it is a sidecar.
+    pub fn is_sidecar(self) -> bool {
+        matches!(self, Self::Sidecar(_))
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Server(at) => write!(f, "server {at}"),
+            Self::Sidecar(at) => write!(f, "sidecar {at}"),
+        }
+    }
+}
+
 /// One fact of permission that a writer turns on and off. Each has one writer, so its writes follow
 /// one another and at any moment it is known which of them may be in force.
 #[derive(Debug, Clone)]
@@ -42,7 +75,7 @@ pub struct Attempt {
     /// Of which register.
     pub register: RegisterAt,
     /// Where.
-    pub server: u8,
+    pub place: Place,
     /// When it was sent.
     pub call: Nanos,
     /// When it came back, or was given up.
@@ -73,10 +106,10 @@ pub struct Answer {
     pub register: RegisterAt,
     /// How.
     pub kind: Kind,
-    /// By which server.
-    pub server: u8,
-    /// In which life of that server, counted from its first start. None if the server was started
-    /// again while the question was under way.
+    /// By whom.
+    pub place: Place,
+    /// In which life of that process, counted from its first start. None if it was started again
+    /// while the question was under way.
     pub life: Option<u16>,
     /// When the question was sent.
     pub call: Nanos,
@@ -91,13 +124,20 @@ pub struct Answer {
     pub at_least: u64,
 }
 
+impl Answer {
+    /// Whether a sidecar passed the question on, so that this is the answer of its parent.
+    pub fn is_passed_on(&self) -> bool {
+        self.place.is_sidecar() && (self.kind == Kind::List || self.at_least > 0)
+    }
+}
+
 /// A question without an answer.
 #[derive(Debug, Clone)]
 pub struct Refusal {
     /// How it was asked.
     pub kind: Kind,
-    /// By which server.
-    pub server: u8,
+    /// By whom.
+    pub place: Place,
     /// When the question was sent.
     pub call: Nanos,
     /// When it came back, or was given up.
@@ -115,6 +155,8 @@ pub enum Refused {
     Transport,
     /// Nothing came for as long as the client waits.
     Silence,
+    /// There was nobody to send it to.
+    Nobody,
 }
 
 impl fmt::Display for Refused {
@@ -123,6 +165,7 @@ impl fmt::Display for Refused {
             Self::Status(code, reason) if reason.is_empty() => f.write_str(code),
             Self::Status(code, reason) => write!(f, "{code} ({reason})"),
             Self::Transport => f.write_str("connection failed"),
+            Self::Nobody => f.write_str("nobody serves"),
             Self::Silence => f.write_str("no reply within the client's patience"),
         }
     }
@@ -137,9 +180,9 @@ pub struct Disturbance {
     pub from: Nanos,
     /// When it was over: the link healed, the process up again.
     pub until: Nanos,
-    /// The server concerned; none for all.
-    pub server: Option<u8>,
-    /// Whether it comes between the server and its database, or stops the server itself.
+    /// The one concerned; none for all.
+    pub place: Option<Place>,
+    /// Whether it comes between the one concerned and its database or parent, or stops it.
     pub cuts_off: bool,
     /// How much it really did, in the measure of its kind. 0: it met nothing.
     pub effect: u64,
@@ -207,7 +250,7 @@ impl fmt::Display for Write {
 impl fmt::Display for Attempt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (call, end) = (seconds(self.call), seconds(self.end));
-        write!(f, "attempt on server {} from {call:.6} s to {end:.6} s: ", self.server)?;
+        write!(f, "attempt on {} from {call:.6} s to {end:.6} s: ", self.place)?;
         match &self.refused {
             Some(why) => write!(f, "{why}"),
             None => f.write_str("acknowledged"),
@@ -224,14 +267,14 @@ impl fmt::Display for Disturbance {
             seconds(self.from),
             seconds(self.until)
         )?;
-        self.server.map_or(Ok(()), |server| write!(f, ", server {server}"))
+        self.place.map_or(Ok(()), |place| write!(f, ", {place}"))
     }
 }
 
 impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (kind, value) = (self.kind, word(self.value));
-        write!(f, "{kind:?} called at {:.6} s on server {}", seconds(self.call), self.server)?;
+        write!(f, "{kind:?} called at {:.6} s on {}", seconds(self.call), self.place)?;
         if let Some(life) = self.life {
             write!(f, " (start {life})")?;
         }

@@ -1,7 +1,7 @@
 //! Real server processes under faults, and a checker of what they answered.
 //!
-//! Several servers share one PostgreSQL and one Redis. Writers flip single facts of permission,
-//! askers ask about them on every server, and something goes wrong all the time: links are slow,
+//! Several servers share one PostgreSQL and one Redis, and each is followed by a sidecar. Writers flip
+//! single facts of permission, askers ask about them on every server and sidecar, and something goes wrong all the time: links are slow,
 //! silent or cut, processes are stopped and killed, the databases are restarted. Everything that
 //! was written and answered is recorded with its times, and afterwards [`checker::check`] looks for
 //! an answer that should not have been given.
@@ -16,11 +16,16 @@ pub mod fleet;
 pub mod history;
 pub mod link;
 pub mod measure;
+pub mod nemesis;
 pub mod probe;
+pub mod processes;
 pub mod random;
 pub mod refused;
 pub mod replica;
 pub mod report;
+pub mod rolling;
 pub mod run;
+pub mod serving;
+pub mod whom;
 pub mod world;
 pub mod writer;

@@ -2,160 +2,46 @@
 
 #![expect(clippy::print_stdout, reason = "the figures of a run are its output")]
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+mod args;
+
+use clap::Parser;
 use lineguard_histories::checker::{Limits, Rule, Violation, check};
 use lineguard_histories::clock::{Nanos, seconds};
-use lineguard_histories::failure::{Doing, Failure, Result};
-use lineguard_histories::faults::{ALL, Fault, Nemesis};
-use lineguard_histories::fleet::{Fleet, Promise, StoreKind};
+use lineguard_histories::failure::{Failure, Result};
+use lineguard_histories::faults::{ALL, Fault};
+use lineguard_histories::fleet::{Fleet, Promise};
 use lineguard_histories::history::{Disturbance, History};
 use lineguard_histories::measure;
-use lineguard_histories::report::{Summary, attribute};
+use lineguard_histories::nemesis::Nemesis;
+use lineguard_histories::processes;
+use lineguard_histories::replica::Replica;
+use lineguard_histories::report::{Summary, attribute, tell_calls};
+use lineguard_histories::rolling::{self, ALL_ASKERS, OF_ALL, OF_ONE};
 use lineguard_histories::run::{Extent, Run, prepare};
+use lineguard_histories::serving::{Serving, one_address};
+use lineguard_histories::whom::Whom;
+
+use args::{Cli, Expect, Faults, MeasureArgs, RollingArgs, RunArgs, Task};
 
 /// Violations that are printed in full, of each rule.
 const TOLD: usize = 10;
 
+/// How soon a sidecar follows a parent that is well again: its lease and a poll of it.
+const FOLLOWING: Duration = Duration::from_millis(1_250);
+
 /// Disturbances that were over for longer than this are not told with a violation: 6 s.
 const NEAR: Nanos = 6_000_000_000;
-
-/// Real servers under faults, and what they answered.
-#[derive(Debug, Parser)]
-#[command(version)]
-struct Cli {
-    #[command(subcommand)]
-    command: Task,
-}
-
-#[derive(Debug, Subcommand)]
-enum Task {
-    /// Write, ask and disturb, then look for answers that should not have been given
-    Run(RunArgs),
-    /// Say how long acknowledgements take, what reaches the database, and what an outage does
-    Measure(MeasureArgs),
-}
-
-#[derive(Debug, Args)]
-struct MeasureArgs {
-    /// Members of the tenant
-    #[arg(long, default_value_t = 100_000)]
-    members: usize,
-    #[command(flatten)]
-    servers: Servers,
-}
-
-/// What goes wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Faults {
-    /// Everything that can.
-    All,
-    /// Nothing.
-    None,
-}
-
-/// What a run must find.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Expect {
-    /// Nothing that must not be.
-    Sound,
-    /// A stale answer: the servers are known to be broken.
-    Stale,
-}
-
-#[derive(Debug, Args)]
-struct RunArgs {
-    /// All random choices follow from it
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
-    /// Checks, at least
-    #[arg(long, default_value_t = 1_100_000)]
-    checks: u64,
-    /// Acknowledged writes, at least
-    #[arg(long, default_value_t = 10_000)]
-    writes: u64,
-    /// A run of about a minute: 20,000 checks, 400 writes, each fault once, a lease of 1 s
-    #[arg(long)]
-    short: bool,
-    /// What goes wrong
-    #[arg(long, value_enum, default_value_t = Faults::All)]
-    faults: Faults,
-    /// Only faults whose names contain one of these words
-    #[arg(long, value_name = "WORD")]
-    only: Vec<String>,
-    /// How often each fault is made at least
-    #[arg(long, default_value_t = 3)]
-    rounds: usize,
-    /// Checks a second to aim at
-    #[arg(long, default_value_t = 2_500)]
-    check_rate: u64,
-    /// Writes a second to aim at
-    #[arg(long, default_value_t = 25)]
-    write_rate: u64,
-    /// What a busy machine may add to everything that has to be done in time, in milliseconds
-    #[arg(long, default_value_t = 1_000)]
-    slack: u64,
-    /// What must be found
-    #[arg(long, value_enum, default_value_t = Expect::Sound)]
-    expect: Expect,
-    #[command(flatten)]
-    servers: Servers,
-}
-
-#[derive(Debug, Args)]
-struct Servers {
-    /// The server program; built from this workspace unless given
-    #[arg(long, value_name = "FILE")]
-    server: Option<PathBuf>,
-    /// Servers
-    #[arg(long, default_value_t = 3)]
-    replicas: u8,
-    /// Their store
-    #[arg(long, value_enum, default_value_t = StoreKind::Postgres)]
-    store: StoreKind,
-    /// `freshness.lease`, in milliseconds
-    #[arg(long, default_value_t = 5_000)]
-    lease: u64,
-    /// `freshness.poll`, in milliseconds
-    #[arg(long, default_value_t = 500)]
-    poll: u64,
-    /// A further setting of every server: `LINEGUARD_LOG_LEVEL=debug`
-    #[arg(long, value_name = "VARIABLE=VALUE")]
-    set: Vec<String>,
-}
-
-impl Servers {
-    fn promise(&self) -> Promise {
-        let (lease, poll) = (Duration::from_millis(self.lease), Duration::from_millis(self.poll));
-        Promise { lease, poll }
-    }
-
-    /// Starts them; `slack` is added to what they allow themselves for an answer.
-    async fn start(&self, slack: Duration) -> Result<Fleet> {
-        let program = match &self.server {
-            Some(program) => program.canonicalize().doing(program.display())?,
-            None => build()?,
-        };
-        let set = self.set.iter().map(|one| match one.split_once('=') {
-            Some((key, value)) => Ok((key.to_owned(), value.to_owned())),
-            None => Err(Failure(format!("`{one}` is not VARIABLE=VALUE"))),
-        });
-        let mut set: Vec<_> = set.collect::<Result<_>>()?;
-        let deadline = format!("{}ms", (Duration::from_secs(1) + slack).as_millis());
-        set.push(("LINEGUARD_DEADLINE_DECISION".to_owned(), deadline));
-        Fleet::start(&program, self.store, self.replicas, self.promise(), &set).await
-    }
-}
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Task::Run(args) => run(args).await,
         Task::Measure(args) => measured(args).await,
+        Task::Rolling(args) => rolled(args).await,
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,
@@ -164,21 +50,6 @@ async fn main() -> ExitCode {
             println!("error: {error}");
             ExitCode::from(2)
         }
-    }
-}
-
-/// Builds the server in the way in which this program was built, and says where it is.
-fn build() -> Result<PathBuf> {
-    let here = std::env::current_exe()?;
-    let folder = here.parent().ok_or_else(|| Failure("this program lies nowhere".into()))?;
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.args(["build", "--quiet", "--package", "lineguard", "--bin", "lineguard"]);
-    if !cfg!(debug_assertions) {
-        cargo.arg("--release");
-    }
-    match cargo.current_dir(Path::new(env!("CARGO_MANIFEST_DIR"))).status()?.success() {
-        true => Ok(folder.join("lineguard")),
-        false => Err(Failure("the server does not build".into())),
     }
 }
 
@@ -199,12 +70,17 @@ async fn run(mut args: RunArgs) -> Result<bool> {
         check_rate: args.check_rate,
         write_rate: args.write_rate,
         tenants: if args.short { 4 } else { 8 },
-        askers: 8,
+        askers: 8 * fleet.replicas.len() + 4 * fleet.sidecars.len(),
         slack: Duration::from_millis(args.slack),
     };
-    let stage = prepare(&fleet, Run::new(seed, extent, promise, args.servers.replicas)).await?;
+    let stage = prepare(&fleet, Run::new(seed, extent, promise)).await?;
     println!("tenants and registers are ready after {:.1} s", seconds(stage.run.watch.now()));
 
+    let asked = |replica: &Arc<Replica>| {
+        let askers = if replica.place.is_sidecar() { 4 } else { 8 };
+        vec![Whom::One(Arc::clone(replica)); askers]
+    };
+    let asked: Vec<Whom> = fleet.all().flat_map(asked).collect();
     let shared = Arc::clone(&stage.run);
     let disturbed = async {
         match args.faults {
@@ -213,7 +89,9 @@ async fn run(mut args: RunArgs) -> Result<bool> {
                     let named = |word: &String| fault.name().contains(word.as_str());
                     args.only.is_empty() || args.only.iter().any(named)
                 };
-                let faults = ALL.iter().filter(chosen).copied().collect();
+                let faults = ALL.iter().filter(chosen).copied();
+                let can = |fault: &Fault| !fleet.sidecars.is_empty() || !fault.needs_a_sidecar();
+                let faults = faults.filter(can).collect();
                 Nemesis::new(&fleet, &shared, promise, faults, args.rounds).rage().await
             }
             Faults::None => {
@@ -222,13 +100,17 @@ async fn run(mut args: RunArgs) -> Result<bool> {
             }
         }
     };
-    let both = async { tokio::try_join!(stage.play(&fleet), disturbed) };
+    let all = async {
+        tokio::try_join!(stage.play(&fleet, asked), disturbed, processes::watch(&fleet, &shared))
+    };
     let done = tokio::select! {
-        done = both => done,
+        done = all => done,
         () = tell_progress(&shared) => Err(Failure("nobody waits".into())),
     };
     let (history, found) = match done {
-        Ok((mut history, disturbances)) => {
+        Ok((mut history, disturbances, looked)) => {
+            println!("looked {looked} times: no sidecar is connected to PostgreSQL or Redis");
+            tell_memory(&fleet).await;
             history.disturbances = disturbances;
             attribute(&mut history);
             let found = check(&history, &limits(promise, extent.slack));
@@ -244,6 +126,50 @@ async fn run(mut args: RunArgs) -> Result<bool> {
     Ok(as_expected(args.expect, &found))
 }
 
+/// True if no call failed and no answer was wrong.
+async fn rolled(args: RollingArgs) -> Result<bool> {
+    let (promise, program) = (args.servers.promise(), args.servers.program()?);
+    let slack = Duration::from_millis(args.slack);
+    let first = args.from.as_ref().unwrap_or(&program).canonicalize()?;
+    let drain = ("LINEGUARD_DRAIN_DELAY".to_owned(), format!("{}ms", args.drain_delay));
+    let mut fleet = args.servers.start_with(&first, 1, slack, vec![drain]).await?;
+    let serving = Arc::new(Serving::of(&fleet.replicas));
+    serving.wait_for(fleet.replicas.len()).await;
+    fleet.add_sidecar(one_address(Arc::clone(&serving)).await?).await?;
+    let fleet = Arc::new(fleet);
+    if let Some(sidecar) = fleet.sidecars.last() {
+        sidecar.start().await?;
+    }
+    let extent = Extent {
+        checks: 0,
+        writes: 0,
+        check_rate: args.check_rate,
+        write_rate: args.write_rate,
+        tenants: 4,
+        askers: ALL_ASKERS,
+        slack,
+    };
+    let stage = prepare(&fleet, Run::new(args.seed, extent, promise)).await?;
+    let from_another = args.from.is_some();
+    let plan = rolling::Plan { rounds: args.rounds, program, from_another };
+    let history = match rolling::roll(&fleet, &serving, stage, &plan).await {
+        Ok(history) => history,
+        Err(error) => return Err(Failure(format!("{error}; {}", keep(fleet)))),
+    };
+    println!("{} restarts", history.disturbances.len());
+    print!("{}", tell_calls(&history));
+    for (place, what) in [(OF_ONE, "one server"), (OF_ALL, "whoever serves")] {
+        let longest = seconds(rolling::longest_failure(&history, place));
+        println!("the sidecar that follows {what}: no answer for {longest:.2} s at most");
+    }
+    let found = rolling::judge(&history, &limits(promise, slack));
+    tell(&history, &found);
+    if !found.is_empty() {
+        println!("{}", keep(fleet));
+    }
+    Ok(found.is_empty())
+}
+
 async fn measured(args: MeasureArgs) -> Result<bool> {
     let promise = args.servers.promise();
     println!("lease {:?}, poll {:?}", promise.lease, promise.poll);
@@ -255,7 +181,21 @@ async fn measured(args: MeasureArgs) -> Result<bool> {
 }
 
 fn limits(promise: Promise, slack: Duration) -> Limits {
-    Limits { recovery: promise.recovery() + slack, acknowledgement: promise.wait() + slack }
+    Limits {
+        recovery: promise.recovery() + slack,
+        following: FOLLOWING,
+        acknowledgement: promise.wait() + slack,
+    }
+}
+
+/// What each process holds in the end.
+async fn tell_memory(fleet: &Fleet) {
+    let held = fleet.memory().await;
+    let held = held.iter().map(|(place, bytes)| {
+        let mebibytes = bytes.div_ceil(1 << 20);
+        format!("{place} {mebibytes} MiB")
+    });
+    println!("resident memory: {}", held.collect::<Vec<_>>().join(", "));
 }
 
 async fn tell_progress(run: &Run) {

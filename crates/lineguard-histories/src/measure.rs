@@ -2,6 +2,7 @@
 
 mod cut_off;
 mod hits;
+mod memory;
 mod waits;
 
 use std::fmt::Write as _;
@@ -41,6 +42,7 @@ pub async fn all(fleet: &Arc<Fleet>, promise: Promise, members: usize) -> Result
     let began = this.watch.now();
     this.import().await?;
     say(&format!("{members} members imported in {:.1} s", seconds(this.watch.now() - began)));
+    memory::of_sidecars(&this).await?;
     waits::measure(&this).await?;
     hits::stampede(&this).await?;
     hits::under_changes(&this).await?;
@@ -109,11 +111,16 @@ impl Measure {
         Ok(self.watch.now() - began)
     }
 
-    /// Asks about a member; how long it took.
+    /// Asks a server about a member; how long it took.
     async fn check(&self, by: usize, at: usize) -> Result<Nanos> {
+        self.check_by(self.replica(by)?, at).await
+    }
+
+    /// Asks anybody about a member; how long it took.
+    async fn check_by(&self, by: &Replica, at: usize) -> Result<Nanos> {
         let who = member(at);
         let asked = Asked { tenant: TENANT, who: &who, account: ACCOUNT, action: "folder.view" };
-        let mut client = self.replica(by)?.questions();
+        let mut client = by.questions();
         let began = self.watch.now();
         client.check(asked.of_ours("thing")).await?;
         Ok(self.watch.now() - began)

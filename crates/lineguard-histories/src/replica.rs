@@ -1,9 +1,10 @@
-//! One server process of the run.
+//! One server or sidecar process of the run.
 
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -15,31 +16,43 @@ use rustix::process::Signal;
 use tokio::process::{Child, Command};
 use tokio::sync::Mutex;
 use tokio::time::{sleep, timeout};
+use tonic::Streaming;
 use tonic::transport::{Channel, Endpoint};
-use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
+use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 
 use crate::databases::{free_port, signal};
 use crate::failure::{Doing, Failure, Result};
+use crate::history::Place;
 use crate::link::Link;
 
-/// Connections to each server; one would make all calls wait for the same pieces.
+/// Connections to each; one would make all calls wait for the same pieces.
 const CHANNELS: usize = 4;
 
-/// How long a server may take until it is ready.
+/// How long a process may take until it is ready.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A server: its process, its links and the connections to it.
+/// The links of a process; none to what it does not use.
+#[derive(Debug, Default)]
+pub struct Links {
+    /// To PostgreSQL.
+    pub postgres: Option<Link>,
+    /// To Redis.
+    pub redis: Option<Link>,
+    /// Of a sidecar to its parent.
+    pub parent: Option<Link>,
+}
+
+/// A server or a sidecar: its process, its links and the connections to it.
 #[derive(Debug)]
 pub struct Replica {
-    /// Its position among the servers.
-    pub at: u8,
-    /// Its link to PostgreSQL; none if it has a store of its own.
-    pub postgres: Option<Link>,
-    /// Its link to Redis.
-    pub redis: Option<Link>,
-    program: PathBuf,
+    /// Which it is.
+    pub place: Place,
+    /// Its links.
+    pub links: Links,
+    listen: SocketAddr,
+    program: std::sync::Mutex<PathBuf>,
     environment: Vec<(String, String)>,
     folder: PathBuf,
     channels: Vec<Channel>,
@@ -48,21 +61,32 @@ pub struct Replica {
     child: Mutex<Option<Child>>,
 }
 
+/// What a health service says, one change after the other.
+pub struct HealthNews(Streaming<HealthCheckResponse>);
+
+impl HealthNews {
+    /// Whether it serves, once that has changed; none when the stream has ended.
+    pub async fn next(&mut self) -> Option<bool> {
+        let said = self.0.message().await.ok().flatten()?;
+        Some(said.status() == ServingStatus::Serving)
+    }
+}
+
 impl Replica {
-    /// A server that is not started yet. It gets a folder of its own below `home`; `environment`
+    /// One that is not started yet. It gets a folder of its own below `home`; `environment`
     /// says the rest.
     ///
     /// # Errors
     ///
     /// If the folder cannot be made or no port is free.
     pub fn new(
-        at: u8,
+        place: Place,
         program: &Path,
         home: &Path,
         environment: Vec<(String, String)>,
-        (postgres, redis): (Option<Link>, Option<Link>),
+        links: Links,
     ) -> Result<Self> {
-        let folder = home.join(format!("server-{at}"));
+        let folder = home.join(place.to_string().replace(' ', "-"));
         fs::create_dir(&folder)?;
         let listen = free_port()?;
         let mut all = vec![
@@ -72,10 +96,10 @@ impl Replica {
         all.extend(environment);
         let channels = (0..CHANNELS).map(|_| channel(listen)).collect::<Result<_>>()?;
         Ok(Self {
-            at,
-            postgres,
-            redis,
-            program: program.to_owned(),
+            place,
+            links,
+            listen,
+            program: std::sync::Mutex::new(program.to_owned()),
             environment: all,
             folder,
             channels,
@@ -83,6 +107,21 @@ impl Replica {
             life: AtomicU16::new(0),
             child: Mutex::new(None),
         })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.listen
+    }
+
+    /// The folder that it runs in, and where its log is.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Its process, if it runs.
+    pub async fn process(&self) -> Option<u32> {
+        self.child.lock().await.as_ref().and_then(Child::id)
     }
 
     /// How often it has been started.
@@ -107,16 +146,18 @@ impl Replica {
                 sleep(Duration::from_millis(50)).await;
             }
         };
-        timeout(PATIENCE, up).await.doing(format!("waiting for server {}", self.at))?
+        timeout(PATIENCE, up).await.doing(format!("waiting for {}", self.place))?
     }
 
     fn spawn(&self) -> Result<Child> {
         let log = fs::File::options().create(true).append(true).open(self.folder.join("log"))?;
-        let mut command = Command::new(&self.program);
-        command.arg("serve").current_dir(&self.folder).env_clear();
+        let program = self.program.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut command = Command::new(&program);
+        let task = if self.place.is_sidecar() { "sidecar" } else { "serve" };
+        command.arg(task).current_dir(&self.folder).env_clear();
         command.envs(self.environment.iter().map(|(key, value)| (key, value)));
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).kill_on_drop(true);
-        command.spawn().doing(self.program.display())
+        command.spawn().doing(program.display())
     }
 
     /// Whether it serves in the end; no if its process ends before that.
@@ -138,6 +179,22 @@ impl Replica {
             Ok(Ok(reply)) => reply.into_inner().status() == ServingStatus::Serving,
             _ => false,
         }
+    }
+
+    /// What its health service says from now on, whenever that changes.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be asked.
+    pub async fn watch_health(&self) -> Result<HealthNews> {
+        let mut client = HealthClient::new(self.channel());
+        let asked = HealthCheckRequest { service: String::new() };
+        Ok(HealthNews(client.watch(asked).await?.into_inner()))
+    }
+
+    /// What is started the next time.
+    pub fn install(&self, program: &Path) {
+        *self.program.lock().unwrap_or_else(PoisonError::into_inner) = program.to_owned();
     }
 
     /// Kills its process.
@@ -163,7 +220,7 @@ impl Replica {
         if let Some(child) = child.as_mut()
             && timeout(PATIENCE, child.wait()).await.is_err()
         {
-            return Err(Failure(format!("server {} does not end", self.at)));
+            return Err(Failure(format!("{} does not end", self.place)));
         }
         Ok(())
     }

@@ -5,27 +5,27 @@ use std::fmt::{self, Display};
 use std::time::Duration;
 
 use crate::clock::{Nanos, nanos, seconds};
-use crate::history::{Attempt, Disturbance, History, Kind, word};
+use crate::history::{Attempt, Disturbance, History, Kind, Place, word};
 
-/// Gives pauses and restarts of servers the effect that only the history shows: calls to the server
-/// that failed, or that took as long as half of the disturbance.
+/// Gives pauses and restarts of processes the effect that only the history shows: calls to them that
+/// failed, or that took as long as half of the disturbance.
 pub fn attribute(history: &mut History) {
-    let mut calls: Vec<(u8, Nanos, Nanos, bool)> = Vec::new();
-    calls.extend(history.answers.iter().map(|one| (one.server, one.call, one.reply, false)));
-    calls.extend(history.refusals.iter().map(|one| (one.server, one.call, one.end, true)));
+    let mut calls: Vec<(Place, Nanos, Nanos, bool)> = Vec::new();
+    calls.extend(history.answers.iter().map(|one| (one.place, one.call, one.reply, false)));
+    calls.extend(history.refusals.iter().map(|one| (one.place, one.call, one.end, true)));
     let attempts = history.attempts.iter();
-    calls.extend(attempts.map(|one| (one.server, one.call, one.end, one.refused.is_some())));
+    calls.extend(attempts.map(|one| (one.place, one.call, one.end, one.refused.is_some())));
     calls.sort_unstable_by_key(|(_, call, ..)| *call);
     for disturbance in &mut history.disturbances {
-        let Some(server) = disturbance.server.filter(|_| disturbance.effect == 0) else { continue };
-        if !disturbance.what.starts_with("server") {
+        let Some(place) = disturbance.place.filter(|_| disturbance.effect == 0) else { continue };
+        if !["server", "sidecar"].iter().any(|whose| disturbance.what.starts_with(whose)) {
             continue;
         }
         let half = (disturbance.until - disturbance.from) / 2;
         let begun = calls.partition_point(|(_, call, ..)| *call <= disturbance.until);
         let met =
             calls.get(..begun).unwrap_or_default().iter().filter(|(at, call, end, failed)| {
-                *at == server && *end >= disturbance.from && (*failed || end - call >= half)
+                *at == place && *end >= disturbance.from && (*failed || end - call >= half)
             });
         disturbance.effect = u64::try_from(met.count()).unwrap_or(u64::MAX);
     }
@@ -48,17 +48,41 @@ impl Display for Summary<'_> {
         {
             writeln!(f, "  {:<16}{count:>9}  {}", spoken(kind), word(value))?;
         }
+        let of_sidecars = || history.answers.iter().filter(|one| one.place.is_sidecar());
+        writeln!(f, "  by sidecars     {:>9}", of_sidecars().count())?;
+        for (kind, count) in count(of_sidecars().map(|one| one.kind)) {
+            writeln!(f, "    {:<14}{count:>9}", spoken(kind))?;
+        }
         writeln!(f, "checks refused    {:>9}", history.refusals.len())?;
         print(f, count(history.refusals.iter().map(|one| one.why.to_string())))?;
         let acknowledged = history.writes.iter().filter(|one| one.ack.is_some()).count();
         writeln!(f, "writes            {acknowledged:>9}")?;
         let given_up = history.writes.len() - acknowledged;
         writeln!(f, "  given up        {given_up:>9}")?;
+        let passed = |one: &&Attempt| one.place.is_sidecar() && one.refused.is_none();
+        let passed_on = history.attempts.iter().filter(passed).count();
+        writeln!(f, "  by sidecars     {passed_on:>9}")?;
         let refused = history.attempts.iter().filter_map(|one| one.refused.as_ref());
         print(f, count(refused.map(|why| format!("tried again: {why}"))))?;
         self.faults(f)?;
         self.acknowledgements(f)
     }
+}
+
+/// Calls that were answered and calls that failed, of each kind and place.
+pub fn tell_calls(history: &History) -> String {
+    let mut calls: BTreeMap<(Place, &str), (usize, usize)> = BTreeMap::new();
+    let mut add = |place, kind, failed| {
+        let (answered, refused) = calls.entry((place, kind)).or_default();
+        *if failed { refused } else { answered } += 1;
+    };
+    history.answers.iter().for_each(|one| add(one.place, spoken(one.kind), false));
+    history.refusals.iter().for_each(|one| add(one.place, spoken(one.kind), true));
+    history.attempts.iter().for_each(|one| add(one.place, "writes", one.refused.is_some()));
+    let lines = calls.into_iter().map(|((place, kind), (answered, failed))| {
+        format!("{:<12}{kind:<16}{answered:>8} answered {failed:>6} failed\n", place.to_string())
+    });
+    lines.collect()
 }
 
 impl Summary<'_> {
@@ -119,13 +143,22 @@ fn phase(attempt: &Attempt, disturbances: &[Disturbance], recovery: Nanos) -> &'
         return "nothing wrong";
     }
     let all: Vec<&Disturbance> = met.collect();
-    let own = |one: &&Disturbance| one.server.is_none_or(|server| server == attempt.server);
-    if all.iter().any(|one| one.cuts_off && own(one)) {
+    let any = |is: &dyn Fn(&Disturbance) -> bool| all.iter().any(|one| one.cuts_off && is(one));
+    let at = |one: &Disturbance, place| one.place == Some(place);
+    let server = attempt.place.parent().unwrap_or(attempt.place);
+    let of_a_sidecar = |one: &Disturbance| one.place.is_some_and(Place::is_sidecar);
+    if any(&|one| one.place.is_none() || at(one, server)) {
         "its own server or PostgreSQL disturbed"
-    } else if all.iter().any(|one| one.what == "server paused") {
+    } else if any(&|one| at(one, attempt.place)) {
+        "the sidecar that passes it on disturbed"
+    } else if any(&|one| one.what == "server paused") {
         "another server paused"
-    } else if all.iter().any(|one| one.cuts_off) {
+    } else if any(&|one| !of_a_sidecar(one)) {
         "another server disturbed"
+    } else if any(&|one| one.what == "sidecar paused") {
+        "a sidecar paused"
+    } else if any(&of_a_sidecar) {
+        "a sidecar disturbed"
     } else {
         "Redis disturbed"
     }
@@ -172,13 +205,13 @@ mod tests {
             what,
             from: 100,
             until: 200,
-            server: Some(server),
+            place: Some(Place::Server(server)),
             cuts_off: true,
             effect: 0,
         };
         let refused = |server, call, end| {
             let why = Refused::Silence;
-            Refusal { kind: Kind::Check, server, call, end, why }
+            Refusal { kind: Kind::Check, place: Place::Server(server), call, end, why }
         };
         let mut history = History {
             disturbances: vec![

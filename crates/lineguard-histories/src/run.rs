@@ -13,6 +13,7 @@ use crate::failure::{Doing, Failure, Result};
 use crate::fleet::{Fleet, Promise};
 use crate::history::{History, Register, RegisterAt};
 use crate::probe::Probe;
+use crate::whom::Whom;
 use crate::world::{Tenant, Texts};
 use crate::writer::{Acknowledged, Writer};
 
@@ -29,7 +30,7 @@ pub struct Extent {
     pub write_rate: u64,
     /// Tenants.
     pub tenants: usize,
-    /// Those who ask each server.
+    /// Those who ask at the same time.
     pub askers: usize,
     /// What a busy machine may add to everything that has to be done in time.
     pub slack: Duration,
@@ -65,8 +66,8 @@ pub struct Run {
 
 impl Run {
     /// A run that has not begun.
-    pub fn new(seed: u64, extent: Extent, promise: Promise, replicas: u8) -> Self {
-        let askers = u32::try_from(extent.askers * usize::from(replicas)).unwrap_or(1).max(1);
+    pub fn new(seed: u64, extent: Extent, promise: Promise) -> Self {
+        let askers = u32::try_from(extent.askers).unwrap_or(1).max(1);
         let each = |rate: u64, among: u32| Duration::from_secs(1) * among / narrow(rate);
         Self {
             seed,
@@ -198,7 +199,8 @@ pub async fn prepare(fleet: &Arc<Fleet>, mut run: Run) -> Result<Stage> {
     let mut tenants: BTreeMap<String, Vec<Writer>> = BTreeMap::new();
     for (register, (tenant, plan)) in (0..).zip(planned) {
         probes.push((register, plan.probes.clone()));
-        let writer = Writer::new(register, tenant.clone(), plan, fleet, &run);
+        let whom = Whom::Anybody(Arc::clone(fleet));
+        let writer = Writer::new(register, tenant.clone(), plan, whom, &run);
         tenants.entry(tenant).or_default().push(writer);
     }
     let mut tried = JoinSet::new();
@@ -239,13 +241,13 @@ async fn try_one(writer: &mut Writer, fleet: &Fleet) -> Result<()> {
             writer.history.writes.clear();
         }
         for probe in few(&writer.plan.probes) {
-            for replica in &fleet.replicas {
+            for replica in fleet.all() {
                 let (shown, _) = probe.ask(replica).await?;
                 if shown != Some(value) {
                     let name = writer.plan.name;
                     return Err(Failure(format!(
-                        "`{name}` is {value}, but {shown:?} on server {}: {probe:?}",
-                        replica.at
+                        "`{name}` is {value}, but {shown:?} on {}: {probe:?}",
+                        replica.place
                     )));
                 }
             }
@@ -255,32 +257,37 @@ async fn try_one(writer: &mut Writer, fleet: &Fleet) -> Result<()> {
 }
 
 impl Stage {
-    /// Writes and asks until the run is over, then asks everything once more on every server.
+    /// From now on writes go there.
+    pub fn write_by(&mut self, whom: &Whom) {
+        self.writers.iter_mut().for_each(|writer| writer.whom = whom.clone());
+    }
+
+    /// Writes and asks until the run is over, then asks everything once more everywhere. There is an
+    /// asker for each of `asked`.
     ///
     /// # Errors
     ///
     /// If one of those who take part failed.
-    pub async fn play(self, fleet: &Arc<Fleet>) -> Result<History> {
+    pub async fn play(self, fleet: &Arc<Fleet>, asked: Vec<Whom>) -> Result<History> {
         let Self { run, probes, writers, registers } = self;
         let mut all = JoinSet::new();
         for writer in writers {
             all.spawn(writer.flip());
         }
         let mut number = 0;
-        for server in &fleet.replicas {
-            for _ in 0..run.extent.askers {
-                number += 1;
-                all.spawn(Asker::new(server, &probes, &run, number).ask());
-            }
+        for whom in asked {
+            number += 1;
+            all.spawn(Asker::new(whom, &probes, &run, number).ask());
         }
         let mut history = History { registers, ..History::default() };
         while let Some(part) = all.join_next().await {
             history.absorb(part.doing("taking part")?);
         }
         tokio::time::sleep(run.recovery).await;
-        for server in &fleet.replicas {
+        for server in fleet.all() {
             number += 1;
-            all.spawn(Asker::new(server, &probes, &run, number).ask_all());
+            let whom = Whom::One(Arc::clone(server));
+            all.spawn(Asker::new(whom, &probes, &run, number).ask_all());
         }
         while let Some(part) = all.join_next().await {
             history.absorb(part.doing("asking in the end")?);

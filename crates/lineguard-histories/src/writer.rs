@@ -10,13 +10,13 @@ use lineguard_core::change::Change;
 use tokio::time::sleep;
 use tonic::Status;
 
-use crate::fleet::Fleet;
 use crate::history::{Attempt, History, RegisterAt, Write};
 use crate::probe::user;
 use crate::random::Random;
 use crate::refused::within;
 use crate::replica::Replica;
 use crate::run::Run;
+use crate::whom::Whom;
 use crate::world::Plan;
 
 /// A writer; each register has exactly one.
@@ -25,10 +25,11 @@ pub struct Writer {
     pub register: RegisterAt,
     /// How it is written.
     pub plan: Plan,
+    /// By whom.
+    pub whom: Whom,
     /// What it has written.
     pub history: History,
     tenant: String,
-    fleet: Arc<Fleet>,
     run: Arc<Run>,
     random: Random,
     writes: u64,
@@ -49,12 +50,12 @@ impl Writer {
         register: RegisterAt,
         tenant: String,
         plan: Plan,
-        fleet: &Arc<Fleet>,
+        whom: Whom,
         run: &Arc<Run>,
     ) -> Self {
         let random = Random::new(run.seed, 1_000 + u64::from(register));
-        let (fleet, run) = (Arc::clone(fleet), Arc::clone(run));
-        Self { register, plan, history: History::default(), tenant, fleet, run, random, writes: 0 }
+        let (run, history) = (Arc::clone(run), History::default());
+        Self { register, plan, whom, history, tenant, run, random, writes: 0 }
     }
 
     /// Writes a value, and tries until somebody acknowledges it. False if it gave up; then it must
@@ -80,14 +81,17 @@ impl Writer {
         let [off, on] = &self.plan.changes;
         let change = if value { on.clone() } else { off.clone() };
         for _ in 0..self.run.attempts {
-            let server = Arc::clone(self.random.pick(&self.fleet.replicas)?);
+            let Some(server) = self.whom.pick(&mut self.random) else {
+                sleep(Duration::from_millis(20)).await;
+                continue;
+            };
             let call = self.run.watch.now();
             let asked = apply(&server, &self.tenant, request_id, &change);
             let answered = within(self.run.write_patience, asked).await;
             let end = self.run.watch.now();
             let refused = answered.as_ref().err().cloned();
-            let (register, server) = (self.register, server.at);
-            self.history.attempts.push(Attempt { register, server, call, end, refused });
+            let (register, place) = (self.register, server.place);
+            self.history.attempts.push(Attempt { register, place, call, end, refused });
             if let Ok(acknowledged) = answered {
                 return Some(acknowledged);
             }

@@ -12,8 +12,8 @@
 //! | [`Rule::Token`] | its revision is not below that of the token it was asked with |
 //! | [`Rule::Backwards`] | one process never answers at a lower revision than it did before the call |
 //! | [`Rule::Order`] | revisions of acknowledged writes are different and follow their order in time |
-//! | [`Rule::Refused`] | no other errors than those of an outage, and none where there was no outage |
-//! | [`Rule::Late`] | a write is acknowledged in time unless a server or PostgreSQL was disturbed |
+//! | [`Rule::Refused`] | no other errors than those of an outage, and none where there was no outage: a sidecar is excused by its parent, a server by no sidecar |
+//! | [`Rule::Late`] | a write is acknowledged in time unless a server or PostgreSQL was disturbed, or the sidecar that passes it on |
 
 mod answers;
 mod outages;
@@ -26,7 +26,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::clock::Nanos;
-use crate::history::History;
+use crate::history::{History, Place};
 use writes::Writes;
 
 /// What may be violated.
@@ -74,8 +74,20 @@ impl fmt::Display for Violation {
 pub struct Limits {
     /// How long after the end of a disturbance errors are still excused.
     pub recovery: Duration,
+    /// How much longer on a sidecar, which follows anew when its parent is well.
+    pub following: Duration,
     /// The longest that an acknowledgement may take.
     pub acknowledgement: Duration,
+}
+
+impl Limits {
+    /// How long after the end of a disturbance errors are excused there.
+    fn recovery_of(&self, place: Place) -> Duration {
+        match place {
+            Place::Server(_) => self.recovery,
+            Place::Sidecar(_) => self.recovery + self.following,
+        }
+    }
 }
 
 /// Everything that must not have happened in a history and did.

@@ -2,7 +2,7 @@
 
 use super::{Limits, Rule, Violation};
 use crate::clock::{Nanos, nanos, seconds};
-use crate::history::{Disturbance, History, Refused};
+use crate::history::{Disturbance, History, Place, Refused};
 
 /// The codes that mean "not now".
 const NOT_NOW: [&str; 3] = ["UNAVAILABLE", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED"];
@@ -10,22 +10,21 @@ const NOT_NOW: [&str; 3] = ["UNAVAILABLE", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUS
 pub(super) fn check(history: &History, limits: &Limits, found: &mut Vec<Violation>) {
     let excuses = Excuses::of(&history.disturbances, limits);
     for refusal in &history.refusals {
-        let (call, end, server) = (refusal.call, refusal.end, refusal.server);
-        let excused = excuses.server(server).overlap(call, end);
+        let (call, end, place) = (refusal.call, refusal.end, refusal.place);
+        let excused = excuses.question(place, call, end);
         if let Some(says) = unexpected(&refusal.why, excused) {
             let kind = refusal.kind;
-            let events = told(format!("{kind:?}"), server, call, end, &refusal.why, says);
+            let events = told(format!("{kind:?}"), place, call, end, &refusal.why, says);
             found.push(Violation { rule: Rule::Refused, at: end, events });
         }
     }
     for attempt in &history.attempts {
-        let (call, end, server) = (attempt.call, attempt.end, attempt.server);
-        // A disturbed server may hold the tenant's lock, which hinders writes everywhere.
-        let excused = excuses.all.overlap(call, end);
+        let (call, end, place) = (attempt.call, attempt.end, attempt.place);
+        let excused = excuses.write(place, call, end);
         match &attempt.refused {
             Some(why) => {
                 if let Some(says) = unexpected(why, excused) {
-                    let events = told("write".to_owned(), server, call, end, why, says);
+                    let events = told("write".to_owned(), place, call, end, why, says);
                     found.push(Violation { rule: Rule::Refused, at: end, events });
                 }
             }
@@ -33,7 +32,7 @@ pub(super) fn check(history: &History, limits: &Limits, found: &mut Vec<Violatio
                 let took = end.saturating_sub(call);
                 if took > nanos(limits.acknowledgement) && !excused {
                     let events = format!(
-                        "a write called at {:.6} s on server {server} was acknowledged after {:.3} s",
+                        "a write called at {:.6} s on {place} was acknowledged after {:.3} s",
                         seconds(call),
                         seconds(took),
                     );
@@ -53,60 +52,40 @@ fn unexpected(why: &Refused, excused: bool) -> Option<&'static str> {
     }
 }
 
-fn told(what: String, server: u8, call: Nanos, end: Nanos, why: &Refused, says: &str) -> String {
+fn told(what: String, place: Place, call: Nanos, end: Nanos, why: &Refused, says: &str) -> String {
     let (call, end) = (seconds(call), seconds(end));
-    format!("{says}: {what} called at {call:.6} s on server {server}, ended at {end:.6} s: {why}")
+    format!("{says}: {what} called at {call:.6} s on {place}, ended at {end:.6} s: {why}")
 }
 
-/// When errors are excused: disturbances that cut a server off from its database or stop it, and
-/// the time in which it recovers. Redis is no excuse for anything.
-struct Excuses {
-    all: Times,
-    /// For each server, those of its own and those of all.
-    servers: Vec<Times>,
-    /// Those of all servers, for a server that had none of its own.
-    common: Times,
+/// What excuses errors: disturbances that cut a server off from its database or a sidecar off from
+/// its parent, or stop it, and the time in which it recovers. What is wrong with its parent excuses
+/// a sidecar; what is wrong with a sidecar excuses no server. Redis is no excuse for anything.
+struct Excuses<'h> {
+    cutting: Vec<&'h Disturbance>,
+    limits: &'h Limits,
 }
 
-impl Excuses {
-    fn of(disturbances: &[Disturbance], limits: &Limits) -> Self {
-        let cutting = || disturbances.iter().filter(|one| one.cuts_off);
-        let servers = cutting().filter_map(|one| one.server).max().map_or(0, |last| last + 1);
-        let of =
-            |server: u8| cutting().filter(move |one| one.server.is_none_or(|its| its == server));
-        Self {
-            all: Times::of(cutting(), limits),
-            servers: (0..servers).map(|server| Times::of(of(server), limits)).collect(),
-            common: Times::of(cutting().filter(|one| one.server.is_none()), limits),
-        }
+impl<'h> Excuses<'h> {
+    fn of(disturbances: &'h [Disturbance], limits: &'h Limits) -> Self {
+        Self { cutting: disturbances.iter().filter(|one| one.cuts_off).collect(), limits }
     }
 
-    fn server(&self, server: u8) -> &Times {
-        self.servers.get(usize::from(server)).unwrap_or(&self.common)
-    }
-}
-
-/// Times that do not overlap, in order.
-struct Times(Vec<(Nanos, Nanos)>);
-
-impl Times {
-    fn of<'d>(disturbances: impl Iterator<Item = &'d Disturbance>, limits: &Limits) -> Self {
-        let recovery = nanos(limits.recovery);
-        let mut times: Vec<(Nanos, Nanos)> =
-            disturbances.map(|one| (one.from, one.until.saturating_add(recovery))).collect();
-        times.sort_unstable();
-        let mut merged: Vec<(Nanos, Nanos)> = Vec::new();
-        for (from, until) in times {
-            match merged.last_mut() {
-                Some((_, last)) if from <= *last => *last = until.max(*last),
-                _ => merged.push((from, until)),
-            }
-        }
-        Self(merged)
+    fn question(&self, asked: Place, call: Nanos, end: Nanos) -> bool {
+        self.any(asked, call, end, |place| place == asked || Some(place) == asked.parent())
     }
 
-    fn overlap(&self, from: Nanos, until: Nanos) -> bool {
-        let next = self.0.partition_point(|(_, end)| *end < from);
-        self.0.get(next).is_some_and(|(start, _)| *start <= until)
+    /// A disturbed server may hold the tenant's lock, which hinders writes everywhere. A sidecar
+    /// holds no lock, and writes wait for it no longer than for a server.
+    fn write(&self, asked: Place, call: Nanos, end: Nanos) -> bool {
+        self.any(asked, call, end, |place| place == asked || !place.is_sidecar())
+    }
+
+    fn any(&self, asked: Place, call: Nanos, end: Nanos, concerns: impl Fn(Place) -> bool) -> bool {
+        let recovery = nanos(self.limits.recovery_of(asked));
+        self.cutting.iter().any(|one| {
+            one.place.is_none_or(&concerns)
+                && one.from <= end
+                && call <= one.until.saturating_add(recovery)
+        })
     }
 }

@@ -1,4 +1,5 @@
-//! No process answers at a lower revision than it has answered at before.
+//! No process answers at a lower revision than it has answered at before. What a sidecar passes on is
+//! not its own answer: of which life of its parent that is, nobody knows.
 
 use std::collections::BTreeMap;
 
@@ -7,10 +8,10 @@ use crate::history::{Answer, History};
 
 pub(super) fn check(history: &History, found: &mut Vec<Violation>) {
     let mut processes: BTreeMap<_, Vec<&Answer>> = BTreeMap::new();
-    for answer in &history.answers {
+    for answer in history.answers.iter().filter(|answer| !answer.is_passed_on()) {
         if let Some(life) = answer.life {
             let tenant = history.tenant(answer.register);
-            processes.entry((answer.server, life, tenant)).or_default().push(answer);
+            processes.entry((answer.place, life, tenant)).or_default().push(answer);
         }
     }
     for answers in processes.into_values() {

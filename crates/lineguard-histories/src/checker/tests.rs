@@ -5,12 +5,15 @@ use std::time::Duration;
 use super::{Limits, Rule, check};
 use crate::clock::Nanos;
 use crate::history::{
-    Answer, Attempt, Disturbance, History, Kind, Refusal, Refused, Register, Write,
+    Answer, Attempt, Disturbance, History, Kind, Place, Refusal, Refused, Register, Write,
 };
 use crate::random::Random;
 
-const LIMITS: Limits =
-    Limits { recovery: Duration::from_nanos(50), acknowledgement: Duration::from_nanos(30) };
+const LIMITS: Limits = Limits {
+    recovery: Duration::from_nanos(50),
+    following: Duration::from_nanos(20),
+    acknowledgement: Duration::from_nanos(30),
+};
 
 /// Two registers of tenant 0 and one of tenant 1.
 fn empty() -> History {
@@ -24,8 +27,8 @@ fn write(register: u32, value: bool, call: Nanos, ack: Nanos, revision: u64) -> 
 }
 
 fn answer(register: u32, call: Nanos, reply: Nanos, value: bool, revision: u64) -> Answer {
-    let (server, life, value) = (0, Some(1), Some(value));
-    Answer { register, kind: Kind::Check, server, life, call, reply, value, revision, at_least: 0 }
+    let (place, life, value) = (Place::Server(0), Some(1), Some(value));
+    Answer { register, kind: Kind::Check, place, life, call, reply, value, revision, at_least: 0 }
 }
 
 /// `a` goes on at revision 1, off at 3; `b` goes on at 2.
@@ -116,7 +119,7 @@ fn a_process_that_goes_back_is_found() {
     assert_eq!(both(back.clone()), [Rule::Backwards]);
     // Overlapping, on another server, after a restart, or not known where.
     assert_eq!(both(Answer { call: 51, ..back.clone() }), []);
-    assert_eq!(both(Answer { server: 1, ..back.clone() }), []);
+    assert_eq!(both(Answer { place: Place::Server(1), ..back.clone() }), []);
     assert_eq!(both(Answer { life: Some(2), ..back.clone() }), []);
     assert_eq!(both(Answer { life: None, ..back }), []);
 }
@@ -140,14 +143,15 @@ fn errors_need_a_cause_and_end_with_it() {
         what: "pause",
         from: 100,
         until: 200,
-        server: Some(0),
+        place: Some(Place::Server(0)),
         cuts_off: true,
         effect: 1,
     };
     let unavailable = Refused::Status("UNAVAILABLE", String::new());
     let denied = Refused::Status("PERMISSION_DENIED", String::new());
     let at = |server, call, end, why: &Refused, outage: &Disturbance| {
-        let refusal = Refusal { kind: Kind::Check, server, call, end, why: why.clone() };
+        let place = Place::Server(server);
+        let refusal = Refusal { kind: Kind::Check, place, call, end, why: why.clone() };
         let (refusals, disturbances) = (vec![refusal], vec![outage.clone()]);
         rules(&History { refusals, disturbances, ..flips() })
     };
@@ -160,7 +164,7 @@ fn errors_need_a_cause_and_end_with_it() {
     assert_eq!(at(1, 120, 130, &unavailable, &outage), [Rule::Refused]);
     let redis = Disturbance { cuts_off: false, ..outage.clone() };
     assert_eq!(at(0, 120, 130, &unavailable, &redis), [Rule::Refused]);
-    let all = Disturbance { server: None, ..outage.clone() };
+    let all = Disturbance { place: None, ..outage.clone() };
     assert_eq!(at(1, 120, 130, &unavailable, &all), []);
     // An outage excuses only the codes of an outage.
     assert_eq!(at(0, 120, 130, &denied, &outage), [Rule::Refused]);
@@ -169,9 +173,10 @@ fn errors_need_a_cause_and_end_with_it() {
 #[test]
 fn an_acknowledgement_comes_in_time() {
     let took = |call, end, cuts_off| {
-        let attempts = vec![Attempt { register: 0, server: 0, call, end, refused: None }];
-        let (what, from, until, server) = ("", 200, 300, Some(1));
-        let disturbances = vec![Disturbance { what, from, until, server, cuts_off, effect: 1 }];
+        let attempts =
+            vec![Attempt { register: 0, place: Place::Server(0), call, end, refused: None }];
+        let (what, from, until, place) = ("", 200, 300, Some(Place::Server(1)));
+        let disturbances = vec![Disturbance { what, from, until, place, cuts_off, effect: 1 }];
         rules(&History { attempts, disturbances, ..flips() })
     };
     assert_eq!(took(100, 130, true), []);
@@ -179,6 +184,68 @@ fn an_acknowledgement_comes_in_time() {
     // Another server may hold the tenant's lock; Redis holds none.
     assert_eq!(took(210, 290, true), []);
     assert_eq!(took(210, 290, false), [Rule::Late]);
+}
+
+/// What was wrong with one place, from 200 to 300.
+fn wrong(place: Place) -> Vec<Disturbance> {
+    let (what, from, until, place) = ("", 200, 300, Some(place));
+    vec![Disturbance { what, from, until, place, cuts_off: true, effect: 1 }]
+}
+
+#[test]
+fn a_sidecar_is_excused_by_its_parent_and_excuses_nobody_else() {
+    let at = |place, end, disturbed| {
+        let why = Refused::Status("UNAVAILABLE", String::new());
+        let refusals = vec![Refusal { kind: Kind::Check, place, call: end - 10, end, why }];
+        rules(&History { refusals, disturbances: wrong(disturbed), ..flips() })
+    };
+    let (server, sidecar) = (Place::Server, Place::Sidecar);
+    assert_eq!(at(sidecar(1), 250, sidecar(1)), []);
+    assert_eq!(at(sidecar(1), 250, server(1)), []);
+    assert_eq!(at(sidecar(1), 250, server(0)), [Rule::Refused]);
+    assert_eq!(at(sidecar(1), 250, sidecar(0)), [Rule::Refused]);
+    assert_eq!(at(server(1), 250, sidecar(1)), [Rule::Refused]);
+    // When its parent is well again, it has yet to follow it.
+    assert_eq!(at(server(1), 361, server(1)), [Rule::Refused]);
+    assert_eq!(at(sidecar(1), 380, server(1)), []);
+    assert_eq!(at(sidecar(1), 381, server(1)), [Rule::Refused]);
+}
+
+#[test]
+fn a_write_waits_for_a_sidecar_no_longer_than_for_a_server() {
+    let took = |place, call, end, disturbed| {
+        let attempts = vec![Attempt { register: 0, place, call, end, refused: None }];
+        rules(&History { attempts, disturbances: wrong(disturbed), ..flips() })
+    };
+    let (server, sidecar) = (Place::Server, Place::Sidecar);
+    assert_eq!(took(server(0), 210, 290, sidecar(0)), [Rule::Late]);
+    assert_eq!(took(sidecar(1), 210, 290, sidecar(0)), [Rule::Late]);
+    // It may be held up on its way through the sidecar itself, or by a server that holds a lock.
+    assert_eq!(took(sidecar(0), 210, 290, sidecar(0)), []);
+    assert_eq!(took(sidecar(0), 210, 290, server(1)), []);
+}
+
+#[test]
+fn a_sidecar_goes_back_only_in_what_it_answers_itself() {
+    let of_sidecar = |answer| Answer { place: Place::Sidecar(0), ..answer };
+    let first = of_sidecar(answer(0, 45, 52, false, 3));
+    let back = of_sidecar(answer(0, 53, 55, true, 2));
+    let both = |first: &Answer, second: Answer| {
+        rules(&History { answers: vec![second, first.clone()], ..flips() })
+    };
+    assert_eq!(both(&first, back.clone()), [Rule::Backwards]);
+    assert_eq!(both(&Answer { kind: Kind::List, ..first.clone() }, back.clone()), []);
+    assert_eq!(both(&Answer { at_least: 1, ..first }, back.clone()), []);
+    // A server passes nothing on.
+    let list = Answer { kind: Kind::List, ..answer(0, 45, 52, false, 3) };
+    assert_eq!(both(&list, Answer { place: Place::Server(0), ..back }), [Rule::Backwards]);
+}
+
+#[test]
+fn a_stale_answer_of_a_sidecar_is_found() {
+    let stale = |place| of(Answer { place, ..answer(0, 61, 70, true, 2) });
+    assert_eq!(stale(Place::Sidecar(0)), [Rule::Reflects, Rule::Acknowledged]);
+    assert_eq!(stale(Place::Sidecar(0)), stale(Place::Server(0)));
 }
 
 /// A store that is perfect, asked in random order: nothing is found. The same with one answer that

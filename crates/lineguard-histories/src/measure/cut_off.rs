@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub(super) async fn measure(this: &Measure) -> Result<()> {
     for (what, condition) in [("silent", Condition::Silent), ("cut", Condition::Cut)] {
         let server = this.replica(0)?;
-        let link = server.postgres.as_ref();
+        let link = server.links.postgres.as_ref();
         let link = link.ok_or_else(|| Failure("measuring needs PostgreSQL".into()))?;
         this.check(0, 1).await?;
         this.check(0, 1).await?;

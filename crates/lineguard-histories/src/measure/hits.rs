@@ -22,7 +22,7 @@ const CROWD: usize = 1_000;
 
 /// Statements that a server has sent to the database.
 fn statements(this: &Measure, at: usize) -> Result<u64> {
-    let link = this.replica(at)?.postgres.as_ref();
+    let link = this.replica(at)?.links.postgres.as_ref();
     let link = link.ok_or_else(|| Failure("measuring needs PostgreSQL".into()))?;
     Ok(link.counts().statements.load(Ordering::Relaxed))
 }

@@ -1,4 +1,5 @@
-//! How long acknowledgements take: with everything well, with a server paused, without Redis.
+//! How long acknowledgements take: with sidecars, with everything well, with a server paused, without
+//! Redis.
 
 use std::time::Duration;
 
@@ -10,6 +11,41 @@ use crate::failure::{Failure, Result};
 const WRITERS: usize = 8;
 
 pub(super) async fn measure(this: &Measure) -> Result<()> {
+    with_sidecars(this).await?;
+    servers_alone(this).await
+}
+
+/// With a live sidecar of each server, then with one of them standing still. Leaves them stopped.
+async fn with_sidecars(this: &Measure) -> Result<()> {
+    let sidecars = &this.fleet.sidecars;
+    let Some(paused) = sidecars.last() else { return Ok(()) };
+    let alone = writes(this, 1, 200, 3).await?;
+    say(&format!(
+        "acknowledgements, {} sidecars, one writer:       {}",
+        sidecars.len(),
+        figures(alone)
+    ));
+    let healthy = writes(this, WRITERS, 100, 3).await?;
+    say(&format!(
+        "acknowledgements, {} sidecars, eight at once:    {}",
+        sidecars.len(),
+        figures(healthy)
+    ));
+
+    paused.pause().await?;
+    let first = writes(this, WRITERS, 1, 3).await?;
+    say(&format!("acknowledgements, one sidecar paused:           {}", figures(first)));
+    let later = writes(this, WRITERS, 50, 3).await?;
+    say(&format!("  the same, once its lease is over:             {}", figures(later)));
+    paused.resume().await?;
+    for sidecar in sidecars {
+        sidecar.kill().await?;
+    }
+    rest(this.promise.lease).await;
+    Ok(())
+}
+
+async fn servers_alone(this: &Measure) -> Result<()> {
     let alone = writes(this, 1, 200, 3).await?;
     say(&format!("acknowledgements, one writer:         {}", figures(alone)));
     let healthy = writes(this, WRITERS, 100, 3).await?;
