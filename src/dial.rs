@@ -4,11 +4,14 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use tonic::metadata::{Ascii, MetadataValue};
+use tonic::codegen::http::HeaderMap;
+use tonic::metadata::{Ascii, AsciiMetadataKey, MetadataValue};
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 use tonic::{Request, Status};
+
+use crate::telemetry::trace;
 
 /// A server, and the proofs of both sides.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -47,7 +50,7 @@ impl std::error::Error for DialError {}
 /// A connection on which every call carries the token, if there is one.
 pub type Connection = InterceptedService<Channel, Bearer>;
 
-/// Adds a bearer token to every call, and nobody else's.
+/// Adds a bearer token to every call, and nobody else's; and the trace that the call is part of.
 #[derive(Clone)]
 pub struct Bearer(Option<MetadataValue<Ascii>>);
 
@@ -63,6 +66,13 @@ impl Interceptor for Bearer {
         request.metadata_mut().remove("authorization");
         if let Some(token) = &self.0 {
             request.metadata_mut().insert("authorization", token.clone());
+        }
+        let mut context = HeaderMap::new();
+        trace::pass_on(&mut context);
+        for (name, value) in &context {
+            if let (Ok(key), Ok(value)) = (name.as_str().parse(), value.as_bytes().try_into()) {
+                request.metadata_mut().insert::<AsciiMetadataKey>(key, value);
+            }
         }
         Ok(request)
     }
