@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::config::{Config, ServerFlags};
 use crate::metrics::endpoint;
 use crate::open;
-use crate::server::{self, listen, signal};
+use crate::server::{self, Life, listen, signal};
 use crate::telemetry;
 use crate::{demo, doors};
 
@@ -68,13 +68,9 @@ pub(super) async fn serve(
         let metrics = app.metrics.clone();
         beside.spawn(async move { match endpoint::serve(listener, metrics).await {} });
     }
-    let closing = app.closing.clone();
-    let shutdown = async move {
-        shutdown.await;
-        closing.send_replace(true);
-    };
-    let (ready, metrics) = (app.freshness.subscribe_ready(), &app.metrics);
-    let served = server::serve(listeners, routes, doors, config, metrics, ready, shutdown).await;
+    let life = Life { ready: app.freshness.subscribe_ready(), closing: app.closing.clone() };
+    let metrics = &app.metrics;
+    let served = server::serve(listeners, routes, doors, config, metrics, life, shutdown).await;
     // No writer shall wait for a server that is gone.
     app.freshness.stop().await;
     telemetry::flush(&app.metrics).await;

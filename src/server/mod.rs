@@ -89,8 +89,18 @@ impl Doors {
     }
 }
 
-/// Serves `services` on `listeners` until `shutdown`; health says `NOT_SERVING` while `ready` is not
-/// so. Then drains: health says `NOT_SERVING`,
+/// What a server is told of the services behind it, and tells them.
+#[derive(Debug)]
+pub struct Life {
+    /// Whether they are sure to answer.
+    pub ready: watch::Receiver<bool>,
+    /// Set when no calls are taken any more: streams that would go on for ever end then, not before,
+    /// so that whoever follows this replica loses nothing while it drains.
+    pub closing: watch::Sender<bool>,
+}
+
+/// Serves `services` on `listeners` until `shutdown`; health says `NOT_SERVING` while the services
+/// are not ready. Then drains: health says `NOT_SERVING`,
 /// calls are taken for as long as callers need to notice, calls in flight finish, the rest is cut.
 /// `metrics` keeps how long calls take.
 ///
@@ -103,9 +113,10 @@ pub async fn serve(
     doors: Doors,
     config: &Config,
     metrics: &Metrics,
-    ready: watch::Receiver<bool>,
+    life: Life,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
+    let Life { ready, closing } = life;
     let first = if *ready.borrow() { Phase::Serving } else { Phase::Waiting };
     let (phase, phases) = watch::channel(first);
     let routes = with_companions(services, phases.clone(), config.security.reflection)?;
@@ -130,7 +141,7 @@ pub async fn serve(
         () = follow(ready, &phase) => {}
         Some(ended) = servers.join_next() => return flatten(ended),
     }
-    drain(&phase, servers, config.drain).await
+    drain(&phase, &closing, servers, config.drain).await
 }
 
 /// Tells of readiness for as long as the server takes calls. Never ends.
@@ -153,6 +164,7 @@ const NOTICE: Duration = Duration::from_millis(20);
 /// Tells everybody, then waits.
 async fn drain(
     phase: &watch::Sender<Phase>,
+    closing: &watch::Sender<bool>,
     mut servers: JoinSet<Result<(), tonic::transport::Error>>,
     drain: Drain,
 ) -> Result<(), ServeError> {
@@ -162,6 +174,9 @@ async fn drain(
     phase.send_replace(Phase::Stopped);
 
     let all = async {
+        // Whose stream ends comes back at once, and then not on a connection that takes no calls.
+        tokio::time::sleep(NOTICE).await;
+        closing.send_replace(true);
         while let Some(ended) = servers.join_next().await {
             flatten(ended)?;
         }

@@ -66,6 +66,7 @@ impl Service<Request<Body>> for Scripted {
 /// A running server.
 struct Running {
     address: Address,
+    closing: watch::Receiver<bool>,
     stop: oneshot::Sender<()>,
     task: JoinHandle<Result<(), ServeError>>,
 }
@@ -78,13 +79,14 @@ async fn start_with(config: Config, metrics: Metrics) -> Running {
     let listeners = listen::bind(&config).await.unwrap();
     let address = listeners.first().unwrap().address();
     let (stop, stopped) = oneshot::channel();
+    let (told, closing) = watch::channel(false);
     let task = tokio::spawn(async move {
         let shutdown = async { drop(stopped.await) };
-        let ready = watch::channel(true).1;
+        let life = Life { ready: watch::channel(true).1, closing: told };
         let doors = Doors::open();
-        serve(listeners, Routes::new(Scripted), doors, &config, &metrics, ready, shutdown).await
+        serve(listeners, Routes::new(Scripted), doors, &config, &metrics, life, shutdown).await
     });
-    Running { address, stop, task }
+    Running { address, closing, stop, task }
 }
 
 fn config() -> Config {
@@ -226,6 +228,28 @@ async fn draining_tells_watchers_first_then_finishes_what_is_in_flight() {
     slow.await.unwrap().unwrap();
     assert!(answers.next().await.is_none(), "watches end with the server");
     server.task.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn streams_go_on_for_as_long_as_calls_are_taken() {
+    let mut config = config();
+    config.drain.delay = Duration::from_millis(300);
+    let server = start(config).await;
+    let mut watch = HealthClient::new(server.channel().await)
+        .watch(HealthCheckRequest::default())
+        .await
+        .unwrap()
+        .into_inner();
+    let mut next = async || watch.message().await.unwrap().map(|said| said.status());
+    assert_eq!(next().await, Some(ServingStatus::Serving));
+    let closing = server.closing.clone();
+    server.stop.send(()).unwrap();
+    assert_eq!(next().await, Some(ServingStatus::NotServing));
+    assert!(!*closing.borrow(), "while it drains");
+    // The watch ends when no calls are taken any more, and other streams are told after that.
+    assert_eq!(next().await, None);
+    server.task.await.unwrap().unwrap();
+    assert!(*closing.borrow(), "once it is stopped");
 }
 
 #[tokio::test]

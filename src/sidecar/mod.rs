@@ -4,10 +4,12 @@
 //!
 //! | module | what it holds |
 //! | --- | --- |
+//! | `again` | what met the end of a connection is asked once more |
 //! | `link` | the stream over which the sidecar follows its parent |
 //! | `store` | the parent as a store to read from |
 //! | `pass_on` | calls that the parent answers |
 
+mod again;
 mod link;
 mod pass_on;
 mod store;

@@ -12,6 +12,7 @@ use tonic::service::Routes;
 use tonic::{Code, Request, Response, Status};
 use tower::{Service, ServiceExt as _};
 
+use super::again::again;
 use crate::access::Caller;
 use crate::app::App;
 use crate::dial::Connection;
@@ -111,7 +112,7 @@ macro_rules! questions {
                     return self.here.$method(request).await;
                 }
                 let message = admitted(&self.here.0, request)?;
-                told(self.parent().$method(message).await)
+                told(again(async || self.parent().$method(message.clone()).await).await)
             })+
 
             $(async fn $passed(
@@ -119,7 +120,7 @@ macro_rules! questions {
                 request: Request<pb::$passed_request>,
             ) -> Result<Response<pb::$passed_response>, Status> {
                 let message = admitted(&self.here.0, request)?;
-                told(self.parent().$passed(message).await)
+                told(again(async || self.parent().$passed(message.clone()).await).await)
             })+
         }
     };

@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Status, Streaming};
 
+use super::again::again;
 use crate::dial::Connection;
 use crate::wire::id::subject_to_wire;
 use crate::wire::pb;
@@ -37,7 +38,27 @@ impl ParentStore {
     fn client(&self) -> SidecarServiceClient<Connection> {
         SidecarServiceClient::new(self.0.clone()).max_decoding_message_size(MAX_MESSAGE)
     }
+
+    /// Opens a snapshot: where to ask, what comes first, and where the rest comes.
+    async fn open(&self, tenant: &TenantId) -> Result<Opened, Status> {
+        let (reads, requests) = mpsc::channel(4);
+        let open = pb::ReadOpen { tenant: tenant.as_str().to_owned() };
+        let open = pb::ReadTenantRequest { read: Some(Read::Open(open)) };
+        let ended = || Status::unavailable("the parent ended a snapshot");
+        reads.send(open).await.map_err(|_| ended())?;
+        let found = self.client().read_tenant(ReceiverStream::new(requests)).await;
+        let mut found = found?.into_inner();
+        let first = found.message().await?.ok_or_else(ended)?;
+        Ok((reads, first, found))
+    }
 }
+
+/// A snapshot that is open.
+type Opened = (
+    mpsc::Sender<pb::ReadTenantRequest>,
+    pb::ReadTenantResponse,
+    Streaming<pb::ReadTenantResponse>,
+);
 
 /// What the parent says of a row that does not parse is told on as it is, as far as it goes.
 fn failed(status: &Status) -> StoreError {
@@ -227,14 +248,9 @@ impl Store for ParentStore {
         &self,
         tenant: &TenantId,
     ) -> Result<Option<Box<dyn TenantReader + '_>>, StoreError> {
-        let (reads, requests) = mpsc::channel(4);
-        let open = pb::ReadOpen { tenant: tenant.as_str().to_owned() };
-        let open = pb::ReadTenantRequest { read: Some(Read::Open(open)) };
-        reads.send(open).await.map_err(|_| elsewhere())?;
-        let found = self.client().read_tenant(ReceiverStream::new(requests)).await;
-        let mut found = found.map_err(|status| failed(&status))?.into_inner();
-        let first = found.message().await.map_err(|status| failed(&status))?;
-        match first.and_then(|first| first.read) {
+        let opened = again(async || self.open(tenant).await).await;
+        let (reads, first, found) = opened.map_err(|status| failed(&status))?;
+        match first.read {
             Some(Found::Nothing(_)) => Ok(None),
             Some(Found::Tenant(row)) => {
                 let (tenant, stamp) = wire::tenant(tenant, row)?;
@@ -246,7 +262,8 @@ impl Store for ParentStore {
 
     async fn model_text(&self, digest: &ModelDigest) -> Result<Option<String>, StoreError> {
         let request = pb::ReadModelRequest { digest: digest.0.to_vec() };
-        let answer = self.client().read_model(request).await.map_err(|status| failed(&status))?;
+        let answer = again(async || self.client().read_model(request.clone()).await).await;
+        let answer = answer.map_err(|status| failed(&status))?;
         let text = answer.into_inner().text;
         // The digest is the only name of a text, so another text would be another model.
         match text {

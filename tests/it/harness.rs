@@ -10,7 +10,7 @@ use lineguard::config::{Config, Upstream};
 use lineguard::dial::Dial;
 use lineguard::metrics::Metrics;
 use lineguard::rpc::Authorization;
-use lineguard::server::{self, Doors, listen};
+use lineguard::server::{self, Doors, Life, listen};
 use lineguard::sidecar;
 use lineguard::token::Tokens;
 use lineguard::wire::pb;
@@ -181,11 +181,11 @@ impl Harness {
         let address = listeners[0].address().to_string();
         let (stop, stopped) = oneshot::channel();
         let routes = app.routes();
-        let ready = app.freshness.subscribe_ready();
+        let life = Life { ready: app.freshness.subscribe_ready(), closing: app.closing.clone() };
         let served = tokio::spawn(async move {
             let stopped = async { stopped.await.unwrap_or(()) };
             let (doors, metrics) = (Doors::open(), Metrics::off());
-            server::serve(listeners, routes, doors, &config, &metrics, ready, stopped)
+            server::serve(listeners, routes, doors, &config, &metrics, life, stopped)
                 .await
                 .unwrap();
         });
@@ -228,7 +228,6 @@ impl Harness {
             sidecar.stop().await;
         }
         if let Some(stop) = self.stop.take() {
-            self.app.closing.send_replace(true);
             stop.send(()).unwrap();
         }
         drop(std::mem::replace(
@@ -278,11 +277,11 @@ impl Beside {
         let listeners = listen::bind(&config).await.unwrap();
         let address = listeners[0].address().to_string();
         let (stop, stopped) = oneshot::channel();
-        let ready = app.freshness.subscribe_ready();
+        let life = Life { ready: app.freshness.subscribe_ready(), closing: app.closing.clone() };
         let served = tokio::spawn(async move {
             let stopped = async { stopped.await.unwrap_or(()) };
             let (doors, metrics) = (Doors::open(), Metrics::off());
-            server::serve(listeners, routes, doors, &config, &metrics, ready, stopped)
+            server::serve(listeners, routes, doors, &config, &metrics, life, stopped)
                 .await
                 .unwrap();
         });

@@ -14,7 +14,7 @@ use lineguard::access::Access;
 use lineguard::access::policy::Policy;
 use lineguard::config::{Address, Config, Limits};
 use lineguard::metrics::Metrics;
-use lineguard::server::{self, Doors, listen};
+use lineguard::server::{self, Doors, Life, listen};
 use lineguard::wire::pb;
 use lineguard::wire::pb::authorization_service_client::AuthorizationServiceClient;
 use tokio::sync::oneshot;
@@ -60,11 +60,12 @@ impl Guarded {
         let listeners = listen::bind(&config).await.unwrap();
         let Address::Tcp(address) = listeners[0].address() else { panic!("no TCP") };
         let (stop, stopped) = oneshot::channel();
-        let (routes, ready) = (harness.app.routes(), harness.app.freshness.subscribe_ready());
+        let (routes, app) = (harness.app.routes(), &harness.app);
+        let life = Life { ready: app.freshness.subscribe_ready(), closing: app.closing.clone() };
         let served = tokio::spawn(async move {
             let stopped = async { stopped.await.unwrap_or(()) };
             let metrics = Metrics::off();
-            server::serve(listeners, routes, doors, &config, &metrics, ready, stopped)
+            server::serve(listeners, routes, doors, &config, &metrics, life, stopped)
                 .await
                 .unwrap();
         });
