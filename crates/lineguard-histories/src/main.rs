@@ -158,6 +158,7 @@ async fn rolled(args: RollingArgs) -> Result<bool> {
     };
     println!("{} restarts", history.disturbances.len());
     print!("{}", tell_calls(&history));
+    println!("acknowledgements: {}", measure::figures(acknowledged(&history)));
     for (place, what) in [(OF_ONE, "one server"), (OF_ALL, "whoever serves")] {
         let longest = seconds(rolling::longest_failure(&history, place));
         println!("the sidecar that follows {what}: no answer for {longest:.2} s at most");
@@ -168,6 +169,12 @@ async fn rolled(args: RollingArgs) -> Result<bool> {
         println!("{}", keep(fleet));
     }
     Ok(found.is_empty())
+}
+
+/// How long each attempt took that was acknowledged.
+fn acknowledged(history: &History) -> Vec<Nanos> {
+    let attempts = history.attempts.iter().filter(|one| one.refused.is_none());
+    attempts.map(|one| one.end - one.call).collect()
 }
 
 async fn measured(args: MeasureArgs) -> Result<bool> {

@@ -144,7 +144,7 @@ fn member(at: usize) -> String {
 }
 
 /// Count and percentiles in milliseconds.
-fn figures(mut took: Vec<Nanos>) -> String {
+pub fn figures(mut took: Vec<Nanos>) -> String {
     took.sort_unstable();
     let mut text = format!("{:>7} times", took.len());
     for (name, part) in [("p50", 50), ("p95", 95), ("p99", 99), ("max", 100)] {
