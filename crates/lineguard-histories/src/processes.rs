@@ -11,9 +11,6 @@ use crate::run::Run;
 /// How often connections are looked at.
 const EVERY: Duration = Duration::from_millis(250);
 
-/// The state of a socket that listens, in the tables of the system.
-const LISTENS: &str = "0A";
-
 /// Looks at the connections of all sidecars until the run is over. Returns how often it looked.
 ///
 /// # Errors
@@ -61,11 +58,9 @@ fn remote_ports(process: u32) -> Vec<u16> {
 fn connection(line: &str) -> Option<(&str, u16)> {
     let mut fields = line.split_whitespace();
     let remote = fields.nth(2)?;
-    let state = fields.next()?;
-    let inode = fields.nth(5)?;
+    let inode = fields.nth(6)?;
     let (_, port) = remote.split_once(':')?;
-    let port = u16::from_str_radix(port, 16).ok()?;
-    (state != LISTENS).then_some((inode, port))
+    Some((inode, u16::from_str_radix(port, 16).ok()?))
 }
 
 /// Memory that a process holds, in bytes; none if it is gone.
@@ -82,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_other_ends_of_connections_are_seen_and_listeners_are_none() {
+    fn the_other_ends_of_connections_are_seen() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let own = std::process::id();

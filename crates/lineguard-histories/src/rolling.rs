@@ -185,6 +185,7 @@ mod tests {
     fn a_restart_excuses_nobody_but_the_sidecar_whose_parent_it_is() {
         assert_eq!(found(refused(Place::Server(0), 150, "UNAVAILABLE")), 1);
         assert_eq!(found(refused(OF_ALL, 150, "UNAVAILABLE")), 1);
+        assert_eq!(found(refused(OF_ALL, 350, "UNAVAILABLE")), 1);
         assert_eq!(found(refused(OF_ONE, 150, "UNAVAILABLE")), 0);
         assert_eq!(found(refused(OF_ONE, 150, "DEADLINE_EXCEEDED")), 1);
         // It has to follow again in time, and another server is not its parent.
