@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -70,7 +70,9 @@ pub struct Fleet {
     program: PathBuf,
     /// What every process is told.
     settings: Vec<(String, String)>,
-    home: Option<TempDir>,
+    path: PathBuf,
+    /// Removes the folder; none if it is to be kept.
+    home: std::sync::Mutex<Option<TempDir>>,
 }
 
 impl Fleet {
@@ -94,20 +96,21 @@ impl Fleet {
             redis: None,
             program: program.to_owned(),
             settings: more.to_vec(),
-            home: None,
+            path: home.path().to_owned(),
+            home: std::sync::Mutex::new(Some(home)),
         };
         let mut environment = more.to_vec();
         match store {
             StoreKind::Sqlite => {
                 let (place, links) = (Place::Server(0), Links::default());
-                let only = Replica::new(place, program, home.path(), environment, links)?;
+                let only = Replica::new(place, program, fleet.home(), environment, links)?;
                 fleet.replicas.push(Arc::new(only));
             }
             StoreKind::Postgres => {
                 environment.extend(promise.variables());
-                let postgres = Postgres::start(home.path()).await?;
-                let redis = Redis::start(home.path()).await?;
-                migrate(program, home.path(), &postgres).await?;
+                let postgres = Postgres::start(fleet.home()).await?;
+                let redis = Redis::start(fleet.home()).await?;
+                migrate(program, fleet.home(), &postgres).await?;
                 for at in 0..replicas {
                     let database = Link::to(postgres.address(), Protocol::Postgres).await?;
                     let cache = Link::to(redis.address(), Protocol::Opaque).await?;
@@ -120,14 +123,13 @@ impl Fleet {
                     let (postgres, redis) = (Some(database), Some(cache));
                     let (place, links) =
                         (Place::Server(at), Links { postgres, redis, parent: None });
-                    let replica = Replica::new(place, program, home.path(), environment, links)?;
+                    let replica = Replica::new(place, program, fleet.home(), environment, links)?;
                     fleet.replicas.push(Arc::new(replica));
                 }
                 fleet.postgres = Some(postgres);
                 fleet.redis = Some(Mutex::new(redis));
             }
         }
-        fleet.home = Some(home);
         for at in 0..sidecars {
             let parent = fleet.replica(usize::from(at)).map(|parent| parent.address());
             let parent = parent.ok_or_else(|| Failure("a sidecar has no server to follow".into()));
@@ -136,7 +138,7 @@ impl Fleet {
         let all: Vec<_> = fleet.all().cloned().collect();
         for replica in all {
             if let Err(error) = replica.start().await {
-                let home = fleet.keep().unwrap_or_default();
+                let home = fleet.keep();
                 return Err(Failure(format!("{error}; see the logs in {}", home.display())));
             }
         }
@@ -157,7 +159,7 @@ impl Fleet {
         environment.push(("LINEGUARD_UPSTREAM_URL".into(), url));
         let links = Links { parent: Some(link), ..Links::default() };
         let sidecar =
-            Replica::new(Place::Sidecar(at), &self.program, self.home()?, environment, links)?;
+            Replica::new(Place::Sidecar(at), &self.program, self.home(), environment, links)?;
         self.sidecars.push(Arc::new(sidecar));
         Ok(())
     }
@@ -201,17 +203,15 @@ impl Fleet {
     }
 
     /// The folder of all.
-    ///
-    /// # Errors
-    ///
-    /// If it was given away.
-    pub fn home(&self) -> Result<&Path> {
-        self.home.as_ref().map(TempDir::path).ok_or_else(|| Failure("there is no folder".into()))
+    pub fn home(&self) -> &Path {
+        &self.path
     }
 
     /// Keeps the folder with all logs, and says where it is.
-    pub fn keep(&mut self) -> Option<PathBuf> {
-        self.home.take().map(TempDir::keep)
+    pub fn keep(&self) -> &Path {
+        let home = self.home.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(home.map(TempDir::keep));
+        &self.path
     }
 }
 

@@ -116,12 +116,12 @@ async fn run(mut args: RunArgs) -> Result<bool> {
             let found = check(&history, &limits(promise, extent.slack));
             (history, found)
         }
-        Err(error) => return Err(Failure(format!("{error}; {}", keep(fleet)))),
+        Err(error) => return Err(Failure(format!("{error}; {}", keep(&fleet)))),
     };
     println!("{}", Summary { history: &history, recovery: promise.recovery() });
     tell(&history, &found);
     if !found.is_empty() {
-        println!("{}", keep(fleet));
+        println!("{}", keep(&fleet));
     }
     Ok(as_expected(args.expect, &found))
 }
@@ -154,7 +154,7 @@ async fn rolled(args: RollingArgs) -> Result<bool> {
     let plan = rolling::Plan { rounds: args.rounds, program, from_another };
     let history = match rolling::roll(&fleet, &serving, stage, &plan).await {
         Ok(history) => history,
-        Err(error) => return Err(Failure(format!("{error}; {}", keep(fleet)))),
+        Err(error) => return Err(Failure(format!("{error}; {}", keep(&fleet)))),
     };
     println!("{} restarts", history.disturbances.len());
     print!("{}", tell_calls(&history));
@@ -166,7 +166,7 @@ async fn rolled(args: RollingArgs) -> Result<bool> {
     let found = rolling::judge(&history, &limits(promise, slack));
     tell(&history, &found);
     if !found.is_empty() {
-        println!("{}", keep(fleet));
+        println!("{}", keep(&fleet));
     }
     Ok(found.is_empty())
 }
@@ -183,7 +183,7 @@ async fn measured(args: MeasureArgs) -> Result<bool> {
     let fleet = Arc::new(args.servers.start(Duration::ZERO).await?);
     match measure::all(&fleet, promise, args.members).await {
         Ok(()) => Ok(true),
-        Err(error) => Err(Failure(format!("{error}; {}", keep(fleet)))),
+        Err(error) => Err(Failure(format!("{error}; {}", keep(&fleet)))),
     }
 }
 
@@ -214,9 +214,8 @@ async fn tell_progress(run: &Run) {
 }
 
 /// Keeps the logs of servers and databases, and says where.
-fn keep(fleet: Arc<Fleet>) -> String {
-    let kept = Arc::into_inner(fleet).and_then(|mut fleet| fleet.keep());
-    kept.map_or("no logs are kept".into(), |home| format!("logs are kept in {}", home.display()))
+fn keep(fleet: &Fleet) -> String {
+    format!("logs are kept in {}", fleet.keep().display())
 }
 
 fn tell(history: &History, found: &[Violation]) {

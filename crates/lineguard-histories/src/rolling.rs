@@ -103,7 +103,7 @@ async fn step_ahead(fleet: &Fleet, plan: &Plan) -> Result<()> {
     let postgres = fleet.postgres.as_ref();
     let postgres = postgres.ok_or_else(|| Failure("an upgrade needs PostgreSQL".into()))?;
     if plan.from_another {
-        migrate(&plan.program, fleet.home()?, postgres).await?;
+        migrate(&plan.program, fleet.home(), postgres).await?;
     } else {
         postgres.tell(EXPAND).await?;
     }
