@@ -134,7 +134,8 @@ async fn accept_all<A: Accept>(
                 return;
             };
             let first = Some(Box::pin(sleep_until(deadline)));
-            let connection = Connection { io, peer, first, _slot: slot, _place: place };
+            let connection =
+                Connection { io, peer, address: from, first, _slot: slot, _place: place };
             // Nobody takes it when the server has ended.
             let _ = ready.send(Ok(connection)).await;
         });
@@ -176,10 +177,20 @@ impl Drop for Place {
     }
 }
 
+/// Where the calls of a connection come from.
+#[derive(Debug, Clone)]
+pub(super) struct Origin {
+    /// Who is at the other end.
+    pub(super) peer: Peer,
+    /// Where that is; none where it is this machine, by a socket.
+    pub(super) address: Option<IpAddr>,
+}
+
 /// A connection with who is at its other end, and its slot, given back when it closes.
 pub(super) struct Connection {
     io: Box<dyn Io>,
     peer: Peer,
+    address: Option<IpAddr>,
     /// Until when its first bytes must be there.
     first: Option<Pin<Box<Sleep>>>,
     _slot: OwnedSemaphorePermit,
@@ -187,10 +198,10 @@ pub(super) struct Connection {
 }
 
 impl Connected for Connection {
-    type ConnectInfo = Peer;
+    type ConnectInfo = Origin;
 
-    fn connect_info(&self) -> Peer {
-        self.peer.clone()
+    fn connect_info(&self) -> Origin {
+        Origin { peer: self.peer.clone(), address: self.address }
     }
 }
 

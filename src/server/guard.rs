@@ -19,6 +19,7 @@ use tonic::service::Routes;
 use tonic::{Code, Status};
 use tower::Service;
 
+use super::connection::Origin;
 use super::listen::Role;
 use super::{refusal, traced};
 use crate::access::{Access, Caller, Peer, Refused};
@@ -124,7 +125,8 @@ fn serves(role: Role, path: &str) -> bool {
 impl Guard {
     /// Who makes this call.
     fn caller(&self, request: &Request<Body>) -> Result<Arc<Caller>, Refused> {
-        let peer = request.extensions().get::<Peer>().unwrap_or(&Peer::Unknown);
+        let origin = request.extensions().get::<Origin>();
+        let peer = origin.map_or(&Peer::Unknown, |origin| &origin.peer);
         self.access.caller(peer, request.headers(), request.uri().path())
     }
 }

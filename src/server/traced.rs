@@ -3,8 +3,8 @@
 use tonic::Code;
 use tonic::body::Body;
 use tonic::codegen::http::Request;
-use tonic::transport::server::TcpConnectInfo;
 
+use super::connection::Origin;
 use crate::metrics::{is_known, is_our_fault, word};
 use crate::telemetry::trace::{self, Span};
 
@@ -18,9 +18,8 @@ pub(super) fn begin(request: &Request<Body>) -> Option<Span> {
     let mut span = trace::call(request.headers(), name)?;
     span.set("rpc.system.name", "grpc");
     span.set("rpc.method", if known() { method.to_owned() } else { "_OTHER".to_owned() });
-    let peer = request.extensions().get::<TcpConnectInfo>().and_then(TcpConnectInfo::remote_addr);
-    if let Some(peer) = peer {
-        span.set("network.peer.address", peer.ip().to_string());
+    if let Some(address) = request.extensions().get::<Origin>().and_then(|origin| origin.address) {
+        span.set("network.peer.address", address.to_string());
     }
     Some(span)
 }
