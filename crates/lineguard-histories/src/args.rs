@@ -183,8 +183,10 @@ impl Servers {
             None => Err(Failure(format!("`{one}` is not VARIABLE=VALUE"))),
         });
         let mut set: Vec<_> = set.collect::<Result<_>>()?;
-        let deadline = format!("{}ms", (Duration::from_secs(1) + slack).as_millis());
-        set.push(("LINEGUARD_DEADLINE_DECISION".to_owned(), deadline));
+        for (what, seconds) in [("DECISION", 1), ("LIST", 5)] {
+            let deadline = format!("{}ms", (Duration::from_secs(seconds) + slack).as_millis());
+            set.push((format!("LINEGUARD_DEADLINE_{what}"), deadline));
+        }
         set.extend(more);
         let many = (self.replicas, sidecars);
         Fleet::start(program, self.store, many, self.promise(), &set).await
