@@ -6,18 +6,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use lineguard_core::model::TextError;
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::access::Access;
 use crate::access::jwks::{Fetcher, Keys, NoKeys};
 use crate::access::jwt::Jwt;
 use crate::access::policy::Policy;
-use crate::access::reload::Watched;
+use crate::access::reload::{Told, Watched, say};
 use crate::clock::Clock;
 use crate::config::{self, Config, JwksSource};
-use crate::metrics::{Metrics, Reloaded};
+use crate::metrics::{Metrics, Reloaded, ShownTo};
 use crate::server::Doors;
 use crate::server::tls::{Tls, TlsError};
 
@@ -90,11 +88,10 @@ pub async fn open(
             let (reloaded, files) = (tls.clone(), files.clone());
             let watched = Watched::new(paths, move || reloaded.reload(&files));
             let (shown, counts) = (tls.clone(), metrics.clone());
-            let expires = move || shown.expires().map(|moment| moment.0 / 1_000);
-            metrics.certificate_expires(expires());
+            metrics.certificate_expires(ShownTo::Callers, shown.expires());
             beside.spawn(watched.run(told.hear(), move |outcome| {
                 say(&counts, Reloaded::Certificate, outcome);
-                counts.certificate_expires(expires());
+                counts.certificate_expires(ShownTo::Callers, shown.expires());
             }));
             Some(tls)
         }
@@ -142,37 +139,4 @@ async fn tokens(
     let report = move |outcome: Result<_, _>| say(&metrics, Reloaded::Jwks, outcome.map(drop));
     beside.spawn(fetcher.run(refresh, report));
     Ok(Jwt::new(&jwt.issuer, &jwt.audience, keys))
-}
-
-/// What SIGHUP asks for: look at all files now.
-struct Told(watch::Sender<()>);
-
-impl Told {
-    fn start(beside: &mut JoinSet<()>) -> Self {
-        let told = Self(watch::Sender::new(()));
-        match signal(SignalKind::hangup()) {
-            Ok(mut hangup) => {
-                let sender = told.0.clone();
-                beside.spawn(async move {
-                    while hangup.recv().await.is_some() {
-                        sender.send_replace(());
-                    }
-                });
-            }
-            Err(error) => tracing::warn!(%error, "SIGHUP is not heard; files are read in time"),
-        }
-        told
-    }
-
-    fn hear(&self) -> watch::Receiver<()> {
-        self.0.subscribe()
-    }
-}
-
-fn say(metrics: &Metrics, what: Reloaded, outcome: Result<(), impl fmt::Display>) {
-    metrics.reloaded(what, outcome.is_ok());
-    match outcome {
-        Ok(()) => tracing::info!(?what, "read again"),
-        Err(error) => tracing::error!(?what, %error, "not read again; what was read before holds"),
-    }
 }

@@ -199,6 +199,8 @@ pub(crate) fn params(config: &Config) -> Params {
         poll: freshness.poll,
         poll_timeout: freshness.poll_timeout,
         max_records: freshness.max_records,
+        grant: freshness.sidecar_lease,
+        max_followers: freshness.max_sidecars,
         name: format!(
             "{} {}",
             rustix::system::uname().nodename().to_string_lossy(),

@@ -46,6 +46,17 @@ pub struct Observed {
     pub caches: Vec<CacheView>,
     /// What is shared through Redis.
     pub shared: SharedView,
+    /// Sidecars that follow it.
+    pub sidecars: SidecarsView,
+}
+
+/// Sidecars that follow a replica.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SidecarsView {
+    /// How many are known.
+    pub following: u64,
+    /// Those of them that may answer from memory.
+    pub leased: u64,
 }
 
 /// How recent the state of a replica is.

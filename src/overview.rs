@@ -14,7 +14,7 @@ use crate::answer::Caches;
 use crate::app::App;
 use crate::operations::{
     BreakerState, CacheName, CacheView, FreshnessView, Observed, OperationsSource, OperationsView,
-    PollView, SharedView, WaitPath, WaitView,
+    PollView, SharedView, SidecarsView, WaitPath, WaitView,
 };
 use crate::waits::Waits;
 
@@ -39,11 +39,13 @@ impl OperationsSource for App {
 impl App {
     /// What this server knows of itself, without asking anybody.
     pub fn observed(&self) -> Observed {
+        let status = self.freshness.status();
         Observed {
-            freshness: freshness(
-                self.freshness.status(),
-                *self.freshness.subscribe_ready().borrow(),
-            ),
+            sidecars: SidecarsView {
+                following: status.followers as u64,
+                leased: status.followers_leased as u64,
+            },
+            freshness: freshness(status, *self.freshness.subscribe_ready().borrow()),
             waits: vec![
                 wait(WaitPath::Confirmed, &self.waits.ended(Acknowledged::ByConfirmation)),
                 wait(WaitPath::Expired, &self.waits.ended(Acknowledged::ByExpiry)),

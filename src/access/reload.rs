@@ -1,11 +1,15 @@
 //! Files that are read again when they change, without a restart.
 
-use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
+use std::{fmt, fs};
 
 use sha2::{Digest, Sha256};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::metrics::{Metrics, Reloaded};
 
 /// How often files are looked at. Mounted secrets change by a swap of symbolic links, which no watch
 /// of the files sees.
@@ -67,4 +71,40 @@ fn contents(paths: &[PathBuf]) -> Contents {
         }
     }
     hash.finalize().into()
+}
+
+/// What SIGHUP asks for: look at all files now.
+pub(crate) struct Told(watch::Sender<()>);
+
+impl Told {
+    /// Hears the signal in a task among `beside`.
+    pub(crate) fn start(beside: &mut JoinSet<()>) -> Self {
+        let told = Self(watch::Sender::new(()));
+        match signal(SignalKind::hangup()) {
+            Ok(mut hangup) => {
+                let sender = told.0.clone();
+                beside.spawn(async move {
+                    while hangup.recv().await.is_some() {
+                        sender.send_replace(());
+                    }
+                });
+            }
+            Err(error) => tracing::warn!(%error, "SIGHUP is not heard; files are read in time"),
+        }
+        told
+    }
+
+    /// For [`Watched::run`].
+    pub(crate) fn hear(&self) -> watch::Receiver<()> {
+        self.0.subscribe()
+    }
+}
+
+/// Counts and logs how a reading went.
+pub(crate) fn say(metrics: &Metrics, what: Reloaded, outcome: Result<(), impl fmt::Display>) {
+    metrics.reloaded(what, outcome.is_ok());
+    match outcome {
+        Ok(()) => tracing::info!(?what, "read again"),
+        Err(error) => tracing::error!(?what, %error, "not read again; what was read before holds"),
+    }
 }

@@ -46,19 +46,18 @@ impl Serve {
             }
         }
         let routes = app.routes();
-        serve(config, app, routes, shutdown).await
+        serve(config, app, routes, JoinSet::new(), shutdown).await
     }
 }
 
-/// Serves an opened service until `shutdown`.
+/// Serves an opened service until `shutdown`. What runs beside the server ends with it.
 pub(super) async fn serve(
     config: &Config,
     app: App,
     routes: Routes,
+    mut beside: JoinSet<()>,
     shutdown: impl Future<Output = ()>,
 ) -> Result<Exit, Failure> {
-    // What runs beside the server ends with it.
-    let mut beside = JoinSet::new();
     let doors = doors::open(config, app.clock.clone(), &app.metrics, &mut beside).await?;
     let listeners = listen::bind(config).await?;
     if let Some(address) = config.metrics.listen {

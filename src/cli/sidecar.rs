@@ -1,12 +1,13 @@
 //! `lineguard sidecar`
 
 use clap::Args;
+use tokio::task::JoinSet;
 
 use super::serve::serve;
 use super::{Exit, Failure};
 use crate::config::{Config, ServerFlags};
 use crate::server::signal;
-use crate::sidecar;
+use crate::{sidecar, telemetry};
 
 /// Answer questions beside the program that asks them, without a database: follows a server
 /// (`--upstream-url`), answers from memory while that is current, and passes everything else on.
@@ -29,7 +30,11 @@ impl Sidecar {
             let problem = "`upstream.url` says which server a sidecar follows; it is not set";
             return Err(Failure::with(Exit::Configuration, problem));
         };
-        let (app, routes) = sidecar::open(config, upstream)?;
-        serve(config, app, routes, shutdown).await
+        telemetry::trace_calls(config)
+            .map_err(|error| Failure::with(Exit::Configuration, error))?;
+        let sidecar::Sidecar { app, routes, parent } = sidecar::open(config, upstream)?;
+        let mut beside = JoinSet::new();
+        parent.keep(&upstream.dial, &app.metrics, &mut beside);
+        serve(config, app, routes, beside, shutdown).await
     }
 }

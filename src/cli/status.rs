@@ -91,6 +91,10 @@ fn head(answer: &pb::GetStatusResponse, paint: Paint) -> String {
         ("records", freshness.records.to_string()),
         ("redis", shared(answer.shared.unwrap_or_default(), paint)),
     ];
+    let pb::SidecarsStatus { following, leased } = answer.sidecars.unwrap_or_default();
+    if following > 0 {
+        rows.push(("sidecars", format!("{following} follow, {leased} with a lease")));
+    }
     // What should never be is shown where it is.
     let mut trouble = |name, count: u64| {
         if count > 0 {
@@ -198,6 +202,7 @@ fn time(wire: Option<prost_types::Timestamp>) -> String {
 fn json(answer: &pb::GetStatusResponse) -> serde_json::Value {
     let freshness = answer.freshness.clone().unwrap_or_default();
     let shared = answer.shared.unwrap_or_default();
+    let sidecars = answer.sidecars.unwrap_or_default();
     let seconds = |wire| duration(wire).map(|duration| duration.as_secs_f64());
     let replicas: Vec<_> = answer
         .replicas
@@ -256,6 +261,7 @@ fn json(answer: &pb::GetStatusResponse) -> serde_json::Value {
             "records": freshness.records,
         },
         "replicas": if unknown.is_empty() { json!(replicas) } else { json!(null) },
+        "sidecars": { "following": sidecars.following, "leased": sidecars.leased },
         "waits": waits,
         "caches": caches,
         "redis": {
@@ -291,6 +297,7 @@ mod tests {
              behind by       0 changes\n\
              records         12\n\
              redis           connected, breaker closed\n\
+             sidecars        3 follow, 2 with a lease\n\
              polls failed    3\n\
              redis errors    1\n\
              redis timeouts  2\n\
@@ -330,6 +337,7 @@ mod tests {
         let json = json(&status_response(example()));
         assert_eq!(json["freshness"]["lease_remaining_seconds"], json!(4.7));
         assert_eq!(json["replicas"][1]["state"], json!("FENCED"));
+        assert_eq!(json["sidecars"], json!({ "following": 3, "leased": 2 }));
         assert_eq!(json["caches"][0]["name"], json!("l1.decisions"));
         assert_eq!(json["redis"]["breaker"], json!("CLOSED"));
     }

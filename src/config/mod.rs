@@ -149,6 +149,10 @@ pub struct Freshness {
     pub poll_timeout: Duration,
     /// How many newest changes are remembered one by one; older ones outdate whole tenants.
     pub max_records: usize,
+    /// The longest lease of a sidecar.
+    pub sidecar_lease: Duration,
+    /// How many sidecars may follow.
+    pub max_sidecars: usize,
     /// The oldest state that a request may ask for while the store cannot be reached.
     pub max_staleness: Duration,
 }

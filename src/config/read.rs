@@ -45,6 +45,8 @@ impl Reader<'_> {
                 poll: self.one("freshness.poll", poll),
                 poll_timeout: self.one("freshness.poll_timeout", poll),
                 max_records: self.one("freshness.max_records", count(1_024, 16_777_216)),
+                sidecar_lease: self.one("freshness.sidecar_lease", sidecar_lease),
+                max_sidecars: self.one("freshness.max_sidecars", count(0, 65_536)),
                 max_staleness: self.one("freshness.max_staleness", staleness),
             },
             outage: Outage {
@@ -331,6 +333,11 @@ fn within(text: &str, least: Duration, most: Duration, range: &str) -> Result<Du
 
 fn lease(text: &str) -> Result<Duration, String> {
     within(text, Duration::from_secs(1), Duration::from_secs(30), "1s to 30s")
+}
+
+/// A sidecar asks four times in a second, and takes no more than a second.
+fn sidecar_lease(text: &str) -> Result<Duration, String> {
+    within(text, Duration::from_millis(500), Duration::from_secs(1), "500ms to 1s")
 }
 
 fn poll(text: &str) -> Result<Duration, String> {

@@ -450,6 +450,26 @@ pub const SETTINGS: &[Setting] = &[
         ..PLAIN
     },
     Setting {
+        key: "freshness.sidecar_lease",
+        flag: Some("freshness-sidecar-lease"),
+        value: "DURATION",
+        default: "1s",
+        group: "Replicas",
+        help: "How long a sidecar of this server may answer from memory without asking again, \
+               500ms to 1s. A write waits about so long for a sidecar that is gone.",
+        ..PLAIN
+    },
+    Setting {
+        key: "freshness.max_sidecars",
+        flag: Some("freshness-max-sidecars"),
+        value: "COUNT",
+        default: "1024",
+        group: "Replicas",
+        help: "How many sidecars may follow this server. One more keeps nothing in memory: it \
+               reads from this server for every answer.",
+        ..PLAIN
+    },
+    Setting {
         key: "freshness.max_staleness",
         flag: Some("freshness-max-staleness"),
         value: "DURATION",

@@ -355,12 +355,13 @@ fn what_replicas_need_has_bounds() {
         "[database]\nmax_connections = 0\nacquire_timeout = \"0s\"\n\
          [cache]\nl1 = \"yes\"\nl1_size = \"1KiB\"\nl2 = \"maybe\"\n\
          [freshness]\nlease = \"31s\"\npoll = \"1ms\"\nmax_records = 1\nmax_staleness = \"25h\"\n\
+         sidecar_lease = \"499ms\"\nmax_sidecars = 65537\n\
          [outage]\nsend = \"allow\"\nemergency_call = \"open\"\n\
          [redis]\ntimeout = \"2s\"\n[metrics]\nlisten = \"unix:/run/m.sock\"\n",
         &[],
         &[],
     );
-    assert_eq!(found.lines().count(), 14, "{found}");
+    assert_eq!(found.lines().count(), 16, "{found}");
 }
 
 #[test]

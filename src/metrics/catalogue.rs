@@ -94,6 +94,10 @@ pub const REASON: &str = "lineguard.failure.reason";
 pub const WHAT: &str = "lineguard.reload.what";
 /// How reading it anew went.
 pub const RELOADED: &str = "lineguard.reload.result";
+/// What a sidecar may do.
+pub const SIDECAR: &str = "lineguard.sidecar.state";
+/// To whom a certificate is shown.
+pub const SHOWN_TO: &str = "lineguard.certificate.shown_to";
 /// Why a caller was refused.
 pub const REFUSAL: &str = "lineguard.refusal.reason";
 /// What a comparison of a list with decisions came to.
@@ -414,15 +418,25 @@ pub const READY: Figure = Figure {
     labels: &[],
 };
 
+/// Sidecars that follow.
+pub const SIDECARS: Figure = Figure {
+    name: "lineguard.sidecars",
+    prometheus: "lineguard_sidecars",
+    kind: Kind::Gauge,
+    unit: "{sidecar}",
+    help: "Sidecars that follow this replica. `leased` may answer from memory, and writers wait for \
+           them; `lapsed` may not.",
+    labels: &[these(SIDECAR, &["leased", "lapsed"])],
+};
+
 /// When the certificate ends.
 pub const CERTIFICATE_EXPIRY: Figure = Figure {
     name: "lineguard.certificate.expiry",
     prometheus: "lineguard_certificate_expiry_seconds",
     kind: Kind::Gauge,
     unit: "s",
-    help: "When the certificate that is shown to callers ends, in seconds since 1970; absent \
-           without one.",
-    labels: &[],
+    help: "When the certificate that is shown ends, in seconds since 1970; absent without one.",
+    labels: &[these(SHOWN_TO, &["callers", "parent"])],
 };
 
 /// Files that were read anew.
@@ -433,7 +447,7 @@ pub const RELOADS: Figure = Figure {
     unit: "{reload}",
     help: "How often something was read anew; after a failure the old one stays in use.",
     labels: &[
-        these(WHAT, &["certificate", "callers", "jwks"]),
+        these(WHAT, &["certificate", "callers", "jwks", "upstream"]),
         these(RELOADED, &["success", "failure"]),
     ],
 };
@@ -478,6 +492,7 @@ pub const FIGURES: &[Figure] = &[
     L2_FAILURES,
     BUS_CONNECTED,
     BREAKER_OPEN,
+    SIDECARS,
     CERTIFICATE_EXPIRY,
     RELOADS,
 ];

@@ -6,7 +6,7 @@ use opentelemetry::KeyValue;
 use opentelemetry::metrics::{AsyncInstrument, Meter};
 
 use super::catalogue::{self, Figure};
-use crate::operations::{BreakerState, CacheView, FreshnessView, Observe, Observed};
+use crate::operations::{BreakerState, CacheView, FreshnessView, Observe, Observed, SidecarsView};
 
 /// Makes the instruments that read from `observe`.
 pub(super) fn register(meter: &Meter, observe: &Observe) {
@@ -72,6 +72,12 @@ fn shared(meter: &Meter, observe: &Observe) {
             [("error", shared.errors), ("timeout", shared.timeouts), ("mac", shared.forged)]
         {
             into.observe(count, &[KeyValue::new(catalogue::REASON, reason)]);
+        }
+    });
+    gauge(meter, &catalogue::SIDECARS, observe, |seen, into| {
+        let SidecarsView { following, leased } = seen.sidecars;
+        for (state, count) in [("leased", leased), ("lapsed", following.saturating_sub(leased))] {
+            into.observe(count as f64, &[KeyValue::new(catalogue::SIDECAR, state)]);
         }
     });
     let flag = |yes: bool| if yes { 1.0 } else { 0.0 };

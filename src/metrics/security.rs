@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use lineguard_core::id::Timestamp;
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{BoundCounter, Meter};
 
@@ -19,11 +20,31 @@ pub enum Reloaded {
     Callers,
     /// The keys that tokens are signed with.
     Jwks,
+    /// What a sidecar proves itself to its parent by.
+    Upstream,
 }
 
 impl Reloaded {
-    pub(super) const ALL: [(Self, &'static str); 3] =
-        [(Self::Certificate, "certificate"), (Self::Callers, "callers"), (Self::Jwks, "jwks")];
+    pub(super) const ALL: [(Self, &'static str); 4] = [
+        (Self::Certificate, "certificate"),
+        (Self::Callers, "callers"),
+        (Self::Jwks, "jwks"),
+        (Self::Upstream, "upstream"),
+    ];
+}
+
+/// To whom a certificate of ours is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ShownTo {
+    /// To callers.
+    Callers,
+    /// By a sidecar to its parent.
+    Parent,
+}
+
+impl ShownTo {
+    pub(super) const ALL: [(Self, &'static str); 2] =
+        [(Self::Callers, "callers"), (Self::Parent, "parent")];
 }
 
 /// Why a caller was refused.
@@ -53,7 +74,8 @@ impl Refusal {
 const NONE: i64 = i64::MIN;
 
 pub(super) struct Instruments {
-    expiry: Arc<AtomicI64>,
+    /// By whom it is shown to.
+    expiry: Arc<[AtomicI64; ShownTo::ALL.len()]>,
     /// By what it was; success and failure.
     reloads: [[BoundCounter<u64>; 2]; Reloaded::ALL.len()],
     refused: [BoundCounter<u64>; Refusal::ALL.len()],
@@ -61,7 +83,7 @@ pub(super) struct Instruments {
 
 impl Instruments {
     pub(super) fn new(meter: &Meter) -> Self {
-        let expiry = Arc::new(AtomicI64::new(NONE));
+        let expiry = Arc::new(ShownTo::ALL.map(|_| AtomicI64::new(NONE)));
         let read = Arc::clone(&expiry);
         let figure = CERTIFICATE_EXPIRY;
         let _ = meter
@@ -69,9 +91,11 @@ impl Instruments {
             .with_unit(figure.unit)
             .with_description(figure.help)
             .with_callback(move |into| {
-                let seconds = read.load(Ordering::Relaxed);
-                if seconds != NONE {
-                    into.observe(seconds, &[]);
+                for (moment, (_, to)) in read.iter().zip(ShownTo::ALL) {
+                    let seconds = moment.load(Ordering::Relaxed);
+                    if seconds != NONE {
+                        into.observe(seconds, &[KeyValue::new(catalogue::SHOWN_TO, to)]);
+                    }
                 }
             })
             .build();
@@ -95,10 +119,11 @@ impl Instruments {
 }
 
 impl Metrics {
-    /// The certificate that is shown to callers ends then, in seconds since 1970.
-    pub fn certificate_expires(&self, seconds: Option<i64>) {
-        if let Some(on) = &self.0 {
-            on.security.expiry.store(seconds.unwrap_or(NONE), Ordering::Relaxed);
+    /// The certificate that is shown there ends then; none if none is shown.
+    pub fn certificate_expires(&self, to: ShownTo, ends: Option<Timestamp>) {
+        let moment = self.0.as_ref().and_then(|on| on.security.expiry.get(to as usize));
+        if let Some(moment) = moment {
+            moment.store(ends.map_or(NONE, |ends| ends.0 / 1_000), Ordering::Relaxed);
         }
     }
 

@@ -1,5 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
+use lineguard_core::id::Timestamp;
 use lineguard_core::model::built_in_vocabulary;
 use tonic::Code;
 
@@ -31,7 +32,9 @@ fn full() -> Metrics {
     let asked = Asked { system: "postgresql", operation: "SELECT", table: Some("fax") };
     metrics.asked(asked, Duration::from_millis(2), true);
     metrics.asked(Asked { system: "redis", operation: "GET", table: None }, Duration::ZERO, false);
-    metrics.certificate_expires(Some(1_800_000_000));
+    for (to, _) in ShownTo::ALL {
+        metrics.certificate_expires(to, Some(Timestamp(1_800_000_000_000)));
+    }
     for what in [Reloaded::Certificate, Reloaded::Callers, Reloaded::Jwks] {
         metrics.reloaded(what, true);
         metrics.reloaded(what, false);
@@ -217,7 +220,7 @@ fn what_is_rare_is_there_before_it_happens() {
         ("lineguard_requests_shed_total", "", 1),
         ("lineguard_list_comparisons_total", "lineguard_comparison_result", 3),
         ("lineguard_callers_refused_total", "lineguard_refusal_reason", 2),
-        ("lineguard_reloads_total", "lineguard_reload_what", 6),
+        ("lineguard_reloads_total", "lineguard_reload_what", 8),
         ("lineguard_answers_stale_total", "lineguard_operation", 6),
     ] {
         let found = series(&text);
@@ -233,7 +236,8 @@ fn what_is_rare_is_there_before_it_happens() {
 #[test]
 fn without_a_certificate_there_is_no_day_that_it_ends() {
     let metrics = full();
-    metrics.certificate_expires(None);
+    metrics.certificate_expires(ShownTo::Callers, None);
+    metrics.certificate_expires(ShownTo::Parent, None);
     assert!(!metrics.text().unwrap().contains("certificate_expiry"));
 }
 

@@ -92,7 +92,7 @@ impl Loaded {
     fn of(files: &TlsFiles) -> Result<Self, TlsError> {
         let chain = certificates("tls.certificate_file", &files.certificate)?;
         let key = PrivateKeyDer::from_pem_file(&files.key).map_err(wrong("tls.key_file"))?;
-        let expires = chain.iter().filter_map(|one| end_of(one)).min();
+        let expires = end_of_all(&chain);
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_protocol_versions(&[&rustls::version::TLS13])
@@ -128,6 +128,16 @@ fn certificates(
         return Err(TlsError { setting, problem: "there is no certificate in it".to_owned() });
     }
     Ok(certificates)
+}
+
+/// When the shortest of these certificates ends.
+fn end_of_all(chain: &[CertificateDer<'static>]) -> Option<Timestamp> {
+    chain.iter().filter_map(|one| end_of(one)).min()
+}
+
+/// When the certificate in a file, or one of its chain, ends; none if that cannot be read.
+pub(crate) fn end_of_file(path: &Path) -> Option<Timestamp> {
+    end_of_all(&certificates("", path).ok()?)
 }
 
 fn end_of(certificate: &[u8]) -> Option<Timestamp> {

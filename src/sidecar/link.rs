@@ -13,7 +13,6 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Streaming;
 
-use crate::dial::Connection;
 use crate::wire::pb;
 use crate::wire::pb::follow_request::Says;
 use crate::wire::pb::follow_response::Says as Answer;
@@ -22,7 +21,7 @@ use crate::wire::sidecar as wire;
 
 /// Follows a parent, over one stream at a time.
 pub(super) struct Link {
-    parent: Connection,
+    parent: super::Parent,
     tenants: Vec<String>,
     stream: Mutex<Option<Stream>>,
     numbers: AtomicU64,
@@ -84,7 +83,7 @@ impl Drop for Asked<'_> {
 
 impl Link {
     /// A link over which nothing was said yet.
-    pub(super) fn new(parent: Connection, tenants: &[TenantId]) -> Self {
+    pub(super) fn new(parent: super::Parent, tenants: &[TenantId]) -> Self {
         Self {
             parent,
             tenants: tenants.iter().map(|tenant| tenant.as_str().to_owned()).collect(),

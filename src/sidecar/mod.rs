@@ -8,9 +8,11 @@
 //! | `link` | the stream over which the sidecar follows its parent |
 //! | `store` | the parent as a store to read from |
 //! | `pass_on` | calls that the parent answers |
+//! | `parent` | the connection to the parent |
 
 mod again;
 mod link;
+mod parent;
 mod pass_on;
 mod store;
 
@@ -27,18 +29,13 @@ use tonic::service::Routes;
 use crate::answer::{CacheSize, Caches};
 use crate::app::{App, Parts};
 use crate::config::{Config, Upstream};
-use crate::dial::{Connection, DialError};
+use crate::dial::DialError;
 use crate::open;
 use crate::token::{self, Tokens};
+pub use parent::Parent;
 
 /// The longest that a parent grants; it grants less where it has less left itself.
 const LEASE: Duration = Duration::from_secs(1);
-
-/// How long a connection may take to be made.
-const CONNECT: Duration = Duration::from_secs(2);
-
-/// How soon a connection that has died in silence is noticed.
-const KEEPALIVE: Duration = Duration::from_secs(5);
 
 /// Why a sidecar cannot be made.
 #[derive(Debug)]
@@ -66,14 +63,23 @@ impl From<open::OpenError> for SidecarError {
     }
 }
 
-/// A sidecar of a parent, which need not be there yet, and its services: questions are answered here,
-/// everything else by the parent.
+/// A sidecar that has begun to follow.
+pub struct Sidecar {
+    /// What answers here.
+    pub app: App,
+    /// Its services: questions are answered here, everything else by the parent.
+    pub routes: Routes,
+    /// The connection to the parent.
+    pub parent: Parent,
+}
+
+/// A sidecar of a parent, which need not be there yet.
 ///
 /// # Errors
 ///
 /// If files of the connection cannot be used.
-pub fn open(config: &Config, upstream: &Upstream) -> Result<(App, Routes), SidecarError> {
-    let parent = connection(upstream).map_err(SidecarError::Parent)?;
+pub fn open(config: &Config, upstream: &Upstream) -> Result<Sidecar, SidecarError> {
+    let parent = Parent::new(&upstream.dial).map_err(SidecarError::Parent)?;
     let shards = followed(&upstream.tenants);
     let link = link::Link::new(parent.clone(), &upstream.tenants);
     let mut hints = link.hints();
@@ -106,7 +112,7 @@ pub fn open(config: &Config, upstream: &Upstream) -> Result<(App, Routes), Sidec
     });
     let app = open::observed(app, config);
     let routes = pass_on::routes(&app, &parent);
-    Ok((app, routes))
+    Ok(Sidecar { app, routes, parent })
 }
 
 /// The shards of these tenants; all if there are none.
@@ -115,16 +121,4 @@ fn followed(tenants: &[TenantId]) -> ShardSet {
         [] => ShardSet::ALL,
         tenants => tenants.iter().map(Shard::of).collect(),
     }
-}
-
-/// The connection to the parent: made when it is first used, and again when it has ended.
-fn connection(upstream: &Upstream) -> Result<Connection, DialError> {
-    let endpoint = upstream
-        .dial
-        .endpoint()?
-        .connect_timeout(CONNECT)
-        .http2_keep_alive_interval(KEEPALIVE)
-        .keep_alive_timeout(KEEPALIVE)
-        .keep_alive_while_idle(true);
-    Ok(Connection::new(endpoint.connect_lazy(), upstream.dial.bearer()?))
 }

@@ -12,10 +12,10 @@ use tonic::service::Routes;
 use tonic::{Code, Request, Response, Status};
 use tower::{Service, ServiceExt as _};
 
+use super::Parent;
 use super::again::again;
 use crate::access::Caller;
 use crate::app::App;
-use crate::dial::Connection;
 use crate::rpc::{Authorization, Operations, admitted};
 use crate::wire::pb;
 use crate::wire::pb::authorization_service_client::AuthorizationServiceClient;
@@ -27,7 +27,7 @@ use crate::wire::status::Failure;
 use lineguard_core::port::StoreError;
 
 /// Questions are answered here, everything else is passed on.
-pub(super) fn routes(app: &App, parent: &Connection) -> Routes {
+pub(super) fn routes(app: &App, parent: &Parent) -> Routes {
     let questions = Questions { here: Authorization(app.clone()), parent: parent.clone() };
     let questions = AuthorizationServiceServer::new(questions);
     let operations = OperationsServiceServer::new(Operations(Arc::new(app.clone())));
@@ -74,11 +74,11 @@ impl NamesState for pb::BatchCheckRequest {
 #[derive(Clone)]
 struct Questions {
     here: Authorization,
-    parent: Connection,
+    parent: Parent,
 }
 
 impl Questions {
-    fn parent(&self) -> AuthorizationServiceClient<Connection> {
+    fn parent(&self) -> AuthorizationServiceClient<Parent> {
         AuthorizationServiceClient::new(self.parent.clone()).max_decoding_message_size(64 << 20)
     }
 }
@@ -141,7 +141,7 @@ questions! {
 
 /// Passes calls on as they are, unread.
 #[derive(Clone)]
-struct PassOn(Connection);
+struct PassOn(Parent);
 
 impl PassOn {
     async fn pass(self, request: HttpRequest<Body>) -> HttpResponse<Body> {

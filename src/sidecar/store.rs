@@ -14,8 +14,8 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Status, Streaming};
 
+use super::Parent;
 use super::again::again;
-use crate::dial::Connection;
 use crate::wire::id::subject_to_wire;
 use crate::wire::pb;
 use crate::wire::pb::read_tenant_request::Read;
@@ -27,15 +27,15 @@ use crate::wire::sidecar::{self as wire, malformed};
 const MAX_MESSAGE: usize = 64 << 20;
 
 /// Reads from the parent. Nothing is written through it: writes are passed on as they are.
-pub(super) struct ParentStore(Connection);
+pub(super) struct ParentStore(Parent);
 
 impl ParentStore {
     /// Over this connection.
-    pub(super) fn new(parent: Connection) -> Self {
+    pub(super) fn new(parent: Parent) -> Self {
         Self(parent)
     }
 
-    fn client(&self) -> SidecarServiceClient<Connection> {
+    fn client(&self) -> SidecarServiceClient<Parent> {
         SidecarServiceClient::new(self.0.clone()).max_decoding_message_size(MAX_MESSAGE)
     }
 

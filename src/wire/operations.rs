@@ -7,13 +7,14 @@ use super::id::time_to_wire;
 use super::pb;
 use crate::operations::{
     BreakerState, CacheView, FreshnessView, Observed, OperationsView, PollView, SharedView,
-    WaitPath, WaitView,
+    SidecarsView, WaitPath, WaitView,
 };
 
 /// The answer to `GetStatus`.
 pub fn status_response(view: OperationsView) -> pb::GetStatusResponse {
     let OperationsView { started, observed, replicas } = view;
-    let Observed { freshness, waits, caches, shared } = observed;
+    let Observed { freshness, waits, caches, shared, sidecars } = observed;
+    let SidecarsView { following, leased } = sidecars;
     let answering = freshness.incarnation;
     let (replicas, replicas_unknown) = match replicas {
         Ok(rows) => {
@@ -33,6 +34,7 @@ pub fn status_response(view: OperationsView) -> pb::GetStatusResponse {
         waits: waits.into_iter().map(wait_to_wire).collect(),
         caches: caches.into_iter().map(cache_to_wire).collect(),
         shared: Some(shared_to_wire(shared)),
+        sidecars: Some(pb::SidecarsStatus { following, leased }),
     }
 }
 
@@ -173,6 +175,7 @@ pub(crate) mod tests {
                     timeouts: 2,
                     forged: 0,
                 },
+                sidecars: SidecarsView { following: 3, leased: 2 },
             },
         }
     }

@@ -249,6 +249,8 @@ pub struct Beside {
     pub address: String,
     /// Its service.
     pub app: App,
+    /// Its connection to the server.
+    pub parent: sidecar::Parent,
     stop: oneshot::Sender<()>,
     served: JoinHandle<()>,
 }
@@ -268,11 +270,17 @@ impl Beside {
     /// Follows a server for these tenants.
     pub async fn start_for(address: &str, tenants: &[&str]) -> Self {
         let dial = Dial { url: format!("http://{address}"), ..Dial::default() };
+        Self::start_with(dial, tenants).await
+    }
+
+    /// Follows a server that is reached in this way, for these tenants.
+    pub async fn start_with(dial: Dial, tenants: &[&str]) -> Self {
         let tenants = tenants.iter().map(|tenant| TenantId::parse(tenant).unwrap()).collect();
         let listen = vec!["127.0.0.1:0".parse().unwrap()];
         let mut config = Config { listen, ..Config::default() };
         config.drain.delay = std::time::Duration::ZERO;
-        let (app, routes) = sidecar::open(&config, &Upstream { dial, tenants }).unwrap();
+        let upstream = Upstream { dial, tenants };
+        let sidecar::Sidecar { app, routes, parent } = sidecar::open(&config, &upstream).unwrap();
         let app = App { clock: Arc::new(Standing), ..app };
         let listeners = listen::bind(&config).await.unwrap();
         let address = listeners[0].address().to_string();
@@ -285,7 +293,7 @@ impl Beside {
                 .await
                 .unwrap();
         });
-        Self { address, app, stop, served }
+        Self { address, app, parent, stop, served }
     }
 
     /// A connection to it.

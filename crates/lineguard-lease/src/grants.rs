@@ -8,6 +8,7 @@ use std::time::Duration;
 use lineguard_core::feed::Incarnation;
 use lineguard_core::stamp::{ConcernRow, Shard, ShardSet, Stamp};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::ledger::{Granted, Refusal};
 use crate::replica::{Replica, guard};
@@ -78,14 +79,26 @@ impl fmt::Display for NoRoom {
 
 impl std::error::Error for NoRoom {}
 
+/// The least pause between two hints to one follower. In a burst of writes each follower asks once
+/// for several of them; a write alone is told of at once.
+const HINTS_APART: Duration = Duration::from_millis(5);
+
 /// Tells one follower that it should ask again. Dropping it ends no lease.
-pub struct Hints(watch::Receiver<()>);
+pub struct Hints {
+    moved: watch::Receiver<()>,
+    next: Instant,
+}
 
 impl Hints {
     /// Waits until a shard moves that is followed; several moves may be told of as one. False if
-    /// there will be no more: the follower is not known any more, or the replica stops.
+    /// there will be no more: the follower is not known any more, or the replica stops. May be
+    /// dropped and called again without losing a move.
     pub async fn next(&mut self) -> bool {
-        self.0.changed().await.is_ok()
+        // The pause comes first: a move that was seen and not told of would be lost.
+        tokio::time::sleep_until(self.next).await;
+        let more = self.moved.changed().await.is_ok();
+        self.next = Instant::now() + HINTS_APART;
+        more
     }
 }
 
@@ -129,7 +142,7 @@ impl Grants {
         }
         let (sender, receiver) = watch::channel(());
         listening.insert(by, (shards, sender));
-        Ok(Hints(receiver))
+        Ok(Hints { moved: receiver, next: Instant::now() })
     }
 
     /// Grants a follower a lease. `seen` is what it has installed under any name, without shards
@@ -210,4 +223,29 @@ fn renewed(granted: &Granted, seen: &[(Shard, Stamp)]) -> Renewed {
     }
     let complete = rows.is_some();
     Renewed { lease: *lease, stamps, rows: rows.unwrap_or_default(), complete }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_burst_is_told_of_together_and_no_move_is_lost() {
+        let (moved, receiver) = watch::channel(());
+        let begun = Instant::now();
+        let mut hints = Hints { moved: receiver, next: begun };
+        moved.send_replace(());
+        assert!(hints.next().await);
+        assert_eq!(begun.elapsed(), Duration::ZERO, "a move alone is told of at once");
+        for _ in 0..3 {
+            moved.send_replace(());
+        }
+        let given_up = tokio::time::timeout(HINTS_APART / 2, hints.next()).await;
+        assert!(given_up.is_err(), "it is not time yet");
+        assert!(hints.next().await);
+        assert_eq!(begun.elapsed(), HINTS_APART);
+        assert!(tokio::time::timeout(HINTS_APART * 4, hints.next()).await.is_err(), "told of once");
+        drop(moved);
+        assert!(!hints.next().await);
+    }
 }

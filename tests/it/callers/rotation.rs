@@ -5,12 +5,15 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use lineguard::access::reload::Watched;
+use lineguard::dial::Dial;
 use lineguard::server::Doors;
+use lineguard::wire::pb;
+use lineguard::wire::pb::authorization_service_client::AuthorizationServiceClient;
 use tokio::task::JoinSet;
 
 use super::pki::{self, Ca, Files, Leaf, uri};
 use super::{Guarded, access, ask, caller, policy, refused, unauthenticated};
-use crate::harness::Harness;
+use crate::harness::{Beside, Harness};
 use crate::process::Server;
 
 const STORE: &str = "spiffe://example.org/fax/store";
@@ -138,6 +141,46 @@ async fn callers_change_under_load_without_a_failed_call() {
     }
     let calls = load.end().await;
     println!("{calls} calls, none of which failed");
+    server.stop().await;
+    harness.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sidecar_proves_itself_by_its_new_files() {
+    let harness = Harness::start().await;
+    let (old, new) = (Ca::new(), Ca::new());
+    let files = Files::new(&old.server(), &[&old]);
+    let tls = files.load();
+    let known = |name: &str| [caller("sidecar", &format!("dns = [\"{name}\"]"))];
+    let access = access(&known("before"));
+    let doors = Doors { access: access.clone(), tls: Some(tls.clone()) };
+    let server = Guarded::start(&harness, doors).await;
+    let proof = Files::new(&old.leaf(&[pki::dns("before")], |_| {}), &[&old]);
+    let dial = Dial {
+        url: format!("https://{}", server.address),
+        ca_file: proof.files.client_ca.clone(),
+        certificate_file: Some(proof.files.certificate.clone()),
+        key_file: Some(proof.files.key.clone()),
+        ..Dial::default()
+    };
+    let sidecar = Beside::start_with(dial.clone(), &[]).await;
+    let mut client = AuthorizationServiceClient::new(sidecar.channel().await);
+    let me = pb::Subject { r#type: "user".into(), id: "me".into() };
+    let passed_on = pb::ListAccountsRequest { subject: Some(me), ..Default::default() };
+    client.list_accounts(passed_on.clone()).await.expect("by the certificate it began with");
+
+    files.put(&new.server(), &[&new]);
+    tls.reload(&files.files).unwrap();
+    proof.write("tls.key", "no key");
+    sidecar.parent.reload(&dial).unwrap_err();
+    client.list_accounts(passed_on.clone()).await.expect("over the connection there is");
+    access.replace(policy(&known("after")));
+    let refusal = client.list_accounts(passed_on.clone()).await.unwrap_err();
+    assert_eq!(refused(&refusal), unauthenticated(), "by the certificate of that connection");
+    proof.put(&new.leaf(&[pki::dns("after")], |_| {}), &[&new]);
+    sidecar.parent.reload(&dial).unwrap();
+    client.list_accounts(passed_on).await.expect("over a connection of the new CA");
+    sidecar.stop().await;
     server.stop().await;
     harness.stop().await;
 }
