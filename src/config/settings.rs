@@ -602,7 +602,8 @@ pub const SETTINGS: &[Setting] = &[
         value: "COUNT",
         default: "1024",
         group: "Limits",
-        help: "Open connections of one listener; more wait to be accepted.",
+        help: "Open connections of one listener. Where there are more, those that have not sent \
+               anything yet make room, the oldest first; while all have, more wait to be accepted.",
         ..PLAIN
     },
     Setting {

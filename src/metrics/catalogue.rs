@@ -100,6 +100,8 @@ pub const SIDECAR: &str = "lineguard.sidecar.state";
 pub const SHOWN_TO: &str = "lineguard.certificate.shown_to";
 /// Why a caller was refused.
 pub const REFUSAL: &str = "lineguard.refusal.reason";
+/// Why a connection was turned away.
+pub const TURNED_AWAY_FOR: &str = "lineguard.connection.reason";
 /// What a comparison of a list with decisions came to.
 pub const COMPARED: &str = "lineguard.comparison.result";
 /// The kind of database.
@@ -462,12 +464,28 @@ pub const REFUSED: Figure = Figure {
     labels: &[these(REFUSAL, &["unauthenticated", "permission_denied"])],
 };
 
+/// Connections that were turned away.
+pub const TURNED_AWAY: Figure = Figure {
+    name: "lineguard.connections.turned_away",
+    prometheus: "lineguard_connections_turned_away_total",
+    kind: Kind::Counter,
+    unit: "{connection}",
+    help: "Connections that were not taken or were ended: too many from one address; silent, and \
+           all places taken; silent for too long; without a good certificate; without TLS; for a \
+           flood of frames; for what is no HTTP/2.",
+    labels: &[these(
+        TURNED_AWAY_FOR,
+        &["address_limit", "crowded", "silent", "certificate", "handshake", "flood", "protocol"],
+    )],
+};
+
 /// All of them, in the order of the reference page.
 pub const FIGURES: &[Figure] = &[
     DECISIONS,
     STALE_ANSWERS,
     EMERGENCIES,
     RPC_DURATION,
+    TURNED_AWAY,
     REFUSED,
     SHED,
     FOLLOWERS,

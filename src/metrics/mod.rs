@@ -33,7 +33,7 @@ use prometheus::{Registry, TextEncoder};
 use crate::operations::{Observe, WaitPath};
 use catalogue::{COUNTS, Figure, SECONDS};
 pub use rpc::{Method, is_known, is_our_fault, word};
-pub use security::{Refusal, Reloaded, ShownTo};
+pub use security::{Refusal, Reloaded, ShownTo, TurnedAway};
 
 /// Counts what happens; cheap to clone. [`Metrics::off`] counts nothing.
 #[derive(Clone, Default)]

@@ -44,6 +44,7 @@ const ALARMS: &str = "
 - `lineguard_list_comparisons_total{lineguard_comparison_result=\"disagree\"}` going up: a list and `Check` contradict each other. That is a defect, and may be a breach.
 - `lineguard_certificate_expiry_seconds` less than a week ahead, `lineguard_reloads_total{lineguard_reload_result=\"failure\"}` going up: somebody must see to certificates or policies.
 - `lineguard_requests_shed_total` going up: there is more to do than `limits.in_flight` lets through.
+- `lineguard_connections_turned_away_total` going up: somebody attacks, a balancer shares one address among too many callers (`address_limit`), or a service was given a wrong certificate.
 ";
 
 fn row(figure: &Figure) -> String {

@@ -70,6 +70,37 @@ impl Refusal {
         [(Self::Unauthenticated, "unauthenticated"), (Self::PermissionDenied, "permission_denied")];
 }
 
+/// Why a connection was not taken, or was ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TurnedAway {
+    /// There are too many from its address.
+    AddressLimit,
+    /// All places were taken, and of those who had said nothing it had been there the longest.
+    Crowded,
+    /// It did not finish its handshake, or said nothing after it, in time.
+    Silent,
+    /// Its certificate is missing or not good.
+    Certificate,
+    /// It speaks no TLS, or not ours.
+    Handshake,
+    /// It sent floods of resets, headers and the like.
+    Flood,
+    /// What it sent is no HTTP/2.
+    Protocol,
+}
+
+impl TurnedAway {
+    pub(super) const ALL: [(Self, &'static str); 7] = [
+        (Self::AddressLimit, "address_limit"),
+        (Self::Crowded, "crowded"),
+        (Self::Silent, "silent"),
+        (Self::Certificate, "certificate"),
+        (Self::Handshake, "handshake"),
+        (Self::Flood, "flood"),
+        (Self::Protocol, "protocol"),
+    ];
+}
+
 /// Where there is no certificate.
 const NONE: i64 = i64::MIN;
 
@@ -79,6 +110,7 @@ pub(super) struct Instruments {
     /// By what it was; success and failure.
     reloads: [[BoundCounter<u64>; 2]; Reloaded::ALL.len()],
     refused: [BoundCounter<u64>; Refusal::ALL.len()],
+    turned_away: [BoundCounter<u64>; TurnedAway::ALL.len()],
 }
 
 impl Instruments {
@@ -101,6 +133,7 @@ impl Instruments {
             .build();
         let reloads = counter(meter, &catalogue::RELOADS);
         let refused = counter(meter, &catalogue::REFUSED);
+        let turned_away = counter(meter, &catalogue::TURNED_AWAY);
         let reloaded = |what, result| {
             at_zero(reloads.bind(&[
                 KeyValue::new(catalogue::WHAT, what),
@@ -113,6 +146,9 @@ impl Instruments {
                 .map(|(_, what)| ["success", "failure"].map(|result| reloaded(what, result))),
             refused: Refusal::ALL.map(|(_, reason)| {
                 at_zero(refused.bind(&[KeyValue::new(catalogue::REFUSAL, reason)]))
+            }),
+            turned_away: TurnedAway::ALL.map(|(_, why)| {
+                at_zero(turned_away.bind(&[KeyValue::new(catalogue::TURNED_AWAY_FOR, why)]))
             }),
         }
     }
@@ -138,6 +174,14 @@ impl Metrics {
     /// A caller was refused.
     pub fn refused(&self, reason: Refusal) {
         let counter = self.0.as_ref().and_then(|on| on.security.refused.get(reason as usize));
+        if let Some(counter) = counter {
+            counter.add(1);
+        }
+    }
+
+    /// A connection was not taken, or was ended for what came over it.
+    pub fn turned_away(&self, why: TurnedAway) {
+        let counter = self.0.as_ref().and_then(|on| on.security.turned_away.get(why as usize));
         if let Some(counter) = counter {
             counter.add(1);
         }

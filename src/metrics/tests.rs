@@ -41,6 +41,9 @@ fn full() -> Metrics {
     }
     metrics.refused(Refusal::Unauthenticated);
     metrics.refused(Refusal::PermissionDenied);
+    for (why, _) in TurnedAway::ALL {
+        metrics.turned_away(why);
+    }
     metrics.write_waited(WaitPath::Confirmed, Duration::from_millis(3));
     metrics.write_waited(WaitPath::Expired, Duration::from_secs(5));
     for method in crate::wire::methods().into_iter().chain(["unknown".to_owned()]) {
@@ -221,6 +224,7 @@ fn what_is_rare_is_there_before_it_happens() {
         ("lineguard_list_comparisons_total", "lineguard_comparison_result", 3),
         ("lineguard_callers_refused_total", "lineguard_refusal_reason", 2),
         ("lineguard_reloads_total", "lineguard_reload_what", 8),
+        ("lineguard_connections_turned_away_total", "lineguard_connection_reason", 7),
         ("lineguard_answers_stale_total", "lineguard_operation", 6),
     ] {
         let found = series(&text);

@@ -12,15 +12,18 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::Instant;
 use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::server::Connected;
 
 use super::listen::Socket;
+use super::newcomers::{Newcomers, Patience};
+use super::outgoing::{ENHANCE_YOUR_CALM, NO_ERROR, Outgoing};
 use super::tls::Tls;
 use crate::access::Peer;
 use crate::config::Limits;
+use crate::metrics::{Metrics, TurnedAway};
 
 /// Bytes both ways.
 pub(super) trait Io: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
@@ -91,11 +94,12 @@ impl Accept for Socket {
 pub(super) fn incoming<A: Accept>(
     listener: A,
     limits: Limits,
+    metrics: Metrics,
 ) -> impl Stream<Item = io::Result<Connection>> {
     let (ready, connections) = mpsc::channel(16);
     tokio::spawn(async move {
         tokio::select! {
-            () = accept_all(&listener, limits, &ready) => {}
+            () = accept_all(&listener, limits, &metrics, &ready) => {}
             () = ready.closed() => {}
         }
     });
@@ -108,12 +112,13 @@ const EXHAUSTED_PAUSE: Duration = Duration::from_millis(50);
 async fn accept_all<A: Accept>(
     listener: &A,
     limits: Limits,
+    metrics: &Metrics,
     ready: &mpsc::Sender<io::Result<Connection>>,
 ) {
     let slots = Arc::new(Semaphore::new(limits.connections));
     let addresses = Addresses::default();
-    // Without a slot a connection waits in the system's queue instead of in our memory.
-    while let Ok(slot) = Arc::clone(&slots).acquire_owned().await {
+    let mut newcomers = Newcomers::default();
+    loop {
         let (raw, from) = match listener.accept().await {
             Ok(accepted) => accepted,
             Err(error) => {
@@ -124,22 +129,82 @@ async fn accept_all<A: Accept>(
             }
         };
         // One address must not take the slots of all others.
-        let Some(place) = addresses.take(from, limits.connections_per_address) else { continue };
-        let deadline = Instant::now() + limits.handshake_time;
-        let handshake = listener.handshake(raw);
-        let ready = ready.clone();
+        let Some(place) = addresses.take(from, limits.connections_per_address) else {
+            metrics.turned_away(TurnedAway::AddressLimit);
+            continue;
+        };
+        let Some(slot) = slot(&slots, &mut newcomers).await else { return };
+        let patience = newcomers.admit(Instant::now() + limits.handshake_time);
+        let opening = Opening { from, slot, place, metrics: metrics.clone() };
+        let (handshake, ready) = (listener.handshake(raw), ready.clone());
         // Beside the others: whoever is slow keeps nobody waiting.
         tokio::spawn(async move {
-            let Ok(Ok((io, peer))) = tokio::time::timeout_at(deadline, handshake).await else {
-                return;
-            };
-            let first = Some(Box::pin(sleep_until(deadline)));
-            let connection =
-                Connection { io, peer, address: from, first, _slot: slot, _place: place };
-            // Nobody takes it when the server has ended.
-            let _ = ready.send(Ok(connection)).await;
+            if let Some(connection) = opening.finish(handshake, patience).await {
+                // Nobody takes it when the server has ended.
+                let _ = ready.send(Ok(connection)).await;
+            }
         });
     }
+}
+
+/// A slot for one connection. While there is none all others wait in the system's queue instead of
+/// in our memory.
+async fn slot(slots: &Arc<Semaphore>, newcomers: &mut Newcomers) -> Option<OwnedSemaphorePermit> {
+    if let Ok(slot) = Arc::clone(slots).try_acquire_owned() {
+        return Some(slot);
+    }
+    newcomers.make_room();
+    Arc::clone(slots).acquire_owned().await.ok()
+}
+
+/// A connection before anybody knows who is at its other end.
+struct Opening {
+    from: Option<IpAddr>,
+    slot: OwnedSemaphorePermit,
+    place: Place,
+    metrics: Metrics,
+}
+
+impl Opening {
+    async fn finish(
+        self,
+        handshake: impl Future<Output = io::Result<(Box<dyn Io>, Peer)>>,
+        mut patience: Patience,
+    ) -> Option<Connection> {
+        let done = tokio::select! {
+            done = handshake => done,
+            turned_away = &mut patience => {
+                self.metrics.turned_away(turned_away);
+                return None;
+            }
+        };
+        match done {
+            Ok((io, peer)) => {
+                let Self { from: address, slot, place, metrics } = self;
+                let (first, sent) = (Some(patience), Outgoing::default());
+                let held = (slot, place);
+                Some(Connection { io, peer, address, first, sent, metrics, _held: held })
+            }
+            Err(error) => {
+                if let Some(reason) = reason_of(&error) {
+                    self.metrics.turned_away(reason);
+                }
+                None
+            }
+        }
+    }
+}
+
+/// Why a handshake failed, unless the other end left: as probes do that only see whether somebody
+/// listens.
+fn reason_of(error: &io::Error) -> Option<TurnedAway> {
+    let error = error.get_ref()?.downcast_ref::<rustls::Error>()?;
+    Some(match error {
+        rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented => {
+            TurnedAway::Certificate
+        }
+        _ => TurnedAway::Handshake,
+    })
 }
 
 /// How many connections there are from each address.
@@ -191,10 +256,22 @@ pub(super) struct Connection {
     io: Box<dyn Io>,
     peer: Peer,
     address: Option<IpAddr>,
-    /// Until when its first bytes must be there.
-    first: Option<Pin<Box<Sleep>>>,
-    _slot: OwnedSemaphorePermit,
-    _place: Place,
+    /// Until its first bytes are there.
+    first: Option<Patience>,
+    sent: Outgoing,
+    metrics: Metrics,
+    _held: (OwnedSemaphorePermit, Place),
+}
+
+impl Connection {
+    /// These bytes were written. Counts the connection if they end it for what came over it.
+    fn wrote(&mut self, bytes: &[u8]) {
+        match self.sent.wrote(bytes) {
+            None | Some(NO_ERROR) => {}
+            Some(ENHANCE_YOUR_CALM) => self.metrics.turned_away(TurnedAway::Flood),
+            Some(_) => self.metrics.turned_away(TurnedAway::Protocol),
+        }
+    }
 }
 
 impl Connected for Connection {
@@ -216,10 +293,11 @@ impl AsyncRead for Connection {
             self.first = None;
             return read;
         }
-        match &mut self.first {
-            Some(first) => first.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into())),
-            None => Poll::Pending,
-        }
+        let Some(first) = &mut self.first else { return Poll::Pending };
+        let turned_away = std::task::ready!(first.as_mut().poll(cx));
+        self.first = None;
+        self.metrics.turned_away(turned_away);
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 }
 
@@ -229,7 +307,11 @@ impl AsyncWrite for Connection {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(cx, bytes)
+        let written = std::task::ready!(Pin::new(&mut self.io).poll_write(cx, bytes));
+        if let Ok(count) = written {
+            self.wrote(bytes.get(..count).unwrap_or_default());
+        }
+        Poll::Ready(written)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -245,7 +327,14 @@ impl AsyncWrite for Connection {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write_vectored(cx, slices)
+        let written = std::task::ready!(Pin::new(&mut self.io).poll_write_vectored(cx, slices));
+        let mut left = *written.as_ref().unwrap_or(&0);
+        for slice in slices {
+            let part = slice.get(..left.min(slice.len())).unwrap_or_default();
+            left -= part.len();
+            self.wrote(part);
+        }
+        Poll::Ready(written)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -7,6 +7,8 @@ mod connection;
 mod guard;
 pub mod health;
 pub mod listen;
+mod newcomers;
+mod outgoing;
 mod refusal;
 pub mod signal;
 pub mod tls;
@@ -122,7 +124,8 @@ pub async fn serve(
     let routes = with_companions(services, phases.clone(), config.security.reflection)?;
     let (limits, metrics) = (config.limits, metrics.clone());
     let Doors { access, tls } = doors;
-    let guard = Guard::new(routes.prepare(), access, limits.in_flight, config.deadline, metrics);
+    let guard =
+        Guard::new(routes.prepare(), access, limits.in_flight, config.deadline, metrics.clone());
 
     let addresses: Vec<String> = listeners.iter().map(|l| l.address().to_string()).collect();
     let mut servers = JoinSet::new();
@@ -131,7 +134,7 @@ pub async fn serve(
         // Probes of health come from those who speak no TLS.
         let tls = tls.clone().filter(|_| listener.role != Role::Health);
         let guard = guard.clone().serving(listener.role);
-        servers.spawn(run(listener.bound, tls, guard, config.limits, stopped));
+        servers.spawn(run(listener.bound, tls, guard, limits, metrics.clone(), stopped));
     }
     drop(phases);
     tracing::info!(listen = addresses.join(","), version = env!("CARGO_PKG_VERSION"), "serving");
@@ -235,11 +238,14 @@ async fn run(
     tls: Option<Tls>,
     guard: Guard,
     limits: Limits,
+    metrics: Metrics,
     stopped: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), tonic::transport::Error> {
     match bound {
-        Bound::Tcp(listener) => accept(Tcp { listener, tls }, guard, limits, stopped).await,
-        Bound::Unix(socket) => accept(socket, guard, limits, stopped).await,
+        Bound::Tcp(listener) => {
+            accept(Tcp { listener, tls }, guard, limits, metrics, stopped).await
+        }
+        Bound::Unix(socket) => accept(socket, guard, limits, metrics, stopped).await,
     }
 }
 
@@ -247,10 +253,11 @@ async fn accept(
     listener: impl Accept,
     guard: Guard,
     limits: Limits,
+    metrics: Metrics,
     stopped: impl Future<Output = ()>,
 ) -> Result<(), tonic::transport::Error> {
     let incoming: Pin<Box<dyn Stream<Item = std::io::Result<Connection>> + Send>> =
-        Box::pin(connection::incoming(listener, limits));
+        Box::pin(connection::incoming(listener, limits, metrics));
     transport(limits).serve_with_incoming_shutdown(guard, incoming, stopped).await
 }
 

@@ -6,15 +6,19 @@ use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
 /// The program, in a folder of its own and with no environment but what is given.
-fn lineguard(folder: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_lineguard"));
+fn lineguard(program: &Path, folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(program);
     command.args(arguments).current_dir(folder).env_clear();
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
 
+fn ours() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_lineguard"))
+}
+
 pub fn run(folder: &Path, arguments: &[&str]) -> Output {
-    lineguard(folder, arguments).output().unwrap()
+    lineguard(ours(), folder, arguments).output().unwrap()
 }
 
 pub fn check(output: &Output, code: i32, said: &str) {
@@ -29,12 +33,18 @@ pub struct Server {
     log: BufReader<std::process::ChildStderr>,
     pub listen: String,
     /// Where its metrics can be read, if anywhere.
-    metrics: Option<String>,
+    pub metrics: Option<String>,
 }
 
 impl Server {
     pub fn start(folder: &Path, arguments: &[&str]) -> Self {
-        let mut child = lineguard(folder, &[&["serve"], arguments].concat()).spawn().unwrap();
+        Self::start_program(ours(), folder, arguments)
+    }
+
+    /// The same of a program that was built otherwise.
+    pub fn start_program(program: &Path, folder: &Path, arguments: &[&str]) -> Self {
+        let mut child =
+            lineguard(program, folder, &[&["serve"], arguments].concat()).spawn().unwrap();
         let log = BufReader::new(child.stderr.take().unwrap());
         let mut server = Self { child, log, listen: String::new(), metrics: None };
         while server.listen.is_empty() {
@@ -59,6 +69,11 @@ impl Server {
             assert_ne!(self.log.read_line(&mut line).unwrap(), 0, "ended before {wanted}");
         }
         line
+    }
+
+    /// The process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     pub fn signal(&self, name: &str) {

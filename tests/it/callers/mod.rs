@@ -43,6 +43,7 @@ fn policy(callers: &[String]) -> Policy {
 /// A server with doors, over the service of a harness.
 struct Guarded {
     address: String,
+    metrics: Metrics,
     stop: Option<oneshot::Sender<()>>,
     served: JoinHandle<()>,
 }
@@ -62,20 +63,39 @@ impl Guarded {
         let (stop, stopped) = oneshot::channel();
         let (routes, app) = (harness.app.routes(), &harness.app);
         let life = Life { ready: app.freshness.subscribe_ready(), closing: app.closing.clone() };
+        let metrics = Metrics::start(lineguard_core::model::built_in_vocabulary()).unwrap();
+        let counting = metrics.clone();
         let served = tokio::spawn(async move {
             let stopped = async { stopped.await.unwrap_or(()) };
-            let metrics = Metrics::off();
-            server::serve(listeners, routes, doors, &config, &metrics, life, stopped)
+            server::serve(listeners, routes, doors, &config, &counting, life, stopped)
                 .await
                 .unwrap();
         });
-        Self { address: format!("localhost:{}", address.port()), stop: Some(stop), served }
+        let address = format!("localhost:{}", address.port());
+        Self { address, metrics, stop: Some(stop), served }
+    }
+
+    /// What the series of a figure with this value of a label come to.
+    fn counted(&self, figure: &str, label: &str) -> u64 {
+        sum(&self.metrics.text().unwrap(), figure, label)
+    }
+
+    /// How many connections were turned away for this.
+    fn turned_away(&self, why: &str) -> u64 {
+        self.counted("lineguard_connections_turned_away_total", why)
     }
 
     async fn stop(mut self) {
         self.stop.take().unwrap().send(()).unwrap();
         (&mut self.served).await.unwrap();
     }
+}
+
+/// What the series of a figure with this value of a label come to, in an exposition.
+fn sum(exposition: &str, figure: &str, label: &str) -> u64 {
+    let (figure, label) = (format!("{figure}{{"), format!("=\"{label}\""));
+    let series = exposition.lines().filter(|l| l.starts_with(&figure) && l.contains(&label));
+    series.map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap()).sum()
 }
 
 impl Drop for Guarded {

@@ -1,13 +1,18 @@
 //! Certificates for tests, made as they are needed.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use lineguard::config::TlsFiles;
 use lineguard::server::tls::Tls;
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, SanType, date_time_ymd,
 };
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ClientConfig, RootCertStore};
 use tempfile::TempDir;
+use tokio_rustls::TlsConnector;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 
 /// A CA.
@@ -118,4 +123,25 @@ pub fn endpoint(address: &str, ca: &Ca, leaf: Option<&Leaf>) -> Endpoint {
         tls = tls.identity(Identity::from_pem(&leaf.certificate, &leaf.key));
     }
     Endpoint::from_shared(format!("https://{address}")).unwrap().tls_config(tls).unwrap()
+}
+
+/// TLS for bytes that no client of gRPC would send.
+pub fn connector(ca: &Ca, leaf: Option<&Leaf>) -> TlsConnector {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(ca.pem().as_bytes()).unwrap()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .unwrap()
+        .with_root_certificates(roots);
+    let mut config = match leaf {
+        None => config.with_no_client_auth(),
+        Some(leaf) => {
+            let certificate = CertificateDer::from_pem_slice(leaf.certificate.as_bytes()).unwrap();
+            let key = PrivateKeyDer::from_pem_slice(leaf.key.as_bytes()).unwrap();
+            config.with_client_auth_cert(vec![certificate], key).unwrap()
+        }
+    };
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    TlsConnector::from(Arc::new(config))
 }

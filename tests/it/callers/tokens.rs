@@ -26,7 +26,7 @@ use super::{Guarded, caller, doors, policy, question, refused, unauthenticated};
 use crate::harness::Harness;
 use lineguard::wire::pb::authorization_service_client::AuthorizationServiceClient;
 
-const ISSUER: &str = "https://issuer.example.org";
+pub const ISSUER: &str = "https://issuer.example.org";
 
 struct Standing;
 
@@ -99,13 +99,13 @@ async fn a_bad_token_is_not_made_up_for_by_the_connection() {
 }
 
 /// An issuer with one key of each of two kinds.
-struct Issuer {
+pub struct Issuer {
     ed: Ed25519KeyPair,
     ec: EcdsaKeyPair,
 }
 
 impl Issuer {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let random = SystemRandom::new();
         let ed = Ed25519KeyPair::generate_pkcs8(&random).unwrap();
         let method = &ECDSA_P256_SHA256_FIXED_SIGNING;
@@ -116,7 +116,7 @@ impl Issuer {
         }
     }
 
-    fn jwks(&self) -> Value {
+    pub fn jwks(&self) -> Value {
         let point = self.ec.public_key().as_ref();
         let text = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
         json!({ "keys": [
@@ -129,7 +129,7 @@ impl Issuer {
         ]})
     }
 
-    fn sign(&self, header: &Value, claims: &Value) -> String {
+    pub fn sign(&self, header: &Value, claims: &Value) -> String {
         let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
         let message = format!("{}.{}", part(header), part(claims));
         let signature = match header["alg"].as_str().unwrap() {
