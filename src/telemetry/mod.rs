@@ -29,8 +29,9 @@ const SERVICE: &str = env!("CARGO_PKG_NAME");
 const FLUSH: Duration = Duration::from_secs(2);
 
 /// Libraries speak up from here unless the configuration names them: statements and frames are
-/// noise at best and other people's data at worst.
-const LIBRARIES: &str = "sqlx=warn,sqlx::postgres::notice=error,sea_orm=warn,sea_orm_migration=warn,h2=warn,hyper=warn,\
+/// noise at best and other people's data at worst. Of HTTP/2 a warning is a line for each flood: those
+/// are counted, and who floods us must not fill the log as well.
+const LIBRARIES: &str = "sqlx=warn,sqlx::postgres::notice=error,sea_orm=warn,sea_orm_migration=warn,h2=error,hyper=warn,\
                          hyper_util=warn,tonic=warn,tower=warn";
 
 /// The running telemetry of a process.
