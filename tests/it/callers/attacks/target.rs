@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use lineguard::clock::{Clock as _, SystemClock};
 use lineguard::wire::pb;
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -111,8 +112,7 @@ pub fn question() -> pb::CheckRequest {
 
 /// Claims that a token of the issuer could have, and their end, in seconds from now.
 pub fn claims(end: i64) -> serde_json::Value {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-    let end = i64::try_from(now.as_secs()).unwrap() + end;
+    let end = SystemClock.now().0 / 1_000 + end;
     json!({ "iss": tokens::ISSUER, "aud": "lineguard", "sub": "store", "exp": end })
 }
 
