@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::net::IpAddr;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -171,8 +171,10 @@ impl Opening {
         handshake: impl Future<Output = io::Result<(Box<dyn Io>, Peer)>>,
         mut patience: Patience,
     ) -> Option<Connection> {
+        // Kept until it has been counted, and with it the socket.
+        let mut handshake = pin!(handshake);
         let done = tokio::select! {
-            done = handshake => done,
+            done = &mut handshake => done,
             turned_away = &mut patience => {
                 self.metrics.turned_away(turned_away);
                 return None;
