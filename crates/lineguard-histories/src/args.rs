@@ -131,6 +131,9 @@ pub struct Servers {
     /// No sidecar for each server
     #[arg(long)]
     pub without_sidecars: bool,
+    /// All sidecars follow the first server
+    #[arg(long, conflicts_with = "without_sidecars")]
+    pub one_parent: bool,
     /// Their store
     #[arg(long, value_enum, default_value_t = StoreKind::Postgres)]
     pub store: StoreKind,
@@ -151,15 +154,17 @@ impl Servers {
         Promise { lease, poll }
     }
 
-    /// One for each server, where there are several.
-    fn sidecars(&self) -> u8 {
-        let none = self.without_sidecars || self.store == StoreKind::Sqlite;
-        if none { 0 } else { self.replicas }
+    /// Whom the sidecars follow: as many as servers, where there are several.
+    fn follow(&self) -> Vec<u8> {
+        if self.without_sidecars || self.store == StoreKind::Sqlite {
+            return Vec::new();
+        }
+        (0..self.replicas).map(|server| if self.one_parent { 0 } else { server }).collect()
     }
 
     /// Starts them; `slack` is added to what they allow themselves for an answer.
     pub async fn start(&self, slack: Duration) -> Result<Fleet> {
-        self.start_with(&self.program()?, self.sidecars(), slack, Vec::new()).await
+        self.start_with(&self.program()?, &self.follow(), slack, Vec::new()).await
     }
 
     /// The server program.
@@ -170,11 +175,11 @@ impl Servers {
         }
     }
 
-    /// Starts another program, with so many sidecars and these settings besides.
+    /// Starts another program, with sidecars of these servers and these settings besides.
     pub async fn start_with(
         &self,
         program: &Path,
-        sidecars: u8,
+        follow: &[u8],
         slack: Duration,
         more: Vec<(String, String)>,
     ) -> Result<Fleet> {
@@ -188,7 +193,7 @@ impl Servers {
             set.push((format!("LINEGUARD_DEADLINE_{what}"), deadline));
         }
         set.extend(more);
-        let many = (self.replicas, sidecars);
+        let many = (self.replicas, follow);
         Fleet::start(program, self.store, many, self.promise(), &set).await
     }
 }

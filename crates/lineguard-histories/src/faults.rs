@@ -1,7 +1,6 @@
 //! What can go wrong in a run.
 
 use crate::databases::Manner;
-use crate::history::Place;
 use crate::link::Commit;
 
 /// What a link is to.
@@ -30,6 +29,17 @@ pub enum Bad {
     Mute,
     /// Connections are reset and refused.
     Cut,
+}
+
+/// What something that goes wrong is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum About {
+    /// One server.
+    Server,
+    /// One sidecar.
+    Sidecar,
+    /// Everybody.
+    All,
 }
 
 /// Something that can go wrong.
@@ -143,22 +153,22 @@ impl Fault {
         !redis && !matches!(self, Self::FlushRedis | Self::KillRedis | Self::PauseRedis)
     }
 
-    /// The one that it is about, by number; none if it is about all.
-    pub fn place(self, at: u8) -> Option<Place> {
+    /// What it is about.
+    pub fn about(self) -> About {
         match self {
             Self::RestartPostgres(_) | Self::FlushRedis | Self::KillRedis | Self::PauseRedis => {
-                None
+                About::All
             }
             Self::Link(Target::Parent, _) | Self::PauseSidecar | Self::KillSidecar => {
-                Some(Place::Sidecar(at))
+                About::Sidecar
             }
-            _ => Some(Place::Server(at)),
+            _ => About::Server,
         }
     }
 
     /// Whether it needs a sidecar.
     pub fn needs_a_sidecar(self) -> bool {
-        self == Self::KillParent || self.place(0).is_some_and(Place::is_sidecar)
+        self == Self::KillParent || self.about() == About::Sidecar
     }
 
     /// Whether two faults can be had at once without one undoing the other.

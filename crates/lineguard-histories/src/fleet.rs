@@ -76,7 +76,8 @@ pub struct Fleet {
 }
 
 impl Fleet {
-    /// Starts databases, servers and sidecars. `more` are settings for every server and sidecar.
+    /// Starts databases, servers and sidecars, of which each follows the server of a number. `more`
+    /// are settings for every server and sidecar.
     ///
     /// # Errors
     ///
@@ -84,7 +85,7 @@ impl Fleet {
     pub async fn start(
         program: &Path,
         store: StoreKind,
-        (replicas, sidecars): (u8, u8),
+        (replicas, follow): (u8, &[u8]),
         promise: Promise,
         more: &[(String, String)],
     ) -> Result<Self> {
@@ -130,10 +131,10 @@ impl Fleet {
                 fleet.redis = Some(Mutex::new(redis));
             }
         }
-        for at in 0..sidecars {
-            let parent = fleet.replica(usize::from(at)).map(|parent| parent.address());
-            let parent = parent.ok_or_else(|| Failure("a sidecar has no server to follow".into()));
-            fleet.add_sidecar(parent?).await?;
+        for &parent in follow {
+            let address = fleet.replica(usize::from(parent)).map(|parent| parent.address());
+            let none = || Failure("a sidecar has no server to follow".into());
+            fleet.add_sidecar(address.ok_or_else(none)?, parent).await?;
         }
         let all: Vec<_> = fleet.all().cloned().collect();
         for replica in all {
@@ -146,20 +147,20 @@ impl Fleet {
     }
 
     /// A further sidecar, which is not started, and its link to what it follows. All it is told is
-    /// where that is.
+    /// where that is; that it is the server of this number is for the checker.
     ///
     /// # Errors
     ///
     /// If no port can be had.
-    pub async fn add_sidecar(&mut self, follows: SocketAddr) -> Result<()> {
+    pub async fn add_sidecar(&mut self, follows: SocketAddr, parent: u8) -> Result<()> {
         let at = u8::try_from(self.sidecars.len()).unwrap_or(u8::MAX);
         let link = Link::to(follows, Protocol::Opaque).await?;
         let mut environment = self.settings.clone();
         let url = format!("http://{}", link.address());
         environment.push(("LINEGUARD_UPSTREAM_URL".into(), url));
         let links = Links { parent: Some(link), ..Links::default() };
-        let sidecar =
-            Replica::new(Place::Sidecar(at), &self.program, self.home(), environment, links)?;
+        let place = Place::Sidecar { at, parent };
+        let sidecar = Replica::new(place, &self.program, self.home(), environment, links)?;
         self.sidecars.push(Arc::new(sidecar));
         Ok(())
     }

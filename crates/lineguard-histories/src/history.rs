@@ -15,8 +15,13 @@ pub type RegisterAt = u32;
 pub enum Place {
     /// The server of this number.
     Server(u8),
-    /// The sidecar of this number, which follows the server of the same number.
-    Sidecar(u8),
+    /// A sidecar.
+    Sidecar {
+        /// Its number.
+        at: u8,
+        /// The number of the server that it follows.
+        parent: u8,
+    },
 }
 
 impl Place {
@@ -24,13 +29,13 @@ impl Place {
     pub fn parent(self) -> Option<Self> {
         match self {
             Self::Server(_) => None,
-            Self::Sidecar(at) => Some(Self::Server(at)),
+            Self::Sidecar { parent, .. } => Some(Self::Server(parent)),
         }
     }
 
     /// Whether it is a sidecar.
     pub fn is_sidecar(self) -> bool {
-        matches!(self, Self::Sidecar(_))
+        matches!(self, Self::Sidecar { .. })
     }
 }
 
@@ -38,7 +43,7 @@ impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Server(at) => write!(f, "server {at}"),
-            Self::Sidecar(at) => write!(f, "sidecar {at}"),
+            Self::Sidecar { at, .. } => write!(f, "sidecar {at}"),
         }
     }
 }

@@ -132,10 +132,11 @@ async fn rolled(args: RollingArgs) -> Result<bool> {
     let slack = Duration::from_millis(args.slack);
     let first = args.from.as_ref().unwrap_or(&program).canonicalize()?;
     let drain = ("LINEGUARD_DRAIN_DELAY".to_owned(), format!("{}ms", args.drain_delay));
-    let mut fleet = args.servers.start_with(&first, 1, slack, vec![drain]).await?;
+    let mut fleet = args.servers.start_with(&first, &[0], slack, vec![drain]).await?;
     let serving = Arc::new(Serving::of(&fleet.replicas));
     serving.wait_for(fleet.replicas.len()).await;
-    fleet.add_sidecar(one_address(Arc::clone(&serving)).await?).await?;
+    let address = one_address(Arc::clone(&serving)).await?;
+    fleet.add_sidecar(address, 1).await?;
     let fleet = Arc::new(fleet);
     if let Some(sidecar) = fleet.sidecars.last() {
         sidecar.start().await?;

@@ -8,7 +8,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::databases::Manner;
 use crate::failure::{Doing, Failure, Result};
-use crate::faults::{Bad, Fault, Target};
+use crate::faults::{About, Bad, Fault, Target};
 use crate::fleet::{Fleet, Promise};
 use crate::history::Disturbance;
 use crate::link::{Commit, Condition, Link, Way};
@@ -138,7 +138,11 @@ impl Planned {
         };
         let effect = made.doing(self.fault.name())?;
         let until = self.run.watch.now();
-        let place = u8::try_from(self.server).ok().and_then(|at| self.fault.place(at));
+        let place = match self.fault.about() {
+            About::Server => Some(self.replica()?.place),
+            About::Sidecar => Some(self.sidecar()?.place),
+            About::All => None,
+        };
         let (what, cuts_off) = (self.fault.name(), self.fault.cuts_off());
         Ok(Disturbance { what, from, until, place, cuts_off, effect })
     }
@@ -206,17 +210,22 @@ impl Planned {
         Ok(0)
     }
 
-    /// Counts 1 if the sidecar held a lease.
+    /// Counts 1 if a sidecar held a lease.
     async fn kill_parent(&self) -> Result<u64> {
-        let leased = async {
-            while !self.sidecar()?.ready().await {
-                sleep(Duration::from_millis(10)).await;
-            }
-            Ok::<_, Failure>(())
+        let server = self.replica()?;
+        let follows = |sidecar: &&Arc<Replica>| sidecar.place.parent() == Some(server.place);
+        let leased = match self.fleet.sidecars.iter().find(follows) {
+            None => false,
+            Some(sidecar) => timeout(Duration::from_secs(10), async {
+                while !sidecar.ready().await {
+                    sleep(Duration::from_millis(10)).await;
+                }
+            })
+            .await
+            .is_ok(),
         };
-        let leased = timeout(Duration::from_secs(10), leased).await;
-        self.kill(self.replica()?).await?;
-        Ok(u64::from(matches!(leased, Ok(Ok(())))))
+        self.kill(server).await?;
+        Ok(u64::from(leased))
     }
 
     async fn kill_at(&self, commit: Commit) -> Result<u64> {

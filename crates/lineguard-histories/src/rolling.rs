@@ -18,9 +18,9 @@ use crate::serving::Serving;
 use crate::whom::Whom;
 
 /// The sidecar that follows one server, and the one that follows whoever serves.
-pub const OF_ONE: Place = Place::Sidecar(0);
+pub const OF_ONE: Place = Place::Sidecar { at: 0, parent: 0 };
 /// See [`OF_ONE`].
-pub const OF_ALL: Place = Place::Sidecar(1);
+pub const OF_ALL: Place = Place::Sidecar { at: 1, parent: 1 };
 
 /// Askers of the servers, and of each sidecar.
 const ASKERS: usize = 12;

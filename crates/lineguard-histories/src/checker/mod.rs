@@ -85,7 +85,7 @@ impl Limits {
     fn recovery_of(&self, place: Place) -> Duration {
         match place {
             Place::Server(_) => self.recovery,
-            Place::Sidecar(_) => self.recovery + self.following,
+            Place::Sidecar { .. } => self.recovery + self.following,
         }
     }
 }

@@ -192,6 +192,10 @@ fn wrong(place: Place) -> Vec<Disturbance> {
     vec![Disturbance { what, from, until, place, cuts_off: true, effect: 1 }]
 }
 
+fn sidecar(at: u8) -> Place {
+    Place::Sidecar { at, parent: at }
+}
+
 #[test]
 fn a_sidecar_is_excused_by_its_parent_and_excuses_nobody_else() {
     let at = |place, end, disturbed| {
@@ -199,10 +203,11 @@ fn a_sidecar_is_excused_by_its_parent_and_excuses_nobody_else() {
         let refusals = vec![Refusal { kind: Kind::Check, place, call: end - 10, end, why }];
         rules(&History { refusals, disturbances: wrong(disturbed), ..flips() })
     };
-    let (server, sidecar) = (Place::Server, Place::Sidecar);
+    let server = Place::Server;
     assert_eq!(at(sidecar(1), 250, sidecar(1)), []);
     assert_eq!(at(sidecar(1), 250, server(1)), []);
     assert_eq!(at(sidecar(1), 250, server(0)), [Rule::Refused]);
+    assert_eq!(at(Place::Sidecar { at: 1, parent: 0 }, 250, server(0)), []);
     assert_eq!(at(sidecar(1), 250, sidecar(0)), [Rule::Refused]);
     assert_eq!(at(server(1), 250, sidecar(1)), [Rule::Refused]);
     // When its parent is well again, it has yet to follow it.
@@ -217,7 +222,7 @@ fn a_write_waits_for_a_sidecar_no_longer_than_for_a_server() {
         let attempts = vec![Attempt { register: 0, place, call, end, refused: None }];
         rules(&History { attempts, disturbances: wrong(disturbed), ..flips() })
     };
-    let (server, sidecar) = (Place::Server, Place::Sidecar);
+    let server = Place::Server;
     assert_eq!(took(server(0), 210, 290, sidecar(0)), [Rule::Late]);
     assert_eq!(took(sidecar(1), 210, 290, sidecar(0)), [Rule::Late]);
     // It may be held up on its way through the sidecar itself, or by a server that holds a lock.
@@ -227,7 +232,7 @@ fn a_write_waits_for_a_sidecar_no_longer_than_for_a_server() {
 
 #[test]
 fn a_sidecar_goes_back_only_in_what_it_answers_itself() {
-    let of_sidecar = |answer| Answer { place: Place::Sidecar(0), ..answer };
+    let of_sidecar = |answer| Answer { place: sidecar(0), ..answer };
     let first = of_sidecar(answer(0, 45, 52, false, 3));
     let back = of_sidecar(answer(0, 53, 55, true, 2));
     let both = |first: &Answer, second: Answer| {
@@ -244,8 +249,8 @@ fn a_sidecar_goes_back_only_in_what_it_answers_itself() {
 #[test]
 fn a_stale_answer_of_a_sidecar_is_found() {
     let stale = |place| of(Answer { place, ..answer(0, 61, 70, true, 2) });
-    assert_eq!(stale(Place::Sidecar(0)), [Rule::Reflects, Rule::Acknowledged]);
-    assert_eq!(stale(Place::Sidecar(0)), stale(Place::Server(0)));
+    assert_eq!(stale(sidecar(0)), [Rule::Reflects, Rule::Acknowledged]);
+    assert_eq!(stale(sidecar(0)), stale(Place::Server(0)));
 }
 
 /// A store that is perfect, asked in random order: nothing is found. The same with one answer that
