@@ -314,18 +314,26 @@ async fn truncated(target: &Target) -> Came {
 
 async fn halfway(target: &Target) -> Came {
     let channel = target.channel().await;
-    let asking = channel.clone();
+    let (asking, ended) = (channel.clone(), Arc::<AtomicU64>::default());
+    let ending = Arc::clone(&ended);
     let count = repeat(1_000, move |_| {
-        let channel = channel.clone();
-        async move { messages::reset(&channel, CHECK, messages::message(100, &[0; 10])).await }
+        let (channel, ending) = (channel.clone(), Arc::clone(&ending));
+        async move {
+            let too_many = messages::reset(&channel, CHECK, messages::message(100, &[0; 10])).await;
+            ending.fetch_add(u64::from(too_many), Ordering::Relaxed);
+        }
     })
     .await;
-    // Answered on the same connection, hence after them.
-    ask(&asking, None).await.unwrap();
+    // Where it is answered on the same connection, it is after them.
+    let asked = ask(&asking, None).await;
+    let ended = ended.load(Ordering::Relaxed);
+    assert!(asked.is_ok() || ended > 0, "{asked:?}");
+    // A server that is fast enough to be bothered ends the connection; one of them may be what
+    // several resets met.
     Came {
-        refused: format!("dropped, {count} times"),
-        counted: vec![(CALLS, "INVALID_ARGUMENT"), (CALLS, "CANCELLED")],
-        at_least: count,
+        refused: format!("dropped, {count} times; {ended} met the end of the connection"),
+        counted: vec![(CALLS, "INVALID_ARGUMENT"), (CALLS, "CANCELLED"), (CONNECTIONS, "flood")],
+        at_least: if ended > 0 { 1 } else { count },
     }
 }
 

@@ -91,15 +91,20 @@ impl tonic::codegen::Body for Unfinished {
     }
 }
 
-/// Sends the beginning of a body and then resets the stream.
-pub async fn reset(channel: &Channel, path: &str, beginning: Vec<u8>) {
+/// Sends the beginning of a body and then resets the stream; says whether the server has ended the
+/// connection before, because it was asked too much.
+pub async fn reset(channel: &Channel, path: &str, beginning: Vec<u8>) -> bool {
     let mut channel = channel.clone();
     std::future::poll_fn(|cx| channel.poll_ready(cx)).await.unwrap();
     let (sent, begun) = oneshot::channel();
     let beginning = Some(Bytes::from(beginning));
     let body = Body::new(Unfinished { beginning, sent: Some(sent) });
     tokio::select! {
-        answer = channel.call(request(path, body)) => panic!("answered: {answer:?}"),
-        _ = begun => {}
+        answer = channel.call(request(path, body)) => {
+            let said = format!("{answer:?}");
+            assert!(answer.is_err() && said.contains("ENHANCE_YOUR_CALM"), "answered: {said}");
+            true
+        }
+        _ = begun => false,
     }
 }
