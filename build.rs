@@ -10,7 +10,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let root = Path::new("proto");
     println!("cargo::rerun-if-changed=proto");
 
-    println!("cargo::rustc-env=LINEGUARD_ENGINE={}", engine()?);
+    println!("cargo::rustc-env=ENGINE_DIGEST={}", engine()?);
 
     let mut files = proto_files(&root.join("lineguard/v1"))?;
     files.sort();

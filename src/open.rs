@@ -131,7 +131,7 @@ pub async fn open(config: &Config) -> Result<App, OpenError> {
             let (server, seal) = (Redis::at(redis.url.as_str())?, Seal::new(&key));
             let settings = l2::Settings {
                 timeout: redis.timeout,
-                engine: env!("LINEGUARD_ENGINE").to_owned(),
+                engine: env!("ENGINE_DIGEST").to_owned(),
                 ..l2::Settings::default()
             };
             let l2 = config.cache.l1 && config.cache.l2;

@@ -397,3 +397,11 @@ fn passwords_come_from_variables_and_files_not_from_flags() {
         assert!(!text.contains("hunter2") && !text.contains("ter2"), "{text}");
     }
 }
+
+/// Cargo puts what the build tells the compiler into the environment of what it runs.
+#[test]
+fn nothing_of_the_build_looks_like_a_setting() {
+    let build = include_str!("../../build.rs");
+    assert!(build.contains("rustc-env="));
+    assert!(!build.contains("rustc-env=LINEGUARD_"));
+}
