@@ -352,10 +352,11 @@ async fn alert(target: &Target, number: usize, ca: &Ca, leaf: Option<&pki::Leaf>
 async fn certificates(target: &Arc<Target>) -> Came {
     let (stranger, name) = (Ca::new(), [dns("caller")]);
     let leaves = Arc::new([
-        (None, "CertificateRequired"),
-        (Some(stranger.leaf(&name, |_| {})), "UnknownCA"),
-        (Some(target.ca.leaf(&name, pki::expired)), "CertificateExpired"),
-        (Some(target.ca.leaf(&name, pki::not_yet_valid)), "BadCertificate"),
+        (None, ["CertificateRequired"; 2]),
+        // The strange CA calls itself as ours does, so that only its signature is wrong.
+        (Some(stranger.leaf(&name, |_| {})), ["UnknownCA", "DecryptError"]),
+        (Some(target.ca.leaf(&name, pki::expired)), ["CertificateExpired"; 2]),
+        (Some(target.ca.leaf(&name, pki::not_yet_valid)), ["CertificateExpired"; 2]),
     ]);
     let (target, heard) = (Arc::clone(target), Arc::<AtomicU64>::default());
     let hearing = Arc::clone(&heard);
@@ -367,7 +368,8 @@ async fn certificates(target: &Arc<Target>) -> Came {
             let said = alert(&target, number, &target.ca, leaf.as_ref()).await;
             // It is lost where it comes before everything of ours was read.
             let alerted = said.contains("alert");
-            assert!(!alerted || said.contains(expected), "{said}, not {expected}");
+            let as_expected = expected.iter().any(|alert| said.contains(alert));
+            assert!(!alerted || as_expected, "{said}, not {expected:?}");
             hearing.fetch_add(u64::from(alerted), Ordering::Relaxed);
         }
     })

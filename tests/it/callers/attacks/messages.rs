@@ -91,8 +91,8 @@ impl tonic::codegen::Body for Unfinished {
     }
 }
 
-/// Sends the beginning of a body and then resets the stream; says whether the server has ended the
-/// connection before, because it was asked too much.
+/// Sends the beginning of a body and then resets the stream; says whether the connection has ended
+/// before.
 pub async fn reset(channel: &Channel, path: &str, beginning: Vec<u8>) -> bool {
     let mut channel = channel.clone();
     std::future::poll_fn(|cx| channel.poll_ready(cx)).await.unwrap();
@@ -101,8 +101,7 @@ pub async fn reset(channel: &Channel, path: &str, beginning: Vec<u8>) -> bool {
     let body = Body::new(Unfinished { beginning, sent: Some(sent) });
     tokio::select! {
         answer = channel.call(request(path, body)) => {
-            let said = format!("{answer:?}");
-            assert!(answer.is_err() && said.contains("ENHANCE_YOUR_CALM"), "answered: {said}");
+            assert!(answer.is_err(), "answered: {answer:?}");
             true
         }
         _ = begun => false,

@@ -217,7 +217,7 @@ async fn messages_that_are_none_are_refused_as_such() {
                 let (code, reason) = messages::send(&channel, CHECK, bytes).await;
                 assert_eq!((code, reason.as_str()), messages::MALFORMED, "{what}");
             }
-            messages::reset(&channel, CHECK, messages::message(100, &[0; 10])).await;
+            assert!(!messages::reset(&channel, CHECK, messages::message(100, &[0; 10])).await);
         }
     })
     .await;
@@ -238,7 +238,7 @@ async fn an_import_that_is_cut_between_its_parts_applies_nothing() {
     let bytes = whole.encode_to_vec();
     for _ in 0..20 {
         let beginning = messages::message(bytes.len(), &bytes);
-        messages::reset(&harness.channel, "AdminService/Import", beginning).await;
+        assert!(!messages::reset(&harness.channel, "AdminService/Import", beginning).await);
     }
     let later = pb::ImportRequest { request_id: "later".into(), ..whole };
     let imported = import(&harness, vec![later]).await.remove(0).unwrap();
