@@ -10,6 +10,7 @@ use crate::open::OpenError;
 use crate::server::ServeError;
 use crate::server::listen::BindError;
 use crate::sidecar::SidecarError;
+use crate::telemetry::collector::CollectorError;
 
 /// How a command ended, as its exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +73,12 @@ impl From<OpenError> for Failure {
 
 impl From<DoorsError> for Failure {
     fn from(error: DoorsError) -> Self {
+        Self::with(Exit::Configuration, error)
+    }
+}
+
+impl From<CollectorError> for Failure {
+    fn from(error: CollectorError) -> Self {
         Self::with(Exit::Configuration, error)
     }
 }

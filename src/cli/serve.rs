@@ -33,8 +33,7 @@ impl Serve {
     pub async fn run(self, config: &Config) -> Result<Exit, Failure> {
         // Before anything that takes long, so that an early signal is not lost.
         let shutdown = signal::shutdown()?;
-        telemetry::trace_calls(config)
-            .map_err(|error| Failure::with(Exit::Configuration, error))?;
+        telemetry::trace_calls(config)?;
         let app = open::open(config).await?;
         if self.demo {
             let loaded = demo::load(app.store.as_ref(), app.clock.now())

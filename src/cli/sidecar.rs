@@ -30,8 +30,7 @@ impl Sidecar {
             let problem = "`upstream.url` says which server a sidecar follows; it is not set";
             return Err(Failure::with(Exit::Configuration, problem));
         };
-        telemetry::trace_calls(config)
-            .map_err(|error| Failure::with(Exit::Configuration, error))?;
+        telemetry::trace_calls(config)?;
         let sidecar::Sidecar { app, routes, parent } = sidecar::open(config, upstream)?;
         let mut beside = JoinSet::new();
         parent.keep(&upstream.dial, &app.metrics, &mut beside);

@@ -177,25 +177,10 @@ impl<E: PushMetricExporter> PushMetricExporter for Reported<E> {
 
 #[cfg(test)]
 mod tests {
-    use std::io;
-    use std::sync::{Arc, Mutex};
-
     use opentelemetry_sdk::error::OTelSdkError;
 
+    use super::super::page::Page;
     use super::*;
-
-    #[derive(Clone, Default)]
-    struct Page(Arc<Mutex<Vec<u8>>>);
-
-    impl io::Write for Page {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().write(bytes)
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
 
     #[test]
     fn a_dead_collector_is_reported_once_and_so_is_its_return() {
@@ -209,7 +194,7 @@ mod tests {
                 let _ = reported.report(result);
             }
         });
-        let text = String::from_utf8(page.0.lock().unwrap().clone()).unwrap();
+        let text = page.text();
         let said: Vec<bool> = text.lines().map(|line| line.contains("takes nothing")).collect();
         assert_eq!(said, [true, false, true], "{text}");
         assert!(!text.contains("said by the collector"), "{text}");

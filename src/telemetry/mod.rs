@@ -5,6 +5,8 @@
 
 pub mod collector;
 mod log;
+#[cfg(test)]
+mod page;
 mod parent;
 pub mod statements;
 pub mod trace;

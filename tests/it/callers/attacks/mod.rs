@@ -131,39 +131,29 @@ async fn a_handshake_that_is_never_finished_ends_in_time() {
     harness.stop().await;
 }
 
-#[track_caller]
-fn flooded(end: wire::Flooded) {
+async fn ends_the_connection(what: &str, flood: impl Iterator<Item = Vec<u8>>) {
+    let harness = Harness::start().await;
+    let server = Guarded::start(&harness, doors(&[caller("all", "anonymous = true")])).await;
+    let end = under(&server, what, async {
+        wire::flood(from_elsewhere(&server).await.unwrap(), flood).await
+    })
+    .await;
     assert!(end.closed, "{end:?}");
     // What it says is lost where it closes the connection with bytes unread.
     assert!(end.goaway.is_none_or(|code| code == ENHANCE_YOUR_CALM), "{end:?}");
+    assert_eq!(server.turned_away("flood"), 1);
+    server.stop().await;
+    harness.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rapid_resets_end_the_connection() {
-    let harness = Harness::start().await;
-    let server = Guarded::start(&harness, doors(&[caller("all", "anonymous = true")])).await;
-    under(&server, "rapid resets", async {
-        let stream = from_elsewhere(&server).await.unwrap();
-        flooded(wire::flood(stream, wire::resets().take(200)).await);
-    })
-    .await;
-    assert_eq!(server.turned_away("flood"), 1);
-    server.stop().await;
-    harness.stop().await;
+    ends_the_connection("rapid resets", wire::resets().take(200)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn headers_without_end_end_the_connection() {
-    let harness = Harness::start().await;
-    let server = Guarded::start(&harness, doors(&[caller("all", "anonymous = true")])).await;
-    under(&server, "a flood of continuations", async {
-        let stream = from_elsewhere(&server).await.unwrap();
-        flooded(wire::flood(stream, wire::continuations().take(2_000)).await);
-    })
-    .await;
-    assert_eq!(server.turned_away("flood"), 1);
-    server.stop().await;
-    harness.stop().await;
+    ends_the_connection("a flood of continuations", wire::continuations().take(2_000)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
