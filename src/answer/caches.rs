@@ -40,6 +40,8 @@ impl MemberKey {
 pub enum FactKey {
     /// An object of a tenant, by kind, scope and id.
     Object(Num, ObjectKind, Num, Box<str>),
+    /// An object of a tenant, by number.
+    Num(Num, Num),
     /// A fax of a tenant.
     Fax(Num, FaxId),
     /// The faxbox that receives the faxes of a number.
@@ -114,7 +116,7 @@ fn fact_key_bytes(key: &FactKey) -> usize {
     match key {
         FactKey::Object(_, _, _, id) => id.len(),
         FactKey::Fax(_, id) => id.as_str().len(),
-        FactKey::FaxboxOfNumber(..) => 0,
+        FactKey::Num(..) | FactKey::FaxboxOfNumber(..) => 0,
     }
 }
 

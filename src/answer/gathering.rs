@@ -21,7 +21,7 @@ use lineguard_lease::Sight;
 
 use super::caches::{Caches, FactKey, MemberKey, Part, Setting};
 use crate::app::App;
-use crate::gather::{self, Member, Read};
+use crate::gather::{self, Askers, Member, Read};
 
 /// Reads for one question about one tenant.
 pub struct Gathering<'a> {
@@ -41,6 +41,8 @@ pub struct Gathering<'a> {
     /// The tenant's number and revision at that state, once known.
     known: Option<(Num, Revision)>,
     concerns: BTreeSet<Concern>,
+    /// Who asks about which fax.
+    askers: Askers,
     /// Whether the answer may be kept: nothing it was built from was missing.
     keeps: bool,
     missed: bool,
@@ -87,6 +89,7 @@ impl<'a> Gathering<'a> {
             setting: None,
             known: None,
             concerns: BTreeSet::new(),
+            askers: Askers::default(),
             keeps: true,
             missed: false,
         }
@@ -134,6 +137,7 @@ impl<'a> Gathering<'a> {
             setting: Some(setting),
             known,
             concerns: BTreeSet::new(),
+            askers: Askers::default(),
             keeps: true,
             missed: false,
         }))
@@ -171,6 +175,12 @@ impl<'a> Gathering<'a> {
             not_after: None,
             epoch: self.epoch,
         }
+    }
+
+    /// Says who asks about which fax: one that they do not see is read each time, and what was
+    /// answered about it is not kept (rulings R41).
+    pub fn asks(&mut self, askers: Askers) {
+        self.askers = askers;
     }
 
     /// The answer must not be kept.
@@ -352,9 +362,25 @@ impl TenantReader for Gathering<'_> {
     }
 
     async fn get(&mut self, nums: &[Num]) -> Result<Vec<Object>, StoreError> {
-        let objects = self.reader()?.get(nums).await?;
-        self.keeps &= nums.iter().all(|num| objects.iter().any(|object| object.num == *num));
-        self.concerns.extend(objects.iter().filter_map(depends_on));
+        let tenant = self.setting()?.tenant.num;
+        let mut objects = Vec::with_capacity(nums.len());
+        let mut missing = Vec::new();
+        for num in nums {
+            match self.cached_part(&FactKey::Num(tenant, *num)) {
+                Some(Part::Object(object)) => objects.push(object),
+                _ => missing.push(*num),
+            }
+        }
+        if missing.is_empty() {
+            return Ok(objects);
+        }
+        let read = self.reader()?.get(&missing).await?;
+        self.keeps &= missing.iter().all(|num| read.iter().any(|object| object.num == *num));
+        for object in read {
+            let key = FactKey::Num(tenant, object.num);
+            self.keep_part(key, Part::Object(object.clone()), depends_on(&object));
+            objects.push(object);
+        }
         Ok(objects)
     }
 
@@ -412,7 +438,7 @@ impl TenantReader for Gathering<'_> {
         let mut missing = Vec::new();
         for id in ids {
             match self.cached_part(&FactKey::Fax(tenant, (*id).clone())) {
-                Some(Part::Fax(fax)) => faxes.push(fax),
+                Some(Part::Fax(fax)) if self.askers.see(&fax) => faxes.push(fax),
                 _ => missing.push(*id),
             }
         }
@@ -421,6 +447,7 @@ impl TenantReader for Gathering<'_> {
         }
         let read = self.reader()?.find_faxes(&missing).await?;
         self.keeps &= read.len() == missing.len();
+        self.keeps &= read.iter().all(|fax| self.askers.see(fax));
         for fax in read {
             let key = FactKey::Fax(tenant, fax.id.clone());
             self.keep_part(key, Part::Fax(fax.clone()), Some(Concern::Fax(fax.num)));

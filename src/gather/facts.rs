@@ -2,11 +2,11 @@
 
 use lineguard_core::assemble::{fax_facts, object_facts};
 use lineguard_core::change::{AttachmentSource, UserOrGroup};
-use lineguard_core::engine::{Authority, may_know};
-use lineguard_core::facts::{Fact, ResourceFacts};
+use lineguard_core::engine::{Authority, is_seen, may_know};
+use lineguard_core::facts::{Fact, NumberFacts, ResourceFacts};
 use lineguard_core::id::{Num, Subject};
 use lineguard_core::model::Model;
-use lineguard_core::request::{Context, Question};
+use lineguard_core::request::{Context, Question, sent_from};
 use lineguard_core::row::ObjectKind;
 use lineguard_core::vocabulary::{ActionKind, FactName, ResourceDef, StoredType, Vocabulary};
 
@@ -35,6 +35,7 @@ pub fn question(
         names_stored_resource: stored && call.resource.id.is_some(),
         resource,
         target,
+        sent_from: None,
         conferred: call.conferred.clone(),
         context: Context {
             channel: call.channel,
@@ -54,6 +55,8 @@ pub fn question(
         faults.clear();
     }
     faults.append(&mut of_target);
+    // Only now is it certain what the question is about.
+    question.sent_from = reader.sent_from(&question);
     if faults.is_empty() { Ok(question) } else { Err(InvalidRequest { violations: faults }) }
 }
 
@@ -83,15 +86,14 @@ impl Reader<'_> {
         let (Some(view), Some(facts)) = (ty.and_then(|ty| ty.view), &question.target) else {
             return false;
         };
-        let seen = Question {
-            action: view,
-            names_stored_resource: true,
-            resource: facts.clone(),
-            target: None,
-            conferred: None,
-            context: Context::default(),
-        };
-        may_know(self.model, self.vocabulary, self.authority, &seen)
+        is_seen(self.authority, view, facts)
+    }
+
+    /// What the store holds of the number that the question goes out with.
+    fn sent_from(&self, question: &Question) -> Option<NumberFacts> {
+        let def = self.vocabulary.def(question.action).filter(|def| def.sends.is_some())?;
+        let number = sent_from(def, &question.resource, question.target.as_ref())?;
+        self.known.number(number).cloned()
     }
 
     fn facts(

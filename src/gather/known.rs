@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use lineguard_core::assemble::number_facts;
 use lineguard_core::change::UserOrGroup;
-use lineguard_core::facts::Fact;
+use lineguard_core::facts::{Fact, NumberFacts};
 use lineguard_core::id::{AccountId, ExternalId, FaxId, Num, Subject};
 use lineguard_core::port::{FaxRow, StoreError, TenantReader};
 use lineguard_core::row::{LinkKind, Object, ObjectKind};
@@ -22,13 +23,17 @@ pub struct Wanted {
     /// Accounts whose owners matter.
     owned: BTreeSet<AccountId>,
     faxes: BTreeSet<FaxId>,
+    /// Whether something goes out, perhaps with the number of one of the faxes.
+    sends: bool,
 }
 
 impl Wanted {
     /// Adds what a question names.
     pub fn of_call(&mut self, call: &CheckCall, vocabulary: &Vocabulary) {
         self.of_resource(&call.resource, &call.account, vocabulary);
-        if vocabulary.def(call.action).is_some_and(|def| def.spares_owners) {
+        let def = vocabulary.def(call.action);
+        self.sends |= def.is_some_and(|def| def.sends.is_some());
+        if def.is_some_and(|def| def.spares_owners) {
             self.owned.insert(account_of_member(&call.resource.facts, &call.account).clone());
         }
         if let Some(target) = &call.target {
@@ -149,16 +154,11 @@ impl Wanted {
             let rows = reader.find_faxes(chunk).await?;
             known.faxes.extend(rows.into_iter().map(|row| (row.id.clone(), row)));
         }
-        let numbers: Vec<Num> = known
-            .objects
-            .values()
-            .filter(|object| object.kind == ObjectKind::Number)
-            .map(|object| object.num)
-            .collect();
-        for number in numbers {
-            let faxboxes = reader.links_from(LinkKind::NumberFaxbox, number).await?;
-            known.faxbox_of_number.extend(faxboxes.first().map(|faxbox| (number, *faxbox)));
-        }
+        let of_faxes: BTreeSet<Num> = match self.sends {
+            true => known.faxes.values().filter_map(|fax| fax.number).collect(),
+            false => BTreeSet::new(),
+        };
+        known.keep_numbers(reader, of_faxes).await?;
         Ok(known)
     }
 }
@@ -205,7 +205,7 @@ async fn find_all(
 pub struct Known {
     objects: BTreeMap<(ObjectKind, Num, Box<str>), Object>,
     faxes: BTreeMap<FaxId, FaxRow>,
-    faxbox_of_number: BTreeMap<Num, Num>,
+    numbers: BTreeMap<Num, NumberFacts>,
     owners: BTreeMap<Num, Vec<Num>>,
 }
 
@@ -215,6 +215,31 @@ impl Known {
             let key = (object.kind, object.scope, object.id.as_str().into());
             self.objects.insert(key, object);
         }
+    }
+
+    /// Reads all about the numbers that are known by name, and about these.
+    async fn keep_numbers(
+        &mut self,
+        reader: &mut dyn TenantReader,
+        more: BTreeSet<Num>,
+    ) -> Result<(), StoreError> {
+        let is_number = |object: &&Object| object.kind == ObjectKind::Number;
+        let mut numbers: Vec<Object> =
+            self.objects.values().filter(is_number).cloned().collect();
+        let unread: Vec<Num> = more
+            .into_iter()
+            .filter(|num| numbers.iter().all(|number| number.num != *num))
+            .collect();
+        if !unread.is_empty() {
+            let read = reader.get(&unread).await?;
+            numbers.extend(read.into_iter().filter(|object| object.kind == ObjectKind::Number));
+        }
+        for number in numbers {
+            let faxboxes = reader.links_from(LinkKind::NumberFaxbox, number.num).await?;
+            let tenant = reader.tenant().await?.num;
+            self.numbers.insert(number.num, number_facts(tenant, &number, &faxboxes)?);
+        }
+        Ok(())
     }
 
     /// An object by its id in the tenant.
@@ -243,6 +268,11 @@ impl Known {
     }
 
     pub(super) fn faxbox_of_number(&self, number: Num) -> Option<Num> {
-        self.faxbox_of_number.get(&number).copied()
+        self.number(number)?.faxboxes.first().copied()
+    }
+
+    /// What the store holds of a number.
+    pub(super) fn number(&self, number: Num) -> Option<&NumberFacts> {
+        self.numbers.get(&number)
     }
 }

@@ -1,6 +1,7 @@
 //! Gathers what a decision may read: the member's authority, and the facts of the resources that a
 //! question names. All of one snapshot, so all of one revision.
 
+mod askers;
 mod facts;
 mod known;
 
@@ -15,6 +16,7 @@ use lineguard_core::model::Model;
 use lineguard_core::port::{StoreError, TenantReader, TenantRow};
 use lineguard_core::vocabulary::Vocabulary;
 
+pub use askers::Askers;
 pub use facts::question;
 pub use known::{Known, Wanted};
 

@@ -3,16 +3,17 @@
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
+use lineguard_core::assemble::number_facts;
 use lineguard_core::decision::{Decision, Reason};
 use lineguard_core::engine::caller_id::{
     CallerId, Candidates, Lost, NoNumber, Outcome, Won, resolve as decide,
 };
-use lineguard_core::engine::{AccountReach, Authority, Term, not_a_member};
+use lineguard_core::engine::{Authority, Term, not_a_member};
 use lineguard_core::facts::{Capabilities, NumberFacts};
 use lineguard_core::id::{Num, PhoneNumber, Revision, TenantId};
 use lineguard_core::port::{StoreError, TenantReader};
 use lineguard_core::request::{CallerIdQuestion, Context, Presentation};
-use lineguard_core::row::{NumberBody, Object, ObjectKind};
+use lineguard_core::row::{LinkKind, Object, ObjectKind};
 use lineguard_core::vocabulary::FactName;
 
 use super::words::decided;
@@ -31,9 +32,6 @@ use crate::wire::status::Failure;
 /// How many numbers are looked at where the person may choose among all of an account.
 const MAX_NUMBERS: usize = 1_000;
 
-/// How many accounts are looked into for them.
-const MAX_ACCOUNTS: usize = 1_000;
-
 pub(super) async fn resolve(
     app: &App,
     message: pb::ResolveCallerIdRequest,
@@ -45,6 +43,10 @@ pub(super) async fn resolve(
     let Answered { answer: Answer::CallerId(response), revision, staleness } = answered else {
         return Err(Failure::Internal("a caller ID was answered with something else".into()));
     };
+    // Somebody who is no member is told nothing of the tenant (rulings R41).
+    if response.revision == 0 {
+        return Ok(pb::ResolveCallerIdResponse { staleness: None, ..response });
+    }
     let staleness = staleness.map(duration_to_wire);
     Ok(pb::ResolveCallerIdResponse { revision: revision.0, staleness, ..response })
 }
@@ -68,7 +70,7 @@ impl Ask for Resolving<'_> {
     }
 
     fn nowhere(&self) -> Result<Answer, Failure> {
-        Ok(Answer::CallerId(caller_id_response(no_member(Revision(0)))))
+        Ok(Answer::CallerId(caller_id_response(no_member())))
     }
 }
 
@@ -79,7 +81,7 @@ async fn resolved(
 ) -> Result<CallerIdAnswer, Failure> {
     let member = from.member(&call.account, &call.subject).await?;
     let Some(authority) = member.authority.as_deref() else {
-        return Ok(no_member(member.revision()));
+        return Ok(no_member());
     };
     if let Some(reason) = authority.barred() {
         return Ok(barred(reason, &member));
@@ -87,7 +89,14 @@ async fn resolved(
     let known = wanted(call).load(from).await?;
     let question = question(call, &known);
     let (numbers, complete) = numbers(from, &member, authority, question.requested).await?;
-    let mut candidates = numbers.iter().map(facts).collect::<Result<Vec<_>, _>>()?;
+    let mut candidates = Vec::with_capacity(numbers.len() + 1);
+    for number in &numbers {
+        let faxboxes = match member.model.outgoing.by_faxbox {
+            true => from.links_from(LinkKind::NumberFaxbox, number.num).await?,
+            false => Vec::new(),
+        };
+        candidates.push(number_facts(member.tenant.num, number, &faxboxes)?);
+    }
     if question.requested == Presentation::Number(Num::UNKNOWN) {
         candidates.push(unknown());
     }
@@ -128,8 +137,8 @@ fn question(call: &CallerIdCall, known: &Known) -> CallerIdQuestion {
     }
 }
 
-/// The numbers in question: the requested one, the default, those that the grants name, and all of
-/// the accounts where a grant names none, up to a bound. Tells whether they are all.
+/// The numbers in question: the requested one, the default, those that the grants name, and all that
+/// serve the acting account where a grant names none, up to a bound. Tells whether they are all.
 async fn numbers(
     reader: &mut dyn TenantReader,
     member: &Member,
@@ -141,19 +150,15 @@ async fn numbers(
     if let Presentation::Number(number) = requested {
         nums.insert(number);
     }
-    let mut unlimited = Vec::new();
+    let mut all = false;
     for term in authority.terms(rules.choose) {
         match listed(term, authority) {
             Some(listed) => nums.extend(listed),
-            None => unlimited.push(term.accounts),
+            None => all = true,
         }
     }
-    let complete = if unlimited.is_empty() {
-        true
-    } else {
-        let accounts = accounts(member, authority, &unlimited);
-        all_of(reader, &accounts, &mut nums).await?
-    };
+    let complete =
+        if all { all_of(reader, &accounts(member, authority), &mut nums).await? } else { true };
     let nums: Vec<Num> = nums.into_iter().collect();
     let mut numbers = reader.get(&nums).await?;
     numbers.retain(|object| object.kind == ObjectKind::Number);
@@ -174,17 +179,12 @@ fn listed(term: &Term, authority: &Authority) -> Option<Vec<Num>> {
     named.then_some(listed)
 }
 
-/// The accounts whose numbers such grants cover: the acting one first, then those that serve it
-/// from above, then those below.
-fn accounts(member: &Member, authority: &Authority, reaches: &[AccountReach]) -> Vec<Num> {
+/// The accounts whose numbers can be presented from the acting one: it, and those above that serve
+/// it.
+fn accounts(member: &Member, authority: &Authority) -> Vec<Num> {
     let above: &[Num] =
         if member.model.tree.numbers_flow_down { &authority.ancestors } else { &[] };
-    let mut accounts = vec![authority.account];
-    accounts.extend(above);
-    let reached: BTreeSet<Num> =
-        reaches.iter().flat_map(|reach| authority.accounts(*reach)).copied().collect();
-    accounts.extend(reached.into_iter().filter(|account| *account != authority.account));
-    accounts
+    std::iter::once(authority.account).chain(above.iter().copied()).collect()
 }
 
 /// Adds the numbers of accounts as far as the bounds let, and tells whether those are all.
@@ -193,7 +193,7 @@ async fn all_of(
     accounts: &[Num],
     nums: &mut BTreeSet<Num>,
 ) -> Result<bool, StoreError> {
-    for account in accounts.iter().take(MAX_ACCOUNTS) {
+    for account in accounts {
         // One more than has room tells whether there are more. Some may be among them already.
         let numbers =
             reader.list(ObjectKind::Number, Some(*account), Num(0), MAX_NUMBERS + 1).await?;
@@ -204,32 +204,18 @@ async fn all_of(
             nums.insert(number.num);
         }
     }
-    Ok(accounts.len() <= MAX_ACCOUNTS)
-}
-
-fn facts(object: &Object) -> Result<NumberFacts, StoreError> {
-    let body: NumberBody = serde_json::from_str(&object.body).map_err(|_| StoreError::Corrupt {
-        table: "object",
-        column: "body",
-        row: format!("num {}", object.num.0),
-    })?;
-    let NumberBody { active, voice, fax, message } = body;
-    Ok(NumberFacts {
-        number: object.num,
-        account: object.account.unwrap_or(Num::UNKNOWN),
-        active,
-        capabilities: Capabilities { voice, fax, message },
-    })
+    Ok(true)
 }
 
 /// Stands for a number that the tenant does not have, so that it is refused for the very reason
 /// for which one that the person may not use is.
-const fn unknown() -> NumberFacts {
+fn unknown() -> NumberFacts {
     NumberFacts {
         number: Num::UNKNOWN,
         account: Num::UNKNOWN,
         active: true,
         capabilities: Capabilities { voice: true, fax: true, message: true },
+        faxboxes: Box::default(),
     }
 }
 
@@ -237,10 +223,11 @@ const fn unknown() -> NumberFacts {
 fn barred(reason: Reason, member: &Member) -> CallerIdAnswer {
     let told = decided(member, &Decision { reason, ..not_a_member() });
     let (reason, explanation) = (reason.as_str(), told.explanation);
-    CallerIdAnswer { reason, explanation, ..no_member(member.revision()) }
+    let revision = Revision(told.revision);
+    CallerIdAnswer { reason, explanation, revision, ..no_member() }
 }
 
-fn no_member(revision: Revision) -> CallerIdAnswer {
+fn no_member() -> CallerIdAnswer {
     let reason = Reason::NotAMemberOfActingAccount;
     CallerIdAnswer {
         presented: Presented::Denied,
@@ -249,7 +236,7 @@ fn no_member(revision: Revision) -> CallerIdAnswer {
         candidates: Vec::new(),
         may_be_anonymous: false,
         may_call_without_number: false,
-        revision,
+        revision: Revision(0),
     }
 }
 

@@ -5,16 +5,15 @@ use std::collections::btree_map::Entry;
 
 use async_trait::async_trait;
 use lineguard_core::engine::decide;
-use lineguard_core::id::{AccountId, Revision, Subject, TenantId};
+use lineguard_core::id::{AccountId, Subject, TenantId};
 use lineguard_core::port::StoreError;
 
-use super::words::{decided, emergency, no_member};
+use super::words::{decided, emergency, no_member, stamped};
 use crate::answer::{Answer, Answered, Ask, Gathering, Question, Recency, gathered, remembered};
 use crate::app::App;
-use crate::gather::{Known, Member, Wanted, question};
+use crate::gather::{Askers, Known, Member, Wanted, question};
 use crate::metrics::{Operation, Outcome};
 use crate::wire::check::{CheckCall, batch_check_calls, check_call};
-use crate::wire::consistency::duration_to_wire;
 use crate::wire::decision::{batch_check_response, check_response};
 use crate::wire::pb;
 use crate::wire::status::Failure;
@@ -52,8 +51,7 @@ fn told(answered: Answered<Answer>) -> Result<pb::Decision, Failure> {
     let Answered { answer: Answer::Decision(decision), revision, staleness } = answered else {
         return Err(Failure::Internal("a check was answered with something else".into()));
     };
-    let staleness = staleness.map(duration_to_wire);
-    Ok(pb::Decision { revision: revision.0, staleness, ..decision })
+    Ok(stamped(decision, revision, staleness))
 }
 
 /// Emergency calls pass when nothing can be known, if the operator lets them; it is recorded.
@@ -91,12 +89,13 @@ impl Ask for One<'_> {
         let mut wanted = Wanted::default();
         wanted.of_call(self.0, app.vocabulary);
         let member = from.member(&self.0.account, &self.0.subject).await?;
+        from.asks(Askers::of([(self.0, member.authority.as_ref())], app.vocabulary));
         let known = wanted.load(from).await?;
         one(app, self.0, &member, &known).map(Answer::Decision)
     }
 
     fn nowhere(&self) -> Result<Answer, Failure> {
-        Ok(Answer::Decision(no_member(Revision(0))))
+        Ok(Answer::Decision(no_member()))
     }
 }
 
@@ -115,7 +114,7 @@ pub(super) async fn batch_check(
     for (tenant, calls) in by_tenant {
         let (places, calls): (Vec<usize>, Vec<&CheckCall>) = calls.into_iter().unzip();
         match of_tenant(app, tenant, &calls).await {
-            Ok(answered) => answers.extend(places.into_iter().zip(stamped(answered))),
+            Ok(answered) => answers.extend(places.into_iter().zip(each_stamped(answered))),
             // The other tenants of the batch still get their answers.
             Err(failure) => {
                 let items = places.into_iter().zip(&calls);
@@ -144,11 +143,10 @@ async fn of_tenant(
 }
 
 /// The answers of a batch, each with its age; all are of one revision.
-fn stamped(answered: Answered<Items>) -> Items {
-    let staleness = answered.staleness.map(duration_to_wire);
-    let revision = answered.revision.0;
-    let stamp = |decision| pb::Decision { revision, staleness, ..decision };
-    answered.answer.into_iter().map(|item| item.map(stamp)).collect()
+fn each_stamped(answered: Answered<Items>) -> Items {
+    let Answered { answer, revision, staleness } = answered;
+    let stamp = |decision| stamped(decision, revision, staleness);
+    answer.into_iter().map(|item| item.map(stamp)).collect()
 }
 
 type Items = Vec<Result<pb::Decision, Failure>>;
@@ -182,17 +180,23 @@ impl Ask for Many<'_> {
                 place.insert(from.member(&call.account, &call.subject).await);
             }
         }
+        let asking = self.calls.iter().map(|call| {
+            let member = members.get(&(&call.account, &call.subject));
+            let member = member.and_then(|member| member.as_ref().ok());
+            (*call, member.and_then(|member| member.authority.as_ref()))
+        });
+        from.asks(Askers::of(asking, app.vocabulary));
         let known = wanted.load(from).await?;
         let answer = |call: &&CheckCall| match members.get(&(&call.account, &call.subject)) {
             Some(Ok(member)) => one(app, call, member, &known),
             Some(Err(error)) => Err(Failure::from(error.clone())),
-            None => Ok(no_member(Revision(0))),
+            None => Ok(no_member()),
         };
         Ok(self.calls.iter().map(answer).collect())
     }
 
     fn nowhere(&self) -> Result<Items, Failure> {
-        Ok(self.calls.iter().map(|_| Ok(no_member(Revision(0)))).collect())
+        Ok(self.calls.iter().map(|_| Ok(no_member())).collect())
     }
 }
 
@@ -203,7 +207,7 @@ fn one(
     known: &Known,
 ) -> Result<pb::Decision, Failure> {
     let Some(authority) = member.authority.as_deref() else {
-        return Ok(no_member(member.revision()));
+        return Ok(no_member());
     };
     let question = question(call, known, &member.model, app.vocabulary, authority)?;
     let decision = decide(&member.model, app.vocabulary, authority, &question)?;

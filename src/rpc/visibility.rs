@@ -1,7 +1,7 @@
 //! `GetVisibility`: the terms that answer `Check`, as a filter that other services apply to rows
 //! of their own.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use lineguard_core::change::AttachmentSource;
@@ -11,18 +11,17 @@ use lineguard_core::facts::ResourceFacts;
 use lineguard_core::id::{Num, Revision, TenantId};
 use lineguard_core::model::Requirement;
 use lineguard_core::model::reach::{Comparison, FactSet, FaxState};
-use lineguard_core::port::StoreError;
+use lineguard_core::port::{StoreError, TenantReader};
 use lineguard_core::request::{Context, Question};
 use lineguard_core::row::ObjectKind;
 use lineguard_core::vocabulary::{ActionDef, ActionKind, FactName, ResourceDef, StoredType};
 
-use super::words::{decided, no_member};
+use super::words::{decided, no_member, stamped};
 use crate::answer::{self, Answer, Answered, Ask, Gathering, Recency, remembered};
 use crate::app::App;
 use crate::gather::Member;
 use crate::metrics::Operation;
 use crate::names::Names;
-use crate::wire::consistency::duration_to_wire;
 use crate::wire::invalid::InvalidRequest;
 use crate::wire::pb;
 use crate::wire::status::Failure;
@@ -43,10 +42,9 @@ pub(super) async fn get(
     let Answered { answer: Answer::Visibility(response), revision, staleness } = answered else {
         return Err(Failure::Internal("a visibility was answered with something else".into()));
     };
-    let staleness = staleness.map(duration_to_wire);
-    let stamp = |decision| pb::Decision { revision: revision.0, staleness, ..decision };
-    let decision = response.decision.map(stamp);
-    Ok(pb::GetVisibilityResponse { decision, revision: revision.0, ..response })
+    let decision = response.decision.map(|decision| stamped(decision, revision, staleness));
+    let revision = decision.as_ref().map_or(0, |decision| decision.revision);
+    Ok(pb::GetVisibilityResponse { decision, revision, ..response })
 }
 
 struct Seen<'a> {
@@ -72,8 +70,7 @@ impl Ask for Seen<'_> {
     }
 
     fn nowhere(&self) -> Result<Answer, Failure> {
-        let (decision, revision) = (no_member(Revision(0)), Revision(0));
-        Ok(Answer::Visibility(visibility_response(Vec::new(), decision, revision)))
+        Ok(Answer::Visibility(nobodys()))
     }
 }
 
@@ -84,8 +81,7 @@ async fn visible(
 ) -> Result<pb::GetVisibilityResponse, Failure> {
     let member = from.member(&call.account, &call.subject).await?;
     let Some(authority) = member.authority.as_deref() else {
-        let revision = member.revision();
-        return Ok(visibility_response(Vec::new(), no_member(revision), revision));
+        return Ok(nobodys());
     };
     let answered = |terms, decision: &Decision| {
         visibility_response(terms, decided(&member, decision), member.revision())
@@ -96,11 +92,18 @@ async fn visible(
     };
     let above = serving_below(&member, authority, def, resource);
     let filter = Filter { authority, resource, above };
-    let rows: Vec<Rows<'_>> = terms.iter().flat_map(|term| filter.rows(term)).collect();
+    let mut rows: Vec<Rows<'_>> = terms.iter().flat_map(|term| filter.rows(term)).collect();
+    let all = all_of_the_tenant(from, &rows).await?;
+    rows.retain_mut(|rows| rows.spell_out(&all));
     let names = Names::load(from, nums(&rows)).await?;
     let named = rows.iter().map(|rows| rows.named(&names)).collect::<Result<Vec<_>, _>>()?;
     let decision = overall(app, call, &member, def, terms.first().filter(|_| !named.is_empty()))?;
     Ok(answered(named, &decision))
+}
+
+/// The answer to somebody who is no member.
+fn nobodys() -> pb::GetVisibilityResponse {
+    visibility_response(Vec::new(), no_member(), Revision(0))
 }
 
 /// Actions that look at nothing but the row can be listed.
@@ -149,6 +152,7 @@ fn overall(
             .is_some_and(|resource| resource.stored.is_some()),
         resource: ResourceFacts::nowhere(),
         target: None,
+        sent_from: None,
         conferred: None,
         context: Context { channel: call.channel, ..Context::default() },
     };
@@ -273,6 +277,56 @@ impl<'a> Filter<'a> {
     }
 }
 
+/// How many values one answer spells out.
+const MAX_VALUES: usize = 10_000;
+
+/// What a grant of everything covers, for the facts whose values the store keeps: all that the
+/// tenant has, and nothing that a row may name besides (rulings R36).
+type All = BTreeMap<FactName, IdSet>;
+
+async fn all_of_the_tenant(
+    reader: &mut dyn TenantReader,
+    rows: &[Rows<'_>],
+) -> Result<All, Failure> {
+    let conditions = rows.iter().flat_map(|rows| &rows.conditions);
+    let unlimited = conditions.filter(|(fact, set)| **set == IdSet::All && !fact.is_opaque());
+    let facts: BTreeSet<FactName> = unlimited.map(|(fact, _)| *fact).collect();
+    let mut all = All::new();
+    for fact in facts {
+        let Some(kind) = kept_as(fact) else { continue };
+        let mut nums: Vec<Num> = Vec::new();
+        loop {
+            let after = nums.last().copied().unwrap_or(Num(0));
+            let page = reader.list(kind, None, after, MAX_PAGE).await?;
+            nums.extend(page.iter().map(|object| object.num));
+            if nums.len() > MAX_VALUES {
+                let problem = "covers more values than an answer holds: ask `Check` for each";
+                return Err(InvalidRequest::one("action.name", problem).into());
+            }
+            if page.len() < MAX_PAGE {
+                break;
+            }
+        }
+        all.insert(fact, IdSet::of(nums));
+    }
+    Ok(all)
+}
+
+/// How many objects are read by one statement.
+const MAX_PAGE: usize = 1_000;
+
+/// The kind of the objects that are the values of a fact, where the store lists them.
+const fn kept_as(fact: FactName) -> Option<ObjectKind> {
+    match fact {
+        FactName::Number => Some(ObjectKind::Number),
+        FactName::Extension => Some(ObjectKind::Extension),
+        FactName::Queue => Some(ObjectKind::Queue),
+        FactName::Faxbox => Some(ObjectKind::Faxbox),
+        FactName::Group => Some(ObjectKind::Group),
+        _ => None,
+    }
+}
+
 /// Whether any row could fulfil a condition. Sources must all be in the set, so a row without any
 /// fulfils the empty one.
 fn could_hold((field, set): Condition<'_>) -> bool {
@@ -292,6 +346,18 @@ fn nums(rows: &[Rows<'_>]) -> BTreeSet<Num> {
         }
     }
     nums
+}
+
+impl<'a> Rows<'a> {
+    /// Names all values of the tenant where a grant covers everything; false if it has none.
+    fn spell_out(&mut self, all: &'a All) -> bool {
+        for (fact, set) in &mut self.conditions {
+            if let (IdSet::All, Some(known)) = (&**set, all.get(fact)) {
+                *set = known;
+            }
+        }
+        self.conditions.iter().all(|condition| could_hold(*condition))
+    }
 }
 
 impl Rows<'_> {

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
-use lineguard_core::engine::may_see;
+use lineguard_core::decision::Decision;
+use lineguard_core::engine::{may_see, not_a_member};
 use lineguard_core::id::{ExternalId, FaxId, Num, Revision, TenantId, Timestamp};
 use lineguard_core::list::{Filter, Limits, Page, Terms, Walk, cursor};
 use lineguard_core::port::{FaxCursor, FaxSlice, StoreError, TenantReader};
@@ -11,6 +12,7 @@ use lineguard_core::row::ObjectKind;
 use lineguard_core::vocabulary::Action;
 
 use super::check::One;
+use super::words::tellable;
 use crate::answer::{Answer, Ask, Gathering, Recency, from_database};
 use crate::app::App;
 use crate::compare::{PICKS, Tally, some};
@@ -79,8 +81,12 @@ impl Ask for Listing<'_> {
     }
 
     async fn ask(&self, app: &App, from: &mut Gathering<'_>) -> Result<Self::Answer, Failure> {
-        let Some((Page { faxes, next }, _)) = self.page(from).await? else {
-            return Ok(answer(Vec::new(), String::new(), from.revision()));
+        let (Page { faxes, next }, _) = match self.page(from).await? {
+            Ok(page) => page,
+            Err(nothing) => {
+                let revision = tellable(nothing.reason, from.revision());
+                return Ok(answer(Vec::new(), String::new(), revision));
+            }
         };
         let faxes = named_faxes(from, &faxes).await?.iter().map(fax_to_wire).collect();
         let token = match next {
@@ -99,17 +105,21 @@ impl Ask for Listing<'_> {
 }
 
 impl Listing<'_> {
-    /// The rows of the page, and what was wanted; none if the person sees no fax at all.
-    async fn page(&self, from: &mut Gathering<'_>) -> Result<Option<(Page, Filter)>, StoreError> {
+    /// The rows of the page, and what was wanted; the deny if the person sees no fax at all.
+    async fn page(
+        &self,
+        from: &mut Gathering<'_>,
+    ) -> Result<Result<(Page, Filter), Decision>, StoreError> {
         let call = self.call;
         let member = from.member(&call.account, &call.subject).await?;
-        let Some((terms, filter)) = terms(from, &member, call, self.view).await? else {
-            return Ok(None);
+        let (terms, filter) = match terms(from, &member, call, self.view).await? {
+            Ok(found) => found,
+            Err(nothing) => return Ok(Err(nothing)),
         };
         let (slice, size, limits) = (self.slice(), call.page.size, Limits::default());
         let walk = Walk { terms, filter, slice, size, limits };
         let page = walk.page(from).await?;
-        Ok(Some((page, walk.filter)))
+        Ok(Ok((page, walk.filter)))
     }
 
     const fn slice(&self) -> FaxSlice {
@@ -138,7 +148,7 @@ impl Ask for Comparing<'_> {
 
     async fn ask(&self, app: &App, from: &mut Gathering<'_>) -> Result<Tally, Failure> {
         let Self(listing) = self;
-        let Some((Page { faxes, next }, filter)) = listing.page(from).await? else {
+        let Ok((Page { faxes, next }, filter)) = listing.page(from).await? else {
             return Ok(Tally::default());
         };
         let listed: BTreeSet<Num> = faxes.iter().map(|fax| fax.num).collect();
@@ -194,15 +204,18 @@ const fn answer(
     pb::ListVisibleFaxesResponse { faxes, next_page_token, revision: revision.0, staleness: None }
 }
 
-/// What makes faxes visible to the member, and what the caller wants of it; none if nothing is.
+/// What makes faxes visible to the member, and what the caller wants of it; the deny if nothing does.
 async fn terms<'m>(
     reader: &mut dyn TenantReader,
     member: &'m Member,
     call: &ListFaxesCall,
     view: Action,
-) -> Result<Option<(Terms<'m>, Filter)>, StoreError> {
-    let Some(authority) = member.authority.as_deref() else { return Ok(None) };
-    let Ok(terms) = may_see(authority, view, call.channel) else { return Ok(None) };
+) -> Result<Result<(Terms<'m>, Filter), Decision>, StoreError> {
+    let Some(authority) = member.authority.as_deref() else { return Ok(Err(not_a_member())) };
+    let terms = match may_see(authority, view, call.channel) {
+        Ok(terms) => terms,
+        Err(denied) => return Ok(Err(denied)),
+    };
     let FaxFilter { direction, number, faxbox, states, .. } = &call.filter;
     let mut wanted = Wanted::default();
     if let Some(number) = number {
@@ -218,7 +231,7 @@ async fn terms<'m>(
         faxbox: faxbox.as_ref().map(|faxbox| known.num(ObjectKind::Faxbox, faxbox.as_str())),
         states: states.clone(),
     };
-    Ok(Some((Terms { authority, terms }, filter)))
+    Ok(Ok((Terms { authority, terms }, filter)))
 }
 
 /// Everything of the query but the page.

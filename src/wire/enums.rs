@@ -57,7 +57,8 @@ wire_enums! {
     Reason {
         Granted, NotAMemberOfActingAccount, MemberInvited, MemberUnverified, MemberSuspended,
         MemberRemoved, ChannelNotAllowed, NotEntitled, ProductSwitchedOff, FeatureOff, NoGrant,
-        ExplicitlyDenied, RequirementNotMet, OutOfReach, MayNotConfer, Restricted,
+        ExplicitlyDenied, RequirementNotMet, OutOfReach, MayNotConfer, NumberNotUsable,
+        NumberNotHeld, Restricted,
         RecipientNotVerified, LockedByAnother, OwnerIsSpared, EmergencyCall,
     }
     ScopeKind { Number, FormType, DocumentType, Template, Source }

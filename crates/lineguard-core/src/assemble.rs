@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::facts::{
-    AccountBelow, AccountLevel, AccountSetup, Fact, GrantList, GroupFacts, ListOf, MemberFacts,
-    MemberStatus, Membership, Override, ResourceFacts, RoleDefinition,
+    AccountBelow, AccountLevel, AccountSetup, Capabilities, Fact, GrantList, GroupFacts, ListOf, MemberFacts,
+    MemberStatus, Membership, NumberFacts, Override, ResourceFacts, RoleDefinition,
 };
 use crate::id::{Key, Num};
 use crate::model::{RestrictionList, ScopeKind};
 use crate::port::{FaxRow, MemberRows, StoreError, TenantRow};
 use crate::row::{
-    self, ALL, AccountBody, GroupBody, Link, LinkKind, MemberBody, Object, ObjectKind,
+    self, ALL, AccountBody, GroupBody, Link, LinkKind, MemberBody, NumberBody, Object, ObjectKind,
     OverrideBody, RoleBody,
 };
 use crate::vocabulary::SendChannel;
@@ -329,6 +329,22 @@ impl Rows<'_> {
         delegators.remove(&subject);
         Ok(Vec::from_iter(delegators))
     }
+}
+
+/// What is known of a number, with the far ends of its [`LinkKind::NumberFaxbox`] links.
+pub fn number_facts(
+    tenant: Num,
+    object: &Object,
+    faxboxes: &[Num],
+) -> Result<NumberFacts, StoreError> {
+    let NumberBody { active, voice, fax, message } = row::parse_body(tenant, object)?;
+    Ok(NumberFacts {
+        number: object.num,
+        account: object.account.ok_or_else(|| row::corrupt(tenant, "account", object.num))?,
+        active,
+        capabilities: Capabilities { voice, fax, message },
+        faxboxes: faxboxes.into(),
+    })
 }
 
 fn known_or_absent(num: Option<Num>) -> Fact<Num> {

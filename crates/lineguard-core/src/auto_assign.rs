@@ -355,6 +355,7 @@ impl Resolver<'_> {
             names_stored_resource: false,
             resource: fax.clone(),
             target: None,
+            sent_from: None,
             conferred: None,
             context: Context::default(),
         };

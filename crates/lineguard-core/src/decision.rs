@@ -46,6 +46,10 @@ pub enum Reason {
     OutOfReach,
     /// What is to be conferred is neither held nor declared conferrable.
     MayNotConfer,
+    /// The number it would go out with cannot be used there (rulings R30).
+    NumberNotUsable,
+    /// The number it would go out with is not one that the person may present (rulings R30).
+    NumberNotHeld,
     /// A list of the member narrows it away.
     Restricted,
     /// The account allows only verified recipients.
@@ -60,7 +64,7 @@ pub enum Reason {
 
 impl Reason {
     /// All reasons, with their codes.
-    pub const ALL: [(Self, &'static str); 20] = [
+    pub const ALL: [(Self, &'static str); 22] = [
         (Self::Granted, "GRANTED"),
         (Self::NotAMemberOfActingAccount, "NOT_A_MEMBER_OF_ACTING_ACCOUNT"),
         (Self::MemberInvited, "MEMBER_INVITED"),
@@ -76,6 +80,8 @@ impl Reason {
         (Self::RequirementNotMet, "REQUIREMENT_NOT_MET"),
         (Self::OutOfReach, "OUT_OF_REACH"),
         (Self::MayNotConfer, "MAY_NOT_CONFER"),
+        (Self::NumberNotUsable, "NUMBER_NOT_USABLE"),
+        (Self::NumberNotHeld, "NUMBER_NOT_HELD"),
         (Self::Restricted, "RESTRICTED"),
         (Self::RecipientNotVerified, "RECIPIENT_NOT_VERIFIED"),
         (Self::LockedByAnother, "LOCKED_BY_ANOTHER"),

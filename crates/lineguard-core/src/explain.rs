@@ -84,6 +84,12 @@ fn sentence(
         Reason::Restricted => {
             format!("Allowed by “{title}”{from}, but the person's own list does not name this.")
         }
+        Reason::NumberNotUsable => {
+            format!("Allowed by “{title}”{from}, but not with this number: it cannot be used here.")
+        }
+        Reason::NumberNotHeld => {
+            format!("Allowed by “{title}”{from}, but only with a number that the person may present.")
+        }
         Reason::RecipientNotVerified => {
             "This account sends to verified recipients only, and this one is not.".into()
         }

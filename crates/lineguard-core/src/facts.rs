@@ -312,7 +312,7 @@ impl ResourceFacts {
     }
 }
 
-/// A number as caller-ID resolution sees it.
+/// What the store holds of a number that is to go out or to be presented.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NumberFacts {
     /// The number.
@@ -323,6 +323,8 @@ pub struct NumberFacts {
     pub active: bool,
     /// What it can do.
     pub capabilities: Capabilities,
+    /// The faxboxes that its faxes are routed into.
+    pub faxboxes: Box<[Num]>,
 }
 
 /// What a number can do.

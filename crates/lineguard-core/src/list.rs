@@ -11,7 +11,7 @@
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 use crate::assemble::fax_facts;
-use crate::engine::{Authority, Term, Truth};
+use crate::engine::{Authority, Sides, Term, Truth};
 use crate::id::Num;
 use crate::model::Requirement;
 use crate::model::reach::{Comparison, Direction, FactSet, FaxState};
@@ -78,7 +78,8 @@ impl Terms<'_> {
     /// Whether one of the terms covers a fax.
     pub fn cover(&self, fax: &FaxRow) -> bool {
         let facts = fax_facts(fax);
-        self.terms.iter().any(|term| self.authority.covers(term, &facts, None) == Truth::True)
+        let fax = Sides::alone(&facts);
+        self.terms.iter().any(|term| self.authority.covers(term, fax) == Truth::True)
     }
 }
 

@@ -1,9 +1,9 @@
 //! Questions, as the engine reads them: every identifier is already a number of the tenant.
 
-use crate::facts::ResourceFacts;
+use crate::facts::{Fact, NumberFacts, ResourceFacts};
 use crate::id::{Key, Num};
 use crate::model::Channel;
-use crate::vocabulary::{Action, SendChannel};
+use crate::vocabulary::{Action, ActionDef, Outgoing, SendChannel};
 
 /// May this person do this, to this thing, from this account?
 #[derive(Debug, Clone)]
@@ -17,10 +17,30 @@ pub struct Question {
     pub resource: ResourceFacts,
     /// Facts about the target, where the action has one.
     pub target: Option<ResourceFacts>,
+    /// What the store holds of the number that it goes out with, for actions that send or call.
+    /// Without it no number that the question names can be used.
+    pub sent_from: Option<NumberFacts>,
     /// What the target confers, for actions that confer.
     pub conferred: Option<Conferred>,
     /// The circumstances.
     pub context: Context,
+}
+
+/// The number that a question's facts say it goes out with, if they name one.
+pub fn sent_from(
+    def: &ActionDef,
+    resource: &ResourceFacts,
+    target: Option<&ResourceFacts>,
+) -> Option<Num> {
+    let describes = match (def.outgoing, target) {
+        (Outgoing::Target, Some(target)) => target,
+        (Outgoing::Target, None) if !def.target_optional => return None,
+        (Outgoing::Target | Outgoing::Resource, _) => resource,
+    };
+    match describes.number {
+        Fact::Known(number) => Some(number),
+        Fact::Missing | Fact::Absent => None,
+    }
 }
 
 /// A role or permission that is to be conferred on somebody.

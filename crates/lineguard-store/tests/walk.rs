@@ -56,6 +56,7 @@ impl Place<'_> {
             names_stored_resource: true,
             resource: fax_facts(fax),
             target: None,
+            sent_from: None,
             conferred: None,
             context: Context::default(),
         };

@@ -34,11 +34,10 @@ impl IdSet {
         Self::These(ids.into())
     }
 
-    /// Whether the id is in the set. [`Num::UNKNOWN`] is in none: "everything" is everything of
-    /// the tenant's.
-    pub fn contains(&self, id: Num) -> bool {
+    /// Whether the id is in the set, where "everything" means this.
+    pub fn contains(&self, id: Num, everything: Everything) -> bool {
         match self {
-            Self::All => id != Num::UNKNOWN,
+            Self::All => id != Num::UNKNOWN || everything == Everything::SeenOrNot,
             Self::These(ids) => ids.binary_search(&id).is_ok(),
         }
     }
@@ -49,6 +48,23 @@ impl IdSet {
             Self::All => None,
             Self::These(ids) => Some(ids),
         }
+    }
+}
+
+/// What "everything" means where a set that holds it is compared with a value (rulings R36).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Everything {
+    /// All that the tenant has: a grant of things that the store keeps.
+    OfTheTenant,
+    /// Every value, whether the tenant has ever seen it or not: names that belong to other services,
+    /// and whatever an exception takes out.
+    SeenOrNot,
+}
+
+impl Everything {
+    /// What it means for a grant that compares this fact.
+    pub const fn granted(fact: FactName) -> Self {
+        if fact.is_opaque() { Self::SeenOrNot } else { Self::OfTheTenant }
     }
 }
 
@@ -172,6 +188,8 @@ pub struct Authority {
     pub(crate) sets: [IdSet; FactSet::COUNT],
     pub(crate) open_below: Box<[Num]>,
     pub(crate) all_below: Box<[Num]>,
+    /// The parent of every account below the acting account, ascending by the child.
+    pub(crate) parents: Box<[(Num, Num)]>,
     /// Lists that narrow. An absent one does not.
     pub(crate) restrictions: BTreeMap<RestrictionList, IdSet>,
     pub(crate) obligations: Vec<(Obligation, Vec<Action>)>,
@@ -254,6 +272,27 @@ impl Authority {
         self.account == account || self.ancestors.contains(&account)
     }
 
+    /// Whether `upper` is `lower` or one of its ancestors. `lower` is the acting account or below it;
+    /// nothing is known of other accounts.
+    pub(crate) fn is_at_or_above(&self, upper: Num, lower: Num) -> bool {
+        let mut at = lower;
+        // A path is no longer than there are accounts.
+        for _ in 0..=self.parents.len() {
+            if at == self.account {
+                return self.is_on_path(upper);
+            }
+            let parent = self.parents.binary_search_by_key(&at, |(child, _)| *child);
+            let Some((_, parent)) = parent.ok().and_then(|place| self.parents.get(place)) else {
+                return false;
+            };
+            if at == upper {
+                return true;
+            }
+            at = *parent;
+        }
+        false
+    }
+
     /// About how many bytes of memory it takes, for caches that are bounded by bytes.
     pub fn bytes(&self) -> usize {
         let set = |set: &IdSet| set.finite().map_or(0, size_of_val);
@@ -272,6 +311,7 @@ impl Authority {
             + terms.sum::<usize>()
             + self.sets.iter().chain(self.restrictions.values()).map(set).sum::<usize>()
             + accounts.into_iter().map(|list| size_of_val(&**list)).sum::<usize>()
+            + size_of_val(&*self.parents)
             + size_of_val(&*self.origins)
             + names.sum::<usize>()
             + size_of_val(&*self.standings)

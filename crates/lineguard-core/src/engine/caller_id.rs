@@ -3,13 +3,14 @@
 //! A number is selectable if the model's `choose` action covers it: reporting reach never makes
 //! one selectable, because it is another action.
 
-use super::authority::Authority;
+use super::authority::{Authority, Everything};
 use super::decide::decide;
+use super::outgoing::by_faxbox;
 use crate::decision::{Decision, Effect, MissingFact, Reason};
 use crate::facts::{Fact, NumberFacts, ResourceFacts};
 use crate::id::Num;
 use crate::model::{CallerIdRules, Model, RestrictionList};
-use crate::request::{CallerIdQuestion, Presentation, Question};
+use crate::request::{CallerIdQuestion, Context, Presentation, Question};
 use crate::vocabulary::{Action, SendChannel, Vocabulary};
 
 /// What is to be presented.
@@ -154,6 +155,24 @@ pub fn resolve(
     Ok(CallerId { outcome, decision, selectable, lost, may_be_anonymous })
 }
 
+/// Whether a number would be given to a person who asks for it: it is selectable, or it is the preset
+/// default and usable (rulings R30).
+pub(super) fn would_give(
+    model: &Model,
+    vocabulary: &Vocabulary,
+    authority: &Authority,
+    channel: SendChannel,
+    context: Context,
+    number: &NumberFacts,
+) -> Result<bool, MissingFact> {
+    let Some(rules) = model.caller_id else { return Ok(false) };
+    let requested = Presentation::Number(number.number);
+    let question = &CallerIdQuestion { channel, requested, context };
+    let resolver = Resolver { model, vocabulary, authority, question, rules };
+    Ok(resolver.selectable(number)?.is_ok()
+        || resolver.default_usable(std::slice::from_ref(number))?.is_ok())
+}
+
 const fn nothing(outcome: Outcome) -> CallerId {
     CallerId {
         outcome,
@@ -182,6 +201,7 @@ impl Resolver<'_> {
             resource,
             // Nothing is sent yet: what asks about a target cannot hold.
             target: Some(ResourceFacts::nowhere()),
+            sent_from: None,
             conferred: None,
             context: self.question.context,
         };
@@ -205,16 +225,19 @@ impl Resolver<'_> {
         Ok(self.fits(number))
     }
 
-    /// Whether the number itself can be used: active, capable, and not left out by a list.
+    /// Whether the number itself can be used from the acting account: set up there or above it where
+    /// numbers flow down, active, capable, and not left out by a list. `Check` asks the same of a
+    /// number that something goes out with (rulings R30).
     fn fits(&self, number: &NumberFacts) -> Result<(), Lost> {
-        let capable = match self.question.channel {
-            SendChannel::Call => number.capabilities.voice,
-            SendChannel::Fax => number.capabilities.fax,
-            SendChannel::Message => number.capabilities.message,
-        };
-        let list = RestrictionList::SendFrom(self.question.channel);
+        let channel = self.question.channel;
+        if !number.serves(self.model, self.authority, self.authority.account) {
+            return Err(Lost::NotGranted(Reason::OutOfReach));
+        }
+        let of_a_faxbox = !by_faxbox(self.model, channel) || !number.faxboxes.is_empty();
+        let capable = number.is_capable(channel) && of_a_faxbox;
+        let list = self.authority.restriction(RestrictionList::SendFrom(channel));
         let listed =
-            self.authority.restriction(list).is_none_or(|list| list.contains(number.number));
+            list.is_none_or(|list| list.contains(number.number, Everything::OfTheTenant));
         match (number.active, capable, listed) {
             (false, _, _) => Err(Lost::Inactive),
             (_, false, _) => Err(Lost::Incapable),
@@ -281,13 +304,8 @@ impl Resolver<'_> {
     /// An administrator may preset a number that is in none of the member's lists, as long as it
     /// belongs to the account.
     fn default_usable(&self, candidates: &[NumberFacts]) -> Result<Result<(), Lost>, MissingFact> {
-        let of_account = |number: &&NumberFacts| {
-            Some(number.number) == self.authority.default_number
-                && (number.account == self.authority.account
-                    || (self.model.tree.numbers_flow_down
-                        && self.authority.is_on_path(number.account)))
-        };
-        let Some(number) = candidates.iter().find(of_account) else {
+        let preset = |number: &&NumberFacts| Some(number.number) == self.authority.default_number;
+        let Some(number) = candidates.iter().find(preset) else {
             return Ok(Err(Lost::NotGranted(Reason::OutOfReach)));
         };
         if let Some(action) = self.rules.default {

@@ -69,9 +69,10 @@ pub fn compile(
         closed_channels: compiler.closed_channels(),
         entries,
         terms,
-        sets: sets(facts),
+        sets: sets(model, facts),
         open_below,
         all_below,
+        parents: parents(facts),
         restrictions: compiler.restrictions(),
         obligations: compiler.obligations(&gates),
         recipient_restriction: setting_on(model, facts, SettingRule::RecipientRestriction),
@@ -464,11 +465,21 @@ fn accounts_below(facts: &MemberFacts) -> (Box<[Num]>, Box<[Num]>) {
     (open.into_iter().collect(), all.into_iter().collect())
 }
 
-fn sets(facts: &MemberFacts) -> [IdSet; FactSet::COUNT] {
+fn parents(facts: &MemberFacts) -> Box<[(Num, Num)]> {
+    let mut parents: Vec<_> =
+        facts.below.iter().map(|below| (below.account, below.parent)).collect();
+    parents.sort_unstable();
+    parents.into()
+}
+
+fn sets(model: &Model, facts: &MemberFacts) -> [IdSet; FactSet::COUNT] {
     let lists = facts.path.first().and_then(|level| level.membership.as_ref());
     let list = |list: GrantList| match lists.and_then(|membership| membership.lists.get(&list)) {
         Some(ListOf::All) => IdSet::All,
         Some(ListOf::These(values)) => IdSet::of(values.iter().copied()),
+        None if list == GrantList::AccessNumbers && model.members.unset_access_numbers_are_all => {
+            IdSet::All
+        }
         None => IdSet::default(),
     };
     let groups = || facts.groups.iter().map(|group| group.group);

@@ -1,16 +1,12 @@
 //! The decision.
 
 use super::authority::{Authority, Obstacle, OriginKind, Term};
-use super::evaluate::Truth;
+use super::evaluate::{Sides, Truth};
 use crate::decision::{Decision, Effect, FactOwner, MissingFact, Obligations, Reason};
 use crate::facts::{Fact, ResourceFacts};
-use crate::model::{
-    Channel, Model, Obligation, OwnedKind, PermissionIx, Requirement, RestrictionList,
-};
+use crate::model::{Channel, Model, Obligation, OwnedKind, PermissionIx, Requirement};
 use crate::request::{Conferred, Context, Question};
-use crate::vocabulary::{
-    Action, ActionDef, Confers, FactName, Outage, Outgoing, SendChannel, Vocabulary,
-};
+use crate::vocabulary::{Action, ActionDef, Confers, Outage, SendChannel, Vocabulary};
 
 /// Decides a question about a member. An error is no answer: it names the fact that the answer
 /// depends on and that the question does not carry (rulings R14).
@@ -55,6 +51,14 @@ pub fn may_know(
     let barred = before_any_resource(authority, question.action, question.context.channel);
     let allowed = || inquiry.decide().is_ok_and(|decision| decision.effect == Effect::Allow);
     (barred.is_none() && allowed()) || inquiry.may_tell(&question.resource)
+}
+
+/// Whether the action that makes a resource visible covers it: what every other action on a fax
+/// needs (rulings R32).
+pub fn is_seen(authority: &Authority, view: Action, resource: &ResourceFacts) -> bool {
+    let sides = Sides::alone(resource);
+    before_any_resource(authority, view, None).is_none()
+        && authority.terms(view).iter().any(|term| authority.covers(term, sides) == Truth::True)
 }
 
 /// The answer where the acting account does not exist: the same as for somebody who is no member.
@@ -125,12 +129,12 @@ const fn about(term: &Term, effect: Effect) -> Decision {
     }
 }
 
-struct Inquiry<'a> {
-    model: &'a Model,
-    vocabulary: &'a Vocabulary,
-    authority: &'a Authority,
-    question: &'a Question,
-    def: &'a ActionDef,
+pub(super) struct Inquiry<'a> {
+    pub(super) model: &'a Model,
+    pub(super) vocabulary: &'a Vocabulary,
+    pub(super) authority: &'a Authority,
+    pub(super) question: &'a Question,
+    pub(super) def: &'a ActionDef,
 }
 
 impl<'a> Inquiry<'a> {
@@ -155,17 +159,36 @@ impl<'a> Inquiry<'a> {
         Ok(self.covering_term(&ResourceFacts::nowhere())?.err().unwrap_or(deny(Reason::OutOfReach)))
     }
 
+    /// What terms of the action are held against, with these facts for the resource.
+    pub(super) fn sides<'f>(&self, resource: &'f ResourceFacts) -> Sides<'f>
+    where
+        'a: 'f,
+    {
+        Sides::of(self.def, resource, self.question.target.as_ref())
+    }
+
+    /// The action that makes the resource seen, where seeing it comes first: because the action
+    /// says so (rulings R16), or because the question names a stored resource of a type that nobody
+    /// acts on unseen (rulings R32).
+    fn sight_needed(&self) -> Option<Action> {
+        let of_type = || {
+            let ty = self.vocabulary.resource(self.def.resource)?;
+            ty.view.filter(|view| ty.seen_first && *view != self.question.action)
+        };
+        self.def.sees.or_else(|| of_type().filter(|_| self.question.names_stored_resource))
+    }
+
     /// The term that grants the action on a resource, or the denial. Seeing the resource comes
     /// first where the action requires it (rulings R16).
     fn covering_term(
         &self,
         facts: &ResourceFacts,
     ) -> Result<Result<&'a Term, Decision>, MissingFact> {
-        let seen = match self.def.sees {
+        let seen = match self.sight_needed() {
             None => Ok(Ok(())),
             Some(view) => self.seen_by(view, facts),
         };
-        let covered = self.covered_by(self.question.action, facts);
+        let covered = self.covered_by(self.question.action, self.sides(facts));
         match (seen, covered) {
             // False wins over unknown: no missing fact could turn these into an allow.
             (Ok(Err(denied)), _) | (_, Ok(Err(denied))) => Ok(Err(denied)),
@@ -182,7 +205,7 @@ impl<'a> Inquiry<'a> {
         if let Some(denied) = before_any_resource(self.authority, view, None) {
             return Ok(Err(denied));
         }
-        Ok(self.covered_by(view, facts)?.map(|_| ()))
+        Ok(self.covered_by(view, Sides::alone(facts))?.map(|_| ()))
     }
 
     /// The first term of an action that covers a resource. Where none does, the denial tells of
@@ -190,17 +213,16 @@ impl<'a> Inquiry<'a> {
     fn covered_by(
         &self,
         action: Action,
-        facts: &ResourceFacts,
+        sides: Sides<'_>,
     ) -> Result<Result<&'a Term, Decision>, MissingFact> {
-        let target = self.question.target.as_ref();
         let mut missing = None;
         let mut nearest: Option<Decision> = None;
         for term in self.authority.terms(action) {
-            match self.authority.covers(term, facts, target) {
+            match self.authority.covers(term, sides) {
                 Truth::True => return Ok(Ok(term)),
                 Truth::Unknown(fact) => missing = missing.or(Some(fact)),
                 Truth::False => {
-                    let unmet = self.authority.meets(term, facts, target).0;
+                    let unmet = self.authority.meets(term, sides).0;
                     let denied = out_of_reach(term, unmet);
                     if nearest.is_none_or(|so_far| so_far.reason < denied.reason) {
                         nearest = Some(denied);
@@ -232,7 +254,7 @@ impl<'a> Inquiry<'a> {
             self.conferral(),
             self.sparing(),
             Ok(self.lock()),
-            self.send_from(),
+            self.number(),
             self.attachments(),
             self.recipient(),
         ];
@@ -273,7 +295,7 @@ impl<'a> Inquiry<'a> {
 
     /// Whether a permission that grants this action here declares that it confers.
     fn may_confer_by_the_model(&self, confers: Confers) -> Truth {
-        let Question { resource, target, .. } = self.question;
+        let sides = self.sides(&self.question.resource);
         let declares = |term: &&Term| match term
             .permission
             .and_then(|ix| self.model.permission_at(ix))
@@ -283,21 +305,21 @@ impl<'a> Inquiry<'a> {
         };
         let declaring = self.authority.terms(self.question.action).iter().filter(declares);
         declaring.fold(Truth::False, |any, term| {
-            any.or(|| self.authority.covers(term, resource, target.as_ref()))
+            any.or(|| self.authority.covers(term, sides))
         })
     }
 
     /// Nobody below an owner removes or suspends an owner: a term that covers must come from
     /// ownership of the account or of one above (rulings R4).
     fn sparing(&self) -> Result<Option<Reason>, MissingFact> {
-        let Question { resource, target, .. } = self.question;
+        let resource = &self.question.resource;
         if !self.def.spares_owners || resource.owner != Fact::Known(true) {
             return Ok(None);
         }
         let terms = self.authority.terms(self.question.action).iter();
         let covered =
             terms.filter(|term| self.owns_an_account(term)).fold(Truth::False, |any, term| {
-                any.or(|| self.authority.covers(term, resource, target.as_ref()))
+                any.or(|| self.authority.covers(term, self.sides(resource)))
             });
         match covered {
             Truth::True => Ok(None),
@@ -316,55 +338,6 @@ impl<'a> Inquiry<'a> {
 
     fn owns_everything(&self, term: &Term) -> bool {
         self.authority.everything == Some(term.origin)
-    }
-
-    /// The list of numbers to send from (rulings R13).
-    fn send_from(&self) -> Result<Option<Reason>, MissingFact> {
-        let list = self.def.sends.map(RestrictionList::SendFrom);
-        let Some(list) = list.and_then(|list| self.authority.restriction(list)) else {
-            return Ok(None);
-        };
-        let number = self.outgoing(FactName::Number, |facts| &facts.number)?;
-        let listed = number.is_some_and(|number| list.contains(*number));
-        Ok((!listed).then_some(Reason::Restricted))
-    }
-
-    /// The list of sources that attachments may come from (rulings R13).
-    fn attachments(&self) -> Result<Option<Reason>, MissingFact> {
-        let list = self.authority.restriction(RestrictionList::AttachmentSources);
-        let Some(list) = list.filter(|_| self.def.attaches) else {
-            return Ok(None);
-        };
-        let sources = self.outgoing(FactName::Source, |facts| &facts.sources)?;
-        let listed = sources.is_none_or(|sources| sources.iter().all(|one| list.contains(*one)));
-        Ok((!listed).then_some(Reason::Restricted))
-    }
-
-    fn outgoing<T: 'a>(
-        &self,
-        name: FactName,
-        fact: impl Fn(&'a ResourceFacts) -> &'a Fact<T>,
-    ) -> Result<Option<&'a T>, MissingFact> {
-        let (of, facts) = match self.def.outgoing {
-            Outgoing::Resource => (FactOwner::Resource, Some(&self.question.resource)),
-            Outgoing::Target => (FactOwner::Target, self.question.target.as_ref()),
-        };
-        match facts.map(fact) {
-            None | Some(Fact::Missing) => Err(MissingFact { of, fact: Some(name) }),
-            Some(Fact::Absent) => Ok(None),
-            Some(Fact::Known(value)) => Ok(Some(value)),
-        }
-    }
-
-    fn recipient(&self) -> Result<Option<Reason>, MissingFact> {
-        if !(self.def.recipient && self.authority.recipient_restriction) {
-            return Ok(None);
-        }
-        match self.question.context.recipient_verified {
-            Some(true) => Ok(None),
-            Some(false) => Ok(Some(Reason::RecipientNotVerified)),
-            None => Err(MissingFact { of: FactOwner::Context, fact: None }),
-        }
     }
 
     /// One editor at a time (rulings R20). The asking service holds the locks.

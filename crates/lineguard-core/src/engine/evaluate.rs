@@ -1,12 +1,12 @@
 //! Terms against facts, in three values: a fact that is missing is neither true nor false.
 
-use super::authority::{Authority, CompiledExcept, Term, state_bit};
+use super::authority::{Authority, CompiledExcept, Everything, Term, state_bit};
 use crate::decision::{FactOwner, MissingFact};
 use crate::facts::{Fact, ResourceFacts};
 use crate::id::Num;
 use crate::model::Requirement;
 use crate::model::reach::{Comparison, FactSet};
-use crate::vocabulary::FactName;
+use crate::vocabulary::{ActionDef, FactName, Outgoing};
 
 /// True, false, or dependent on a missing fact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,39 +59,97 @@ impl From<bool> for Truth {
     }
 }
 
-const fn missing(of: FactOwner, fact: FactName) -> Truth {
-    Truth::Unknown(MissingFact { of, fact: Some(fact) })
+/// What a term is held against. What concerns the source is asked of the resource; what concerns
+/// that which goes out or arrives is asked of the target, where the action has one (rulings R37).
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sides<'a> {
+    resource: Side<'a>,
+    /// As the question names it, whatever the action makes of it.
+    target: Side<'a>,
+    /// The side that goes out or arrives elsewhere; none where the resource is all there is.
+    arriving: Option<Side<'a>>,
+    /// The side that describes what goes out.
+    outgoing: Side<'a>,
 }
 
-fn test<T>(fact: &Fact<T>, name: FactName, holds: impl FnOnce(&T) -> bool) -> Truth {
-    match fact {
-        Fact::Missing => missing(FactOwner::Resource, name),
-        Fact::Absent => Truth::False,
-        Fact::Known(value) => holds(value).into(),
+/// Facts of one side; none where the question does not name it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Side<'a> {
+    of: FactOwner,
+    facts: Option<&'a ResourceFacts>,
+}
+
+impl<'a> Sides<'a> {
+    /// The sides of a question about an action.
+    pub(crate) fn of(
+        def: &ActionDef,
+        resource: &'a ResourceFacts,
+        target: Option<&'a ResourceFacts>,
+    ) -> Self {
+        let resource = Side { of: FactOwner::Resource, facts: Some(resource) };
+        let named = Side { of: FactOwner::Target, facts: target };
+        let left_out = target.is_none() && def.target_optional;
+        let arriving = (def.two_sided() && !left_out).then_some(named);
+        let outgoing = match def.outgoing {
+            Outgoing::Target => arriving.unwrap_or(resource),
+            Outgoing::Resource => resource,
+        };
+        Self { resource, target: named, arriving, outgoing }
+    }
+
+    /// A resource alone: what sight is about.
+    pub(crate) const fn alone(resource: &'a ResourceFacts) -> Self {
+        let resource = Side { of: FactOwner::Resource, facts: Some(resource) };
+        let target = Side { of: FactOwner::Target, facts: None };
+        Self { resource, target, arriving: None, outgoing: resource }
+    }
+
+    /// The side that describes what goes out.
+    pub(crate) const fn outgoing(&self) -> Side<'a> {
+        self.outgoing
+    }
+}
+
+impl<'a> Side<'a> {
+    /// A fact of this side; a missing one where the side is not named.
+    pub(crate) fn fact<T: 'a>(
+        self,
+        name: FactName,
+        read: impl FnOnce(&'a ResourceFacts) -> &'a Fact<T>,
+    ) -> Result<Option<&'a T>, MissingFact> {
+        match self.facts.map(read) {
+            None => Err(MissingFact { of: self.of, fact: None }),
+            Some(Fact::Missing) => Err(MissingFact { of: self.of, fact: Some(name) }),
+            Some(Fact::Absent) => Ok(None),
+            Some(Fact::Known(value)) => Ok(Some(value)),
+        }
+    }
+
+    /// Whether a fact of this side is known and holds.
+    pub(crate) fn test<T: 'a>(
+        self,
+        name: FactName,
+        read: impl FnOnce(&'a ResourceFacts) -> &'a Fact<T>,
+        holds: impl FnOnce(&T) -> bool,
+    ) -> Truth {
+        match self.fact(name, read) {
+            Err(fact) => Truth::Unknown(fact),
+            Ok(value) => value.is_some_and(holds).into(),
+        }
     }
 }
 
 impl Authority {
-    /// Whether a term covers a resource, requirements included.
-    pub(crate) fn covers(
-        &self,
-        term: &Term,
-        facts: &ResourceFacts,
-        target: Option<&ResourceFacts>,
-    ) -> Truth {
-        self.meets(term, facts, target).1.and(|| self.reaches(term, facts))
+    /// Whether a term covers what a question is about, requirements included.
+    pub(crate) fn covers(&self, term: &Term, sides: Sides<'_>) -> Truth {
+        self.meets(term, sides).1.and(|| self.reaches(term, sides))
     }
 
     /// Whether the requirements of a term hold, and if not, which does not.
-    pub(crate) fn meets(
-        &self,
-        term: &Term,
-        facts: &ResourceFacts,
-        target: Option<&ResourceFacts>,
-    ) -> (Option<Requirement>, Truth) {
+    pub(crate) fn meets(&self, term: &Term, sides: Sides<'_>) -> (Option<Requirement>, Truth) {
         let mut all = Truth::True;
         for requirement in &term.requires {
-            let one = self.requirement(*requirement, facts, target);
+            let one = self.requirement(*requirement, sides);
             if one == Truth::False {
                 return (Some(*requirement), Truth::False);
             }
@@ -100,68 +158,76 @@ impl Authority {
         (None, all)
     }
 
-    fn requirement(
-        &self,
-        requirement: Requirement,
-        facts: &ResourceFacts,
-        target: Option<&ResourceFacts>,
-    ) -> Truth {
-        let in_my_faxboxes = |faxbox: &Num| self.set(FactSet::Faxboxes).contains(*faxbox);
+    fn requirement(&self, requirement: Requirement, sides: Sides<'_>) -> Truth {
+        let faxboxes = self.set(FactSet::Faxboxes);
+        let mine = |faxbox: &Num| faxboxes.contains(*faxbox, Everything::OfTheTenant);
+        let faxbox = |side: Side<'_>, holds: &dyn Fn(&Num) -> bool| {
+            side.test(FactName::Faxbox, |facts| &facts.faxbox, holds)
+        };
         match requirement {
-            Requirement::FaxboxMember => test(&facts.faxbox, FactName::Faxbox, in_my_faxboxes),
-            Requirement::TargetFaxboxMember => match target.map(|target| &target.faxbox) {
-                None | Some(Fact::Missing) => missing(FactOwner::Target, FactName::Faxbox),
-                Some(Fact::Absent) => Truth::False,
-                Some(Fact::Known(faxbox)) => in_my_faxboxes(faxbox).into(),
-            },
+            Requirement::FaxboxMember => faxbox(sides.outgoing, &mine),
+            Requirement::TargetFaxboxMember => faxbox(sides.target, &mine),
             Requirement::Extension => {
                 (*self.set(FactSet::HeldExtensions) != super::IdSet::default()).into()
             }
-            Requirement::CoverPageOfFaxbox => match &facts.faxbox {
-                Fact::Missing => missing(FactOwner::Resource, FactName::Faxbox),
-                Fact::Absent => Truth::True,
-                Fact::Known(page) => match target.map(|target| &target.faxbox) {
-                    None | Some(Fact::Missing) => missing(FactOwner::Target, FactName::Faxbox),
-                    Some(Fact::Absent) => Truth::False,
-                    Some(Fact::Known(faxbox)) => (page == faxbox).into(),
-                },
-            },
+            Requirement::CoverPageOfFaxbox => {
+                match sides.resource.fact(FactName::Faxbox, |facts| &facts.faxbox) {
+                    Err(fact) => Truth::Unknown(fact),
+                    Ok(None) => Truth::True,
+                    Ok(Some(page)) => faxbox(sides.target, &|faxbox| page == faxbox),
+                }
+            }
         }
     }
 
-    /// Whether a term's reach covers a resource, requirements left aside.
-    pub(crate) fn reaches(&self, term: &Term, facts: &ResourceFacts) -> Truth {
-        let accounts = self.accounts(term.accounts);
-        test(&facts.account, FactName::Account, |account| accounts.binary_search(account).is_ok())
-            .and(|| self.compare(term.comparison, facts))
-            .and(|| qualifies(term.direction, term.states, facts))
-            .and(|| self.in_scopes(term, facts))
-            .and(|| self.excepted(&term.except, facts).not())
+    /// Whether a term's reach covers what a question is about, requirements left aside.
+    pub(crate) fn reaches(&self, term: &Term, sides: Sides<'_>) -> Truth {
+        let source = sides.resource;
+        self.lies_within(term, source)
+            .and(|| sides.arriving.map_or(Truth::True, |target| self.lies_within(term, target)))
+            .and(|| self.compare(term.comparison, source, Use::Grants))
+            .and(|| qualifies(term.direction, term.states, source))
+            .and(|| self.in_scopes(term, sides.outgoing))
+            .and(|| self.excepted(&term.except, source).not())
     }
 
-    fn in_scopes(&self, term: &Term, facts: &ResourceFacts) -> Truth {
+    /// Whether a side lies in the accounts that a term reaches.
+    fn lies_within(&self, term: &Term, side: Side<'_>) -> Truth {
+        let accounts = self.accounts(term.accounts);
+        side.test(
+            FactName::Account,
+            |facts| &facts.account,
+            |account| accounts.binary_search(account).is_ok(),
+        )
+    }
+
+    fn in_scopes(&self, term: &Term, side: Side<'_>) -> Truth {
         term.scopes.iter().fold(Truth::True, |all, (fact, set)| {
             all.and(|| match fact {
                 // Every source must be in the scope: one foreign attachment is one too many.
-                FactName::Source => test(&facts.sources, *fact, |sources| {
-                    sources.iter().all(|source| set.contains(*source))
-                }),
-                _ => compare_field(*fact, set, facts),
+                FactName::Source => side.test(
+                    *fact,
+                    |facts| &facts.sources,
+                    |sources| {
+                        sources.iter().all(|source| set.contains(*source, Everything::OfTheTenant))
+                    },
+                ),
+                _ => compare_field(*fact, set, side, Use::Grants),
             })
         })
     }
 
-    fn excepted(&self, excepts: &[CompiledExcept], facts: &ResourceFacts) -> Truth {
+    fn excepted(&self, excepts: &[CompiledExcept], side: Side<'_>) -> Truth {
         excepts.iter().fold(Truth::False, |any, except| {
             any.or(|| {
-                self.compare(except.comparison, facts)
-                    .and(|| qualifies(except.direction, except.states, facts))
+                self.compare(except.comparison, side, Use::Excepts)
+                    .and(|| qualifies(except.direction, except.states, side))
             })
         })
     }
 
-    fn compare(&self, comparison: Comparison, facts: &ResourceFacts) -> Truth {
-        let one = |field: FactName, set: FactSet| compare_field(field, self.set(set), facts);
+    fn compare(&self, comparison: Comparison, side: Side<'_>, used: Use) -> Truth {
+        let one = |field: FactName, set: FactSet| compare_field(field, self.set(set), side, used);
         match comparison {
             Comparison::Field(field, set) => one(field, set),
             Comparison::Word(word) => match word.alternatives() {
@@ -174,27 +240,45 @@ impl Authority {
     }
 }
 
+/// What a comparison is there for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Use {
+    /// It gives.
+    Grants,
+    /// It takes out.
+    Excepts,
+}
+
 /// Whether a fact lies in a set. A fact that is itself a set lies in it if one of its values does.
-fn compare_field(field: FactName, set: &super::IdSet, facts: &ResourceFacts) -> Truth {
-    let single = |fact: &Fact<Num>| test(fact, field, |value| set.contains(*value));
-    let several = |fact: &Fact<Box<[Num]>>| {
-        test(fact, field, |values| values.iter().any(|value| set.contains(*value)))
+fn compare_field(field: FactName, set: &super::IdSet, side: Side<'_>, used: Use) -> Truth {
+    let everything = match used {
+        Use::Grants => Everything::granted(field),
+        Use::Excepts => Everything::SeenOrNot,
+    };
+    type Single = fn(&ResourceFacts) -> &Fact<Num>;
+    type Several = fn(&ResourceFacts) -> &Fact<Box<[Num]>>;
+    let single =
+        |read: Single| side.test(field, read, |value: &Num| set.contains(*value, everything));
+    let several = |read: Several| {
+        side.test(field, read, |values: &Box<[Num]>| {
+            values.iter().any(|value| set.contains(*value, everything))
+        })
     };
     match field {
-        FactName::Account => single(&facts.account),
-        FactName::Creator => single(&facts.creator),
-        FactName::Participant => several(&facts.participants),
-        FactName::Assignee => single(&facts.assignee),
-        FactName::Faxbox => single(&facts.faxbox),
-        FactName::Number => single(&facts.number),
-        FactName::Extension => single(&facts.extension),
-        FactName::Queue => single(&facts.queue),
-        FactName::Label => several(&facts.labels),
-        FactName::Group => single(&facts.group),
-        FactName::FormType => single(&facts.form_type),
-        FactName::DocumentType => single(&facts.document_type),
-        FactName::Template => single(&facts.template),
-        FactName::Source => several(&facts.sources),
+        FactName::Account => single(|facts| &facts.account),
+        FactName::Creator => single(|facts| &facts.creator),
+        FactName::Participant => several(|facts| &facts.participants),
+        FactName::Assignee => single(|facts| &facts.assignee),
+        FactName::Faxbox => single(|facts| &facts.faxbox),
+        FactName::Number => single(|facts| &facts.number),
+        FactName::Extension => single(|facts| &facts.extension),
+        FactName::Queue => single(|facts| &facts.queue),
+        FactName::Label => several(|facts| &facts.labels),
+        FactName::Group => single(|facts| &facts.group),
+        FactName::FormType => single(|facts| &facts.form_type),
+        FactName::DocumentType => single(|facts| &facts.document_type),
+        FactName::Template => single(|facts| &facts.template),
+        FactName::Source => several(|facts| &facts.sources),
         // Direction and state are qualifiers, never compared with a set of ids.
         FactName::Direction | FactName::State => Truth::False,
     }
@@ -203,14 +287,22 @@ fn compare_field(field: FactName, set: &super::IdSet, facts: &ResourceFacts) -> 
 fn qualifies(
     direction: Option<crate::model::reach::Direction>,
     states: u8,
-    facts: &ResourceFacts,
+    side: Side<'_>,
 ) -> Truth {
     let right_way = match direction {
         None => Truth::True,
-        Some(direction) => test(&facts.direction, FactName::Direction, |known| *known == direction),
+        Some(direction) => side.test(
+            FactName::Direction,
+            |facts| &facts.direction,
+            |known| *known == direction,
+        ),
     };
     right_way.and(|| match states {
         0 => Truth::True,
-        mask => test(&facts.state, FactName::State, |state| mask & state_bit(*state) != 0),
+        mask => side.test(
+            FactName::State,
+            |facts| &facts.state,
+            |state| mask & state_bit(*state) != 0,
+        ),
     })
 }

@@ -67,6 +67,8 @@ pub struct Model {
     pub overlays: Vec<Overlay>,
     /// Caller-ID rules, where the product has calls.
     pub caller_id: Option<CallerIdRules>,
+    /// Rules about the numbers that things go out with.
+    pub outgoing: OutgoingRules,
     /// Auto-assign rules.
     pub auto_assign: AutoAssignRules,
     /// The model's own tests.
@@ -93,6 +95,8 @@ pub struct Members {
     pub one_role: bool,
     /// Roles of a member who is added without roles.
     pub default_roles: Vec<Key>,
+    /// Whether a member whose access numbers were never set has all of them (rulings R30).
+    pub unset_access_numbers_are_all: bool,
 }
 
 /// A part of the subscription that permissions may belong to.
@@ -389,6 +393,15 @@ pub struct CallerIdRules {
     pub default: Option<Action>,
     /// The only selectable number is presented when nothing is asked for and no default is set.
     pub single_number_is_default: bool,
+}
+
+/// Rules about the numbers that faxes, messages and calls go out with (rulings R30).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct OutgoingRules {
+    /// Whether a fax goes out only with a number of the faxbox that it goes out from.
+    pub by_faxbox: bool,
+    /// The actions whose number must be one that the person may present.
+    pub held: Vec<Action>,
 }
 
 /// What receives a fax when no target does.

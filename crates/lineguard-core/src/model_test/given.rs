@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use toml::{Table, Value};
 
-use super::{Names, flag, only, strings, table, text};
+use super::{Names, Numbers, flag, only, strings, table, text};
 use crate::change::AttachmentSource;
 use crate::facts::{
     AccountBelow, AccountLevel, AccountSetup, GrantList, GroupFacts, ListOf, MemberFacts,
@@ -44,6 +44,9 @@ const KEYS: &[&str] = &[
     "default_number",
     "parent_roles",
     "sealed_child",
+    "numbers_elsewhere",
+    "numbers_inactive",
+    "number_faxboxes",
 ];
 
 pub(super) fn member(
@@ -55,6 +58,11 @@ pub(super) fn member(
     let nums = |key: &str, names: &mut Names| -> Result<Vec<Num>, String> {
         let values = strings(given, key)?.unwrap_or_default();
         Ok(values.into_iter().map(|name| names.num(name)).collect())
+    };
+    names.numbers = Numbers {
+        elsewhere: nums("numbers_elsewhere", names)?,
+        inactive: nums("numbers_inactive", names)?,
+        faxboxes: number_faxboxes(given, names)?,
     };
     let groups = nums("groups", names)?
         .into_iter()
@@ -86,6 +94,17 @@ pub(super) fn member(
         supervised: Vec::new(),
         delegators: Vec::new(),
     })
+}
+
+/// The faxboxes that the faxes of numbers are routed into.
+fn number_faxboxes(given: &Table, names: &mut Names) -> Result<BTreeMap<Num, Num>, String> {
+    let Some(routed) = table(given, "number_faxboxes")? else { return Ok(BTreeMap::new()) };
+    let mut faxboxes = BTreeMap::new();
+    for number in routed.keys() {
+        let faxbox = text(routed, number)?.unwrap_or_default();
+        faxboxes.insert(names.num(number), names.num(faxbox));
+    }
+    Ok(faxboxes)
 }
 
 fn path(model: &Model, given: &Table, names: &mut Names) -> Result<Vec<AccountLevel>, String> {

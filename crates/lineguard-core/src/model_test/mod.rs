@@ -13,6 +13,7 @@ use toml::{Table, Value};
 use crate::decision::{Decision, Effect};
 use crate::engine::caller_id::{CallerId, Candidates, Outcome, resolve};
 use crate::engine::{Authority, compile, decide};
+use crate::facts::{Capabilities, NumberFacts};
 use crate::id::{Num, PhoneNumber};
 use crate::model::{Model, ModelTest};
 use crate::vocabulary::Vocabulary;
@@ -41,6 +42,16 @@ pub fn run(model: &Model, vocabulary: &Vocabulary) -> Vec<TestFailure> {
 #[derive(Debug, Default)]
 pub(crate) struct Names {
     known: BTreeMap<String, Num>,
+    numbers: Numbers,
+}
+
+/// What a test says of the numbers that it names. All others are set up at `home`, active, able to
+/// do everything, and of no faxbox.
+#[derive(Debug, Default)]
+pub(crate) struct Numbers {
+    elsewhere: Vec<Num>,
+    inactive: Vec<Num>,
+    faxboxes: BTreeMap<Num, Num>,
 }
 
 impl Names {
@@ -68,6 +79,18 @@ impl Names {
         self.known.iter().find(|(_, one)| **one == num).map(|(name, _)| name.as_str())
     }
 
+    /// What is known of a number that a test names.
+    fn number_facts(&self, number: Num) -> NumberFacts {
+        let Numbers { elsewhere, inactive, faxboxes } = &self.numbers;
+        NumberFacts {
+            number,
+            account: if elsewhere.contains(&number) { Self::ELSEWHERE } else { Self::HOME },
+            active: !inactive.contains(&number),
+            capabilities: Capabilities { voice: true, fax: true, message: true },
+            faxboxes: faxboxes.get(&number).copied().into_iter().collect(),
+        }
+    }
+
     fn phone_numbers(&self) -> Vec<Num> {
         let is_number = |(name, num): (&String, &Num)| PhoneNumber::parse(name).ok().map(|_| *num);
         self.known.iter().filter_map(is_number).collect()
@@ -85,7 +108,8 @@ fn run_one(model: &Model, vocabulary: &Vocabulary, body: &Table) -> Result<(), S
     if let Some(caller_id) = table(ask, "caller_id")? {
         says_what(expect, &["outcome", "number"], &["reason"])?;
         let question = question::caller_id(caller_id, &mut names)?;
-        let candidates = question::candidates(&names.phone_numbers());
+        let numbers = names.phone_numbers().into_iter().map(|number| names.number_facts(number));
+        let candidates: Vec<_> = numbers.collect();
         let candidates = Candidates { numbers: &candidates, complete: true };
         let answer = resolve(model, vocabulary, &authority, &question, candidates)
             .map_err(|missing| format!("a fact is missing: {missing:?}"))?;

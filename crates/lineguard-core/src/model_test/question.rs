@@ -3,11 +3,11 @@
 use toml::Table;
 
 use super::{Names, flag, given, only, strings, table, text};
-use crate::facts::{Capabilities, Fact, NumberFacts, ResourceFacts};
+use crate::facts::{Fact, ResourceFacts};
 use crate::id::{Key, Num};
 use crate::model::reach::{Direction, FaxState};
 use crate::model::{Channel, Model};
-use crate::request::{CallerIdQuestion, Conferred, Context, Presentation, Question};
+use crate::request::{CallerIdQuestion, Conferred, Context, Presentation, Question, sent_from};
 use crate::vocabulary::{Confers, FactName, ResourceType, SendChannel, Vocabulary};
 
 pub(super) fn check(
@@ -29,11 +29,16 @@ pub(super) fn check(
         (Some(target), None, Some(of)) => (Some(resource(vocabulary, of, target, names)?), None),
         (Some(_), None, None) => return Err(format!("`{name}` has no target")),
     };
+    let resource = resource(vocabulary, def.resource, facts, names)?;
+    let sent_from = sent_from(def, &resource, target.as_ref())
+        .filter(|_| def.sends.is_some())
+        .map(|number| names.number_facts(number));
     Ok(Question {
         action,
         names_stored_resource: false,
-        resource: resource(vocabulary, def.resource, facts, names)?,
+        resource,
         target,
+        sent_from,
         conferred,
         context: context(ask, names)?,
     })
@@ -186,16 +191,4 @@ pub(super) fn caller_id(ask: &Table, names: &mut Names) -> Result<CallerIdQuesti
         (None, _) => Presentation::Unspecified,
     };
     Ok(CallerIdQuestion { channel, requested, context: Context::default() })
-}
-
-/// The numbers of a test: all of `home`, active and able to do everything.
-pub(super) fn candidates(numbers: &[Num]) -> Vec<NumberFacts> {
-    let all = Capabilities { voice: true, fax: true, message: true };
-    let number = |number: &Num| NumberFacts {
-        number: *number,
-        account: Names::HOME,
-        active: true,
-        capabilities: all,
-    };
-    numbers.iter().map(number).collect()
 }

@@ -208,6 +208,29 @@ impl FactName {
     pub fn as_str(self) -> &'static str {
         Self::ALL.iter().find(|(fact, _)| *fact == self).map_or("", |(_, word)| word)
     }
+
+    /// Whether its values are names that belong to other services, so that one which the tenant has
+    /// never seen is as good as any other (rulings R36).
+    pub const fn is_opaque(self) -> bool {
+        match self {
+            Self::Label
+            | Self::FormType
+            | Self::DocumentType
+            | Self::Template
+            | Self::Source => true,
+            Self::Account
+            | Self::Creator
+            | Self::Participant
+            | Self::Assignee
+            | Self::Faxbox
+            | Self::Number
+            | Self::Extension
+            | Self::Queue
+            | Self::Group
+            | Self::Direction
+            | Self::State => false,
+        }
+    }
 }
 
 /// One action of the vocabulary.
@@ -225,6 +248,8 @@ pub struct ActionDef {
     pub sees: Option<Action>,
     /// The type of the target resource, where the action has one.
     pub target: Option<ResourceType>,
+    /// Whether the target may be left out: then the resource alone decides (rulings R37).
+    pub target_optional: bool,
     /// The channel whose send-from list applies.
     pub sends: Option<SendChannel>,
     /// Whose facts describe what goes out.
@@ -243,6 +268,14 @@ pub struct ActionDef {
     pub outage: Option<Outage>,
 }
 
+impl ActionDef {
+    /// Whether the target is a second side of the action: something that goes out or arrives there,
+    /// and not what is conferred.
+    pub const fn two_sided(&self) -> bool {
+        self.target.is_some() && self.confers.is_none()
+    }
+}
+
 /// One resource type of the vocabulary.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResourceDef {
@@ -254,6 +287,9 @@ pub struct ResourceDef {
     pub stored: Option<StoredType>,
     /// The action that makes one resource of this type visible.
     pub view: Option<Action>,
+    /// Whether every action on a stored resource of this type needs sight of it first
+    /// (rulings R32).
+    pub seen_first: bool,
     /// The facts a decision about this type may need.
     pub facts: Vec<FactName>,
     /// The product it belongs to; none where several share it.

@@ -12,7 +12,7 @@ use super::{
 use crate::model::TextError;
 use crate::text::{Fields, Item, Source};
 
-const RESOURCE_KEYS: &[&str] = &["type", "title", "holder", "view", "facts", "product"];
+const RESOURCE_KEYS: &[&str] = &["type", "title", "holder", "view", "seen_first", "facts", "product"];
 const ACTION_KEYS: &[&str] = &[
     "name",
     "title",
@@ -20,6 +20,7 @@ const ACTION_KEYS: &[&str] = &[
     "kind",
     "sees",
     "target",
+    "target_optional",
     "sends",
     "outgoing",
     "attaches",
@@ -147,10 +148,19 @@ impl Names<'_, '_> {
             title: fields.title("title"),
             stored: self.stored(name, fields),
             view: fields.item("view").and_then(|item| self.find_action(item)),
+            seen_first: self.seen_first(fields),
             facts,
             product: fields.choice("product", &Product::ALL),
             name: name.clone(),
         }
+    }
+
+    /// Only the store knows what exists, and only a `view` makes it seen.
+    fn seen_first(&self, fields: &Fields<'_, '_>) -> bool {
+        if fields.text("holder") != Some("store") || fields.value("view").is_none() {
+            fields.refuse(&["seen_first"], "needs `view`, and `store` as the holder");
+        }
+        fields.bool("seen_first", false)
     }
 
     /// Which side holds the facts is fixed: the store has columns for its types only.
@@ -175,6 +185,7 @@ impl Names<'_, '_> {
         let target = fields.item("target").and_then(|item| self.find_type(item));
         if fields.value("target").is_none() {
             fields.refuse(&["confers"], "needs a `target` that names what is conferred");
+            fields.refuse(&["target_optional"], "needs a `target`");
             if fields.text("outgoing") == Some("target") {
                 fields.refuse(&["outgoing"], "is `target`, but the action has no `target`");
             }
@@ -196,6 +207,7 @@ impl Names<'_, '_> {
             kind: fields.required_choice("kind", KINDS).unwrap_or(ActionKind::Manage),
             sees: fields.item("sees").and_then(|item| self.find_action(item)),
             target,
+            target_optional: fields.bool("target_optional", false),
             sends: fields.choice("sends", SENDS),
             outgoing: fields.choice("outgoing", OUTGOING).unwrap_or_default(),
             attaches: fields.bool("attaches", false),

@@ -4,7 +4,7 @@ use lineguard_core::id::Key;
 use lineguard_core::model::reach::{Clause, Comparison, Direction, Except, FaxState, Qualifiers};
 use lineguard_core::model::{
     AutoAssignRules, CallerIdRules, Channel, FactSet, Flag, FlagIx, Grant, Level, Members, Model,
-    Obligation, Overlay, OverlayGives, OwnedKind, Permission, PermissionIx, PermissionKind,
+    Obligation, OutgoingRules, Overlay, OverlayGives, OwnedKind, Permission, PermissionIx, PermissionKind,
     Product, ProductIx, Requirement, RestrictionList, Role, RolePermission, ScopeKind, Setting,
     SettingRule, Tree, Word, narrowed,
 };
@@ -27,13 +27,18 @@ pub fn model(rng: &mut Rng, vocabulary: &Vocabulary, focus: &[Action]) -> Model 
     let permissions = without_targets(permissions, caller_id);
     let roles = (0..4).map(|at| maker.role(at, permissions.len())).collect();
     let overlays = maker.overlays(permissions.len());
+    let outgoing = maker.outgoing(vocabulary, caller_id.is_some());
     let granted_by = all.iter().map(|action| granting(&permissions, *action)).collect();
     Model {
         name: key("random"),
         title: "".into(),
         summary: "".into(),
         tree: Tree { sub_accounts: true, numbers_flow_down: maker.rng.chance(50), personal: false },
-        members: Members { one_role: maker.rng.chance(20), default_roles: Vec::new() },
+        members: Members {
+            one_role: maker.rng.chance(20),
+            default_roles: Vec::new(),
+            unset_access_numbers_are_all: maker.rng.chance(30),
+        },
         products: maker.products(),
         flags: maker.flags(),
         settings: maker.settings(),
@@ -42,6 +47,7 @@ pub fn model(rng: &mut Rng, vocabulary: &Vocabulary, focus: &[Action]) -> Model 
         roles,
         overlays,
         caller_id,
+        outgoing,
         auto_assign: AutoAssignRules::default(),
         tests: Vec::new(),
         granted_by,
@@ -95,6 +101,13 @@ struct Maker<'a> {
 }
 
 impl Maker<'_> {
+    fn outgoing(&mut self, vocabulary: &Vocabulary, can_be_held: bool) -> OutgoingRules {
+        let sends = vocabulary.actions().filter(|(_, def)| def.sends.is_some());
+        let sends: Vec<_> = sends.map(|(action, _)| action).collect();
+        let held = if can_be_held && self.rng.chance(50) { self.rng.some(&sends, 4) } else { Vec::new() };
+        OutgoingRules { by_faxbox: self.rng.chance(30), held }
+    }
+
     fn products(&mut self) -> Vec<Product> {
         let product = |at: usize| Product {
             key: key(&format!("product_{at}")),

@@ -1,13 +1,15 @@
 //! Random questions about a tenant.
 
-use lineguard_core::assemble::Dump;
+use lineguard_core::assemble::{self, Dump};
 use lineguard_core::change::AttachmentSource;
-use lineguard_core::facts::{Fact, ResourceFacts};
+use lineguard_core::facts::{Fact, NumberFacts, ResourceFacts};
 use lineguard_core::id::{Key, Num};
 use lineguard_core::model::reach::{Direction, FaxState};
 use lineguard_core::model::{Channel, Model};
-use lineguard_core::request::{CallerIdQuestion, Conferred, Context, Presentation, Question};
-use lineguard_core::row::{Object, ObjectKind};
+use lineguard_core::request::{
+    CallerIdQuestion, Conferred, Context, Presentation, Question, sent_from,
+};
+use lineguard_core::row::{LinkKind, Object, ObjectKind};
 use lineguard_core::vocabulary::{
     Action, ActionDef, Confers, FactName, ResourceDef, SendChannel, StoredType, Vocabulary,
 };
@@ -64,6 +66,14 @@ pub fn caller_id_question(
     (subject, account, CallerIdQuestion { channel, requested, context })
 }
 
+/// What the store holds of a number, as a question brings it.
+pub fn number_facts(dump: &Dump, number: Num) -> Option<NumberFacts> {
+    let object = dump.objects.iter().find(|object| object.num == number)?;
+    let routed = dump.links.iter().filter(|link| link.kind == LinkKind::NumberFaxbox);
+    let faxboxes: Vec<_> = routed.filter(|link| link.a == number).map(|link| link.b).collect();
+    assemble::number_facts(dump.tenant.num, object, &faxboxes).ok()
+}
+
 struct Asking<'a> {
     rng: &'a mut Rng,
     dump: &'a Dump,
@@ -114,12 +124,15 @@ impl<'a> Asking<'a> {
             resource.owner = self.wrap(owner);
         }
         let target = def.target.and_then(|kind| self.vocabulary.resource(kind));
-        let target = target.map(|kind| self.facts(kind)).filter(|_| self.rng.chance(90));
+        let target = target.map(|kind| self.facts(kind)).filter(|_| self.rng.chance(80));
+        let number = sent_from(def, &resource, target.as_ref()).filter(|_| def.sends.is_some());
+        let sent_from = number.and_then(|number| number_facts(self.dump, number));
         Question {
             action,
             names_stored_resource: named,
             resource,
             target,
+            sent_from,
             conferred: def.confers.and_then(|confers| self.conferred(confers)),
             context: self.context(),
         }

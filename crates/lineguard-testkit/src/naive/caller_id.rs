@@ -144,6 +144,7 @@ impl Asking<'_> {
             names_stored_resource: false,
             resource,
             target: None,
+            sent_from: None,
             conferred: None,
             context: self.question.context,
         };

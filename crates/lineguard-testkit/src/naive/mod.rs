@@ -69,6 +69,7 @@ pub fn visible_faxes(
             names_stored_resource: true,
             resource: fax_facts(fax),
             target: None,
+            sent_from: None,
             conferred: None,
             context,
         };

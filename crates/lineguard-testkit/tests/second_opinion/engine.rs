@@ -82,7 +82,7 @@ impl<'a> Engine<'a> {
             return CallerIdAnswer::Denied;
         };
         let numbers = dump.objects.iter().filter(|one| one.kind == ObjectKind::Number);
-        let numbers: Vec<_> = numbers.map(number_facts).collect();
+        let numbers: Vec<_> = numbers.filter_map(|one| number_facts(dump, one.num)).collect();
         let candidates = Candidates { numbers: &numbers, complete: true };
         let answer = resolve(&self.model, self.vocabulary, &authority, question, candidates);
         match answer.map(|answer| (answer.outcome, answer.selectable)) {
@@ -106,16 +106,6 @@ impl<'a> Engine<'a> {
         for account in &mut facts.below {
             account.sealed &= self.bug != Bug::SealsIgnored;
         }
-    }
-}
-
-fn number_facts(object: &Object) -> NumberFacts {
-    let body: NumberBody = serde_json::from_str(&object.body).expect("a number's body");
-    NumberFacts {
-        number: object.num,
-        account: object.account.expect("a number lies in an account"),
-        active: body.active,
-        capabilities: Capabilities { voice: body.voice, fax: body.fax, message: body.message },
     }
 }
 

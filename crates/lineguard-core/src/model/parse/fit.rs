@@ -149,14 +149,11 @@ impl<'s, 't> Context<'s, 't, '_> {
             ScopeKind::Template => FactName::Template,
             ScopeKind::Source => FactName::Source,
         };
-        self.defs(actions).any(|(_, def)| {
-            let target = def.target.filter(|_| def.outgoing == Outgoing::Target);
-            self.type_has(def.resource, fact) || target.is_some_and(|of| self.type_has(of, fact))
-        })
+        self.defs(actions).any(|(_, def)| self.type_has(going_out(def), fact))
     }
 
     fn can_require(&self, def: &ActionDef, requirement: Requirement) -> bool {
-        let resource = self.type_has(def.resource, FactName::Faxbox);
+        let resource = self.type_has(going_out(def), FactName::Faxbox);
         let target = def.target.is_some_and(|of| self.type_has(of, FactName::Faxbox));
         match requirement {
             Requirement::FaxboxMember => resource,
@@ -184,6 +181,11 @@ impl<'s, 't> Context<'s, 't, '_> {
             self.source.error(at, problem);
         }
     }
+}
+
+/// The type that describes what goes out; for most actions what they act on.
+fn going_out(def: &ActionDef) -> ResourceType {
+    def.target.filter(|_| def.outgoing == Outgoing::Target).unwrap_or(def.resource)
 }
 
 /// The actions of all grants, each once.

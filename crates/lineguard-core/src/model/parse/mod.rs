@@ -35,6 +35,7 @@ const HEAD_KEYS: &[&str] = &[
     "role",
     "overlay",
     "caller_id",
+    "outgoing",
     "auto_assign",
     "test",
 ];
@@ -78,6 +79,7 @@ fn model<'s, 't>(source: &'s Source<'t>, root: &Fields<'s, 't>, vocabulary: &Voc
         levels: cx.levels(),
         roles: cx.roles(&permissions),
         overlays: cx.overlays(&overlay, &permissions),
+        outgoing: cx.outgoing(root),
         caller_id: cx.caller_id(root),
         auto_assign: parts::auto_assign(root),
         tests: tests_of_text::tests(source, root),

@@ -3,16 +3,18 @@
 
 use super::{Context, Keyed};
 use crate::model::{
-    AutoAssignRules, CallerIdRules, Fallback, Flag, Level, Members, Product, Setting, SettingRule,
-    TargetKind, Tree,
+    AutoAssignRules, CallerIdRules, Fallback, Flag, Level, Members, OutgoingRules, Product, Setting,
+    SettingRule, TargetKind, Tree,
 };
-use crate::text::Fields;
+use crate::text::{Fields, Item};
 
 pub(super) const PRODUCT_KEYS: &[&str] = &["key", "title", "entitled", "switched_on"];
 pub(super) const FLAG_KEYS: &[&str] = &["key", "title", "default"];
 pub(super) const SETTING_KEYS: &[&str] = &["key", "title", "rule", "default"];
 pub(super) const LEVEL_KEYS: &[&str] = &["key", "title", "reach"];
 
+const MEMBERS_KEYS: &[&str] = &["roles", "default_roles", "unset_access_numbers"];
+const OUTGOING_KEYS: &[&str] = &["numbers", "held"];
 const TREE_KEYS: &[&str] = &["sub_accounts", "numbers_flow_down", "personal"];
 const CALLER_ID_KEYS: &[&str] = &["choose", "hide", "default", "single_number_is_default"];
 const AUTO_ASSIGN_KEYS: &[&str] = &["targets", "several", "fallback"];
@@ -52,7 +54,7 @@ pub(super) fn auto_assign(root: &Fields<'_, '_>) -> AutoAssignRules {
 
 impl<'s, 't> Context<'s, 't, '_> {
     pub(super) fn members(&self, root: &Fields<'s, 't>) -> Members {
-        let Some(fields) = root.sub("members", &["roles", "default_roles"]) else {
+        let Some(fields) = root.sub("members", MEMBERS_KEYS) else {
             return Members::default();
         };
         let one_role = fields.choice("roles", &[(true, "one"), (false, "many")]).unwrap_or(false);
@@ -64,7 +66,12 @@ impl<'s, 't> Context<'s, 't, '_> {
         }
         let known = roles.into_iter().filter_map(|item| self.role.find(self.source, item));
         let keys = known.filter_map(|i| self.role.entries.get(i).map(|(key, _)| key.clone()));
-        Members { one_role, default_roles: keys.collect() }
+        let unset = fields.choice("unset_access_numbers", &[(true, "all"), (false, "none")]);
+        Members {
+            one_role,
+            default_roles: keys.collect(),
+            unset_access_numbers_are_all: unset.unwrap_or(false),
+        }
     }
 
     pub(super) fn products(&self) -> Vec<Product> {
@@ -114,9 +121,37 @@ impl<'s, 't> Context<'s, 't, '_> {
         self.level.entries.iter().map(|(key, fields)| level(key, fields)).collect()
     }
 
+    pub(super) fn outgoing(&self, root: &Fields<'s, 't>) -> OutgoingRules {
+        let Some(fields) = root.sub("outgoing", OUTGOING_KEYS) else {
+            return OutgoingRules::default();
+        };
+        let by_faxbox =
+            fields.choice("numbers", &[(true, "by_faxbox"), (false, "by_account")]).unwrap_or(false);
+        if root.value("caller_id").is_none() {
+            fields.refuse(&["held"], "needs `[caller_id]`, which says what a person may present");
+        }
+        let mut held = Vec::new();
+        for item in fields.items("held").unwrap_or_default() {
+            let Some(action) = self.action(item) else { continue };
+            if self.vocabulary.def(action).is_some_and(|def| def.sends.is_none()) {
+                self.source.error(item.at, format!("`{}` sends nothing", item.text));
+            }
+            held.push(action);
+        }
+        OutgoingRules { by_faxbox, held }
+    }
+
     pub(super) fn caller_id(&self, root: &Fields<'s, 't>) -> Option<CallerIdRules> {
         let fields = root.sub("caller_id", CALLER_ID_KEYS)?;
-        let action = |item| self.action(item);
+        // To present a number is not to send: otherwise whether it is held would lead in a circle.
+        let action = |item: Item<'_>| {
+            let action = self.action(item)?;
+            if self.vocabulary.def(action).is_some_and(|def| def.sends.is_some()) {
+                let problem = format!("`{}` sends; it says nothing of presenting", item.text);
+                self.source.error(item.at, problem);
+            }
+            Some(action)
+        };
         let choose = fields.required("choose").and_then(action);
         let hide = fields.required("hide").and_then(action);
         let default = fields.item("default").and_then(action);

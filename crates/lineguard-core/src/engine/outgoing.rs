@@ -1,0 +1,127 @@
+//! What stands between a grant and an allow for things that go out: the number, the attachments,
+//! the recipient.
+
+use super::authority::{Authority, Everything};
+use super::caller_id;
+use super::decide::Inquiry;
+use super::evaluate::Truth;
+use crate::decision::{FactOwner, MissingFact, Reason};
+use crate::facts::NumberFacts;
+use crate::id::Num;
+use crate::model::{Model, RestrictionList};
+use crate::vocabulary::{FactName, SendChannel};
+
+/// A reason to refuse, if there is one; an error where that depends on a missing fact.
+type Narrowed = Result<Option<Reason>, MissingFact>;
+
+impl NumberFacts {
+    /// Whether it is active and able to do what a channel needs (rulings R30).
+    pub(crate) const fn can(&self, channel: SendChannel) -> bool {
+        self.active && self.is_capable(channel)
+    }
+
+    /// Whether it is able to do what a channel needs.
+    pub(crate) const fn is_capable(&self, channel: SendChannel) -> bool {
+        match channel {
+            SendChannel::Fax => self.capabilities.fax,
+            SendChannel::Message => self.capabilities.message,
+            SendChannel::Call => self.capabilities.voice,
+        }
+    }
+
+    /// Whether it is set up at an account, or above it where numbers flow down (rulings R30). The
+    /// account is the acting account or below it.
+    pub(crate) fn serves(&self, model: &Model, authority: &Authority, account: Num) -> bool {
+        self.account == account
+            || (model.tree.numbers_flow_down && authority.is_at_or_above(self.account, account))
+    }
+}
+
+/// Whether faxes go out only with a number of the faxbox that they go out from. Other channels have
+/// no faxboxes.
+pub(super) fn by_faxbox(model: &Model, channel: SendChannel) -> bool {
+    model.outgoing.by_faxbox && channel == SendChannel::Fax
+}
+
+impl Inquiry<'_> {
+    /// The number that it goes out with: usable there, held where the model says so (rulings R30),
+    /// and on the person's send-from list (rulings R13).
+    pub(super) fn number(&self) -> Narrowed {
+        let Some(channel) = self.def.sends else { return Ok(None) };
+        let list = self.authority.restriction(RestrictionList::SendFrom(channel));
+        let must_be_held = self.model.outgoing.held.contains(&self.question.action);
+        let outgoing = self.sides(&self.question.resource).outgoing();
+        let number = match outgoing.fact(FactName::Number, |facts| &facts.number) {
+            Ok(Some(number)) => *number,
+            Ok(None) if list.is_some() => return Ok(Some(Reason::Restricted)),
+            Ok(None) => return Ok(must_be_held.then_some(Reason::NumberNotHeld)),
+            // Whether a call may be placed does not depend on what it presents (rulings R27).
+            Err(_) if channel == SendChannel::Call && list.is_none() => return Ok(None),
+            Err(missing) => return Err(missing),
+        };
+        let usable = self.usable(number, channel);
+        if usable == Truth::False {
+            return Ok(Some(Reason::NumberNotUsable));
+        }
+        if list.is_some_and(|list| !list.contains(number, Everything::OfTheTenant)) {
+            return Ok(Some(Reason::Restricted));
+        }
+        if must_be_held && !self.would_be_given(channel)? {
+            return Ok(Some(Reason::NumberNotHeld));
+        }
+        match usable {
+            Truth::Unknown(missing) => Err(missing),
+            Truth::True | Truth::False => Ok(None),
+        }
+    }
+
+    fn usable(&self, number: Num, channel: SendChannel) -> Truth {
+        let known = self.question.sent_from.as_ref().filter(|known| known.number == number);
+        let Some(known) = known.filter(|known| known.can(channel)) else { return Truth::False };
+        let outgoing = self.sides(&self.question.resource).outgoing();
+        let account = outgoing.test(
+            FactName::Account,
+            |facts| &facts.account,
+            |account| known.serves(self.model, self.authority, *account),
+        );
+        account.and(|| match by_faxbox(self.model, channel) {
+            false => Truth::True,
+            true => outgoing.test(
+                FactName::Faxbox,
+                |facts| &facts.faxbox,
+                |faxbox| known.faxboxes.contains(faxbox),
+            ),
+        })
+    }
+
+    /// Whether `ResolveCallerId` would give the number to this person.
+    fn would_be_given(&self, channel: SendChannel) -> Result<bool, MissingFact> {
+        let Some(number) = &self.question.sent_from else { return Ok(false) };
+        let context = self.question.context;
+        caller_id::would_give(self.model, self.vocabulary, self.authority, channel, context, number)
+    }
+
+    /// The list of sources that attachments may come from (rulings R13).
+    pub(super) fn attachments(&self) -> Narrowed {
+        let list = self.authority.restriction(RestrictionList::AttachmentSources);
+        let Some(list) = list.filter(|_| self.def.attaches) else { return Ok(None) };
+        let outgoing = self.sides(&self.question.resource).outgoing();
+        let sources = outgoing.fact(FactName::Source, |facts| &facts.sources)?;
+        let listed = sources.is_none_or(|sources| {
+            sources.iter().all(|source| list.contains(*source, Everything::OfTheTenant))
+        });
+        Ok((!listed).then_some(Reason::Restricted))
+    }
+
+    /// Only verified recipients, where the account says so (rulings R21).
+    pub(super) fn recipient(&self) -> Narrowed {
+        if !(self.def.recipient && self.authority.recipient_restriction) {
+            return Ok(None);
+        }
+        match self.question.context.recipient_verified {
+            Some(true) => Ok(None),
+            Some(false) => Ok(Some(Reason::RecipientNotVerified)),
+            None => Err(MissingFact { of: FactOwner::Context, fact: None }),
+        }
+    }
+}
