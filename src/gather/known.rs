@@ -224,8 +224,7 @@ impl Known {
         more: BTreeSet<Num>,
     ) -> Result<(), StoreError> {
         let is_number = |object: &&Object| object.kind == ObjectKind::Number;
-        let mut numbers: Vec<Object> =
-            self.objects.values().filter(is_number).cloned().collect();
+        let mut numbers: Vec<Object> = self.objects.values().filter(is_number).cloned().collect();
         let unread: Vec<Num> = more
             .into_iter()
             .filter(|num| numbers.iter().all(|number| number.num != *num))

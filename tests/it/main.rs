@@ -28,4 +28,5 @@ mod rulings;
 mod scenarios;
 mod sidecar;
 mod smoke;
+mod unseen;
 mod writing;

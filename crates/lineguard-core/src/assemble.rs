@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::facts::{
-    AccountBelow, AccountLevel, AccountSetup, Capabilities, Fact, GrantList, GroupFacts, ListOf, MemberFacts,
-    MemberStatus, Membership, NumberFacts, Override, ResourceFacts, RoleDefinition,
+    AccountBelow, AccountLevel, AccountSetup, Capabilities, Fact, GrantList, GroupFacts, ListOf,
+    MemberFacts, MemberStatus, Membership, NumberFacts, Override, ResourceFacts, RoleDefinition,
 };
 use crate::id::{Key, Num};
 use crate::model::{RestrictionList, ScopeKind};

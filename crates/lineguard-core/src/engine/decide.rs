@@ -304,9 +304,7 @@ impl<'a> Inquiry<'a> {
             None => true,
         };
         let declaring = self.authority.terms(self.question.action).iter().filter(declares);
-        declaring.fold(Truth::False, |any, term| {
-            any.or(|| self.authority.covers(term, sides))
-        })
+        declaring.fold(Truth::False, |any, term| any.or(|| self.authority.covers(term, sides)))
     }
 
     /// Nobody below an owner removes or suspends an owner: a term that covers must come from

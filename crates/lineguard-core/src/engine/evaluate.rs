@@ -118,8 +118,7 @@ impl<'a> Side<'a> {
         read: impl FnOnce(&'a ResourceFacts) -> &'a Fact<T>,
     ) -> Result<Option<&'a T>, MissingFact> {
         match self.facts.map(read) {
-            None => Err(MissingFact { of: self.of, fact: None }),
-            Some(Fact::Missing) => Err(MissingFact { of: self.of, fact: Some(name) }),
+            None | Some(Fact::Missing) => Err(MissingFact { of: self.of, fact: Some(name) }),
             Some(Fact::Absent) => Ok(None),
             Some(Fact::Known(value)) => Ok(Some(value)),
         }
@@ -291,18 +290,14 @@ fn qualifies(
 ) -> Truth {
     let right_way = match direction {
         None => Truth::True,
-        Some(direction) => side.test(
-            FactName::Direction,
-            |facts| &facts.direction,
-            |known| *known == direction,
-        ),
+        Some(direction) => {
+            side.test(FactName::Direction, |facts| &facts.direction, |known| *known == direction)
+        }
     };
     right_way.and(|| match states {
         0 => Truth::True,
-        mask => side.test(
-            FactName::State,
-            |facts| &facts.state,
-            |state| mask & state_bit(*state) != 0,
-        ),
+        mask => {
+            side.test(FactName::State, |facts| &facts.state, |state| mask & state_bit(*state) != 0)
+        }
     })
 }

@@ -12,7 +12,9 @@ mod effective;
 mod evaluate;
 mod outgoing;
 
-pub use authority::{AccountReach, Authority, CompiledExcept, Everything, IdSet, Origin, OriginKind, Term};
+pub use authority::{
+    AccountReach, Authority, CompiledExcept, Everything, IdSet, Origin, OriginKind, Term,
+};
 pub use compile::{UnknownKey, compile, levels_in_force};
 pub use decide::{decide, emergency_call, is_seen, may_know, may_see, not_a_member};
 pub(crate) use evaluate::Sides;

@@ -213,11 +213,9 @@ impl FactName {
     /// never seen is as good as any other (rulings R36).
     pub const fn is_opaque(self) -> bool {
         match self {
-            Self::Label
-            | Self::FormType
-            | Self::DocumentType
-            | Self::Template
-            | Self::Source => true,
+            Self::Label | Self::FormType | Self::DocumentType | Self::Template | Self::Source => {
+                true
+            }
             Self::Account
             | Self::Creator
             | Self::Participant

@@ -12,7 +12,8 @@ use super::{
 use crate::model::TextError;
 use crate::text::{Fields, Item, Source};
 
-const RESOURCE_KEYS: &[&str] = &["type", "title", "holder", "view", "seen_first", "facts", "product"];
+const RESOURCE_KEYS: &[&str] =
+    &["type", "title", "holder", "view", "seen_first", "facts", "product"];
 const ACTION_KEYS: &[&str] = &[
     "name",
     "title",
