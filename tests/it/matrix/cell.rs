@@ -24,6 +24,9 @@ const NAMES: &[(&str, Allows)] = &[
     ("member", |at| at.kit == Kit::Member && at.place == Place::Inside),
     ("owned", |at| at.kit.owns() && at.place == Place::Inside),
     ("granted", |at| at.kit.is_listed() && at.place == Place::Inside),
+    ("listed", |at| {
+        at.kit == Kit::Bare || at.kit == Kit::Listed && at.place == Place::Inside
+    }),
     ("own_extension", |at| at.kit == Kit::Extension && at.place == Place::Mine),
     ("needs_extension", |at| at.kit == Kit::Extension),
     ("others", |at| at.place != Place::Mine),
@@ -38,6 +41,7 @@ pub const LEGEND: &[(&str, &str)] = &[
     ("member", "in faxboxes that the person belongs to"),
     ("owned", "on the faxbox or group that the person owns"),
     ("granted", "on what the person's lists name"),
+    ("listed", "on what the person's lists name, and everywhere while no list is set"),
     ("own_extension", "on one's own, while one holds an extension"),
     ("needs_extension", "everywhere, while one holds an extension"),
     ("if_set", "only a number that an administrator has preset"),
