@@ -24,9 +24,7 @@ const NAMES: &[(&str, Allows)] = &[
     ("member", |at| at.kit == Kit::Member && at.place == Place::Inside),
     ("owned", |at| at.kit.owns() && at.place == Place::Inside),
     ("granted", |at| at.kit.is_listed() && at.place == Place::Inside),
-    ("listed", |at| {
-        at.kit == Kit::Bare || at.kit == Kit::Listed && at.place == Place::Inside
-    }),
+    ("listed", |at| at.kit == Kit::Bare || at.kit == Kit::Listed && at.place == Place::Inside),
     ("own_extension", |at| at.kit == Kit::Extension && at.place == Place::Mine),
     ("needs_extension", |at| at.kit == Kit::Extension),
     ("others", |at| at.place != Place::Mine),

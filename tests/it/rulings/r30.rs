@@ -35,7 +35,8 @@ fn sends(who: &str, account: &str, number: Option<&str>) -> Ask {
 fn tree() -> World {
     let root = product("standard").account("root").number(ABOVE).below("root", "sister");
     let sister = root.enter("sister").number(BESIDE);
-    let home = sister.below("root", "home").number(N1).extension("101").member("ann").role("member");
+    let home =
+        sister.below("root", "home").number(N1).extension("101").member("ann").role("member");
     home.list(held(&["101"])).below("home", "child").number(BELOW)
 }
 
