@@ -284,7 +284,9 @@ pub const SETTINGS: &[Setting] = &[
         value: "FOLDER",
         store: true,
         group: "Store",
-        help: "A folder of product model files besides the built-in ones.",
+        help: "A folder of product model files (`*.toml`) besides the built-in ones. All of them are \
+               read at start and their tests run; one mistake, or a name that is taken, and the \
+               server does not start.",
         ..PLAIN
     },
     Setting {
