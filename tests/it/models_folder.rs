@@ -2,6 +2,7 @@
 //! when it is in use, and named by its name.
 
 use std::fs;
+use std::net::TcpListener;
 use std::path::Path;
 
 use lineguard_core::id::ModelDigest;
@@ -9,7 +10,7 @@ use lineguard_core::id::ModelDigest;
 use crate::harness::text_of;
 use crate::process::{Server, check, run};
 
-const SERVE: [&str; 3] = ["serve", "--listen=127.0.0.1:0", "--models-dir=models"];
+const SERVE: [&str; 2] = ["--listen=127.0.0.1:0", "--models-dir=models"];
 
 /// A model of an operator's own: a built-in one under another name.
 fn northwind() -> String {
@@ -36,10 +37,14 @@ fn refused(folder: &Path, said: &[&str]) {
     let world = "format = 1\n[tenant]\nid = \"t\"\n";
     fs::write(folder.join("world.toml"), world).unwrap();
     let offline = ["import", "--offline", "--models-dir=models", "world.toml"];
+    // An address that is taken: a server that would start ends all the same.
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let listen = format!("--listen={}", taken.local_addr().unwrap());
+    let serve = ["serve", "--models-dir=models", &listen];
     let validate = ["config", "validate", "--models-dir=models"];
     for arguments in [
-        &SERVE[..],
-        &[&SERVE[..], &[nowhere]].concat(),
+        &serve[..],
+        &[&serve[..], &[nowhere]].concat(),
         &["migrate", "--models-dir=models"],
         &offline,
         &validate,
@@ -146,7 +151,7 @@ fn what_is_loaded_is_logged_listed_and_named_by_its_name() {
     );
 
     {
-        let server = Server::start(here, &SERVE[1..]);
+        let server = Server::start(here, &SERVE);
         let line = server.before.iter().find(|line| line.contains(&digest));
         let line = line.unwrap_or_else(|| panic!("{:?}", server.before));
         for said in ["\"model\":\"northwind\"", "\"file\":\"nw.toml\"", "is in use"] {
@@ -194,7 +199,7 @@ fn the_name_means_what_is_in_the_folder_now() {
     check(&run(here, &["import", "--offline", "--models-dir=models", "acme.toml"]), 0, "acme");
     let after = format!("# Second edition.\n{before}");
     fs::write(here.join("models/nw.toml"), &after).unwrap();
-    let server = Server::start(here, &SERVE[1..]);
+    let server = Server::start(here, &SERVE);
     let asked = |arguments: &[&str], said: &str| {
         check(&run(here, &[arguments, &["--server", &server.listen]].concat()), 0, said);
     };
