@@ -30,7 +30,7 @@ pub use flags::{ServerFlags, StoreFlags};
 use layers::Layers;
 pub use layers::Sources;
 pub use otel::{Otel, Sampler, Tls as OtelTls};
-pub use outage::{EmergencyRule, Fallback, Outage, OutageRule};
+pub use outage::{Outage, OutageRule};
 pub use problem::{Mistake, Problem, Problems};
 use read::Reader;
 pub use security::{Jwt, Security, TlsFiles};

@@ -19,6 +19,7 @@ mod words;
 pub use admin::Admin;
 pub(crate) use admit::admitted;
 pub use authorization::Authorization;
+pub(crate) use check::emergencies;
 pub use faxes::Faxes;
 pub use operations::Operations;
 pub use sidecar::Sidecars;

@@ -114,6 +114,10 @@ fn listable<'a>(
     let def = app.vocabulary.def(call.action);
     let resource = def.and_then(|def| app.vocabulary.resource(def.resource));
     match (def, resource) {
+        (Some(def), Some(_)) if def.emergency => {
+            let problem = "is allowed to everybody: there are no rows to filter for it";
+            Err(InvalidRequest::one("action.name", problem))
+        }
         (Some(def), Some(resource)) if depends_on_the_row_alone(def) => Ok((def, resource)),
         _ => {
             let problem = "depends on more than the row: ask `Check` for each";

@@ -112,6 +112,26 @@ impl Failure {
         }
     }
 
+    /// What a server said to a whole batch, as one item of it carries it.
+    pub fn item_error_of(status: &Status) -> pb::ItemError {
+        let details = status.get_error_details();
+        let wrong = details.bad_request().map(|bad| bad.field_violations.as_slice());
+        let wrong = wrong.unwrap_or_default().iter().map(|one| (&one.field, &one.description));
+        let refused = details.precondition_failure().map(|failure| failure.violations.as_slice());
+        let refused =
+            refused.unwrap_or_default().iter().map(|one| (&one.subject, &one.description));
+        let to_wire = |(field, description): (&String, &String)| pb::FieldViolation {
+            field: field.clone(),
+            description: description.clone(),
+        };
+        pb::ItemError {
+            code: status.code().into(),
+            reason: details.error_info().map(|info| info.reason.clone()).unwrap_or_default(),
+            message: shortened(status.message().to_owned()),
+            field_violations: wrong.chain(refused).map(to_wire).collect(),
+        }
+    }
+
     fn into_parts(self) -> Parts {
         match self {
             Self::Invalid(error) => Parts {

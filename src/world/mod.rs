@@ -24,7 +24,7 @@ use lineguard_core::model::TextError;
 pub use about::about;
 pub use changes::Steps;
 pub use collect::{CollectError, collect};
-pub use model::{built_in_digest, built_in_text, name_of_model};
+pub use model::{ModelNames, built_in_digest, built_in_text, name_of_model};
 pub use print::print;
 
 /// Tenants with everything in them.
@@ -35,9 +35,14 @@ pub struct World {
 }
 
 impl World {
-    /// Reads a world file; every mistake at once.
+    /// Reads a world file that names built-in models only; every mistake at once.
     pub fn parse(text: &str) -> Result<Self, Vec<TextError>> {
-        parse::world(text)
+        Self::parse_with(text, &ModelNames::default())
+    }
+
+    /// Reads a world file; every mistake at once.
+    pub fn parse_with(text: &str, models: &ModelNames) -> Result<Self, Vec<TextError>> {
+        parse::world(text, models)
     }
 }
 

@@ -10,7 +10,7 @@ use lineguard_core::id::{Num, Subject};
 use lineguard_core::model::{BUILT_IN, Model, built_in_vocabulary, parse};
 use lineguard_core::port::{FaxRow, FaxSlice};
 use lineguard_core::row::{Object, ObjectKind};
-use lineguard_core::vocabulary::{Action, ActionDef, FactName, Outage, Vocabulary};
+use lineguard_core::vocabulary::{Action, ActionDef, FactName, Vocabulary};
 use lineguard_testkit::generate::{PLAIN_NAMES, Rng, Story, story};
 use lineguard_testkit::ids;
 
@@ -359,8 +359,7 @@ fn listable(vocabulary: &'static Vocabulary) -> Vec<(Action, &'static ActionDef)
             && def.target.is_none()
             && def.sends.is_none()
             && def.confers.is_none()
-            && def.outage != Some(Outage::EmergencyCall)
-            && !(def.attaches || def.recipient || def.exclusive)
+            && !(def.attaches || def.recipient || def.exclusive || def.emergency)
     };
     let theirs =
         |def: &ActionDef| vocabulary.resource(def.resource).is_some_and(|of| of.stored.is_none());

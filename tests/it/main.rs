@@ -22,6 +22,7 @@ mod fax_service;
 mod harness;
 mod import_export;
 mod matrix;
+mod models_folder;
 mod paging;
 mod process;
 mod rulings;

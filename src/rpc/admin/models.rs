@@ -4,12 +4,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use lineguard_core::id::{ModelDigest, Num};
-use lineguard_core::model::{self, BUILT_IN, Model, TextError};
-use lineguard_core::model_test::{self, TestFailure};
+use lineguard_core::model::{self, BUILT_IN};
 use lineguard_core::port::StoreError;
-use lineguard_core::vocabulary::Vocabulary;
 
 use crate::app::App;
+use crate::models::checked;
 use crate::wire::models::{get_model_call, model_info, put_model_call, put_model_response};
 use crate::wire::pb;
 use crate::wire::status::Failure;
@@ -17,7 +16,8 @@ use crate::wire::status::Failure;
 /// How many tenants are read at once.
 const PAGE: usize = 1_000;
 
-/// The built-in models, then what else tenants name and this server can read.
+/// The built-in models, those of this server's models folder, then what else tenants name and this
+/// server can read.
 pub(super) async fn list(
     app: &App,
     message: pb::ListModelsRequest,
@@ -31,6 +31,10 @@ pub(super) async fn list(
         let model = model::parse(text, app.vocabulary).map_err(unreadable)?;
         models.push(model_info(digest, &model));
         listed.insert(digest);
+    }
+    for one in app.folder.iter() {
+        models.push(pb::ModelInfo { file: one.file.clone(), ..model_info(one.digest, &one.model) });
+        listed.insert(one.digest);
     }
     for digest in in_use(app).await?.difference(&listed) {
         match app.models.get(digest).await {
@@ -83,26 +87,11 @@ pub(super) async fn put(
     let text: Arc<str> = text.into();
     let (vocabulary, to_read) = (app.vocabulary, Arc::clone(&text));
     // A long text keeps a core busy for a while, and other calls should not wait for it.
-    let read = tokio::task::spawn_blocking(move || read(&to_read, vocabulary)).await;
+    let read = tokio::task::spawn_blocking(move || checked(&to_read, vocabulary)).await;
     let model = match read.map_err(|error| Failure::Internal(error.to_string()))? {
         Ok(model) => model,
         Err(mistakes) => return Ok(put_model_response(Err(mistakes))),
     };
     let digest = app.store.put_model(&text).await?;
     Ok(put_model_response(Ok(model_info(digest, &model))))
-}
-
-fn read(text: &str, vocabulary: &Vocabulary) -> Result<Model, Vec<TextError>> {
-    let model = model::parse(text, vocabulary)?;
-    let failed = model_test::run(&model, vocabulary);
-    if failed.is_empty() {
-        return Ok(model);
-    }
-    Err(failed.into_iter().map(mistake).collect())
-}
-
-fn mistake(failure: TestFailure) -> TextError {
-    let TestFailure { name, line, problem } = failure;
-    let problem = format!("test `{name}`: {problem}");
-    TextError { line, column: 1, problem, suggestion: None }
 }

@@ -6,14 +6,14 @@ use crate::decision::{Decision, Effect, FactOwner, MissingFact, Obligations, Rea
 use crate::facts::{Fact, ResourceFacts};
 use crate::model::{Channel, Model, Obligation, OwnedKind, PermissionIx, Requirement};
 use crate::request::{Conferred, Context, Question};
-use crate::vocabulary::{Action, ActionDef, Confers, Outage, SendChannel, Vocabulary};
+use crate::vocabulary::{Action, ActionDef, Confers, SendChannel, Vocabulary};
 
 /// Decides a question about a member. An error is no answer: it names the fact that the answer
 /// depends on and that the question does not carry (rulings R14).
 ///
 /// The gates stand in the order of rulings R8: member status, channel, then entitlement, switch,
 /// flag, grants and denies (compiled into the authority), requirements, reach, restrictions,
-/// obligations.
+/// obligations. Before all of them stands the emergency call (rulings R38).
 pub fn decide(
     model: &Model,
     vocabulary: &Vocabulary,
@@ -23,8 +23,8 @@ pub fn decide(
     let Some(def) = vocabulary.def(question.action) else {
         return Ok(deny(Reason::NoGrant));
     };
-    if def.outage == Some(Outage::EmergencyCall) {
-        return Ok(authority.barred.map_or_else(emergency_call, deny));
+    if def.emergency {
+        return Ok(emergency_call());
     }
     if let Some(denied) = before_any_resource(authority, question.action, question.context.channel)
     {
@@ -66,9 +66,9 @@ pub const fn not_a_member() -> Decision {
     deny(Reason::NotAMemberOfActingAccount)
 }
 
-/// The answer to an emergency call: no permission screen stands between a person and help, and
-/// nothing about the call is asked. The same is said where the person cannot be looked up and the
-/// operator allows such calls.
+/// The answer to an emergency call: nothing stands between a person and help, so nothing about the
+/// person or the call is asked. Whoever asks about an account or a person that does not exist is
+/// told the same.
 pub const fn emergency_call() -> Decision {
     Decision { effect: Effect::Allow, ..deny(Reason::EmergencyCall) }
 }

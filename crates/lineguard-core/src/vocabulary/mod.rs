@@ -96,17 +96,14 @@ pub enum Outage {
     Send,
     /// Placing, answering or passing on a call.
     PlaceCall,
-    /// A call to emergency services. It depends on no permission.
-    EmergencyCall,
 }
 
 impl Outage {
     /// All kinds, with the words that name them.
-    pub const ALL: [(Self, &'static str); 4] = [
+    pub const ALL: [(Self, &'static str); 3] = [
         (Self::ViewContent, "view_content"),
         (Self::Send, "send"),
         (Self::PlaceCall, "place_call"),
-        (Self::EmergencyCall, "emergency_call"),
     ];
 }
 
@@ -264,6 +261,8 @@ pub struct ActionDef {
     pub confers: Option<Confers>,
     /// What kind of operation it is during an outage; none fails closed, whatever operators say.
     pub outage: Option<Outage>,
+    /// Whether it is allowed to whoever is asked about, before anything is looked up (rulings R38).
+    pub emergency: bool,
 }
 
 impl ActionDef {

@@ -30,6 +30,20 @@ const ACTION_KEYS: &[&str] = &[
     "spares_owners",
     "confers",
     "outage",
+    "emergency",
+];
+
+/// What says nothing about an action that is always allowed.
+const NOT_IN_AN_EMERGENCY: &[&str] = &[
+    "sees",
+    "target",
+    "sends",
+    "attaches",
+    "recipient",
+    "exclusive",
+    "spares_owners",
+    "confers",
+    "outage",
 ];
 
 const KINDS: &[(ActionKind, &str)] =
@@ -197,6 +211,10 @@ impl Names<'_, '_> {
         if fields.text("resource") != Some("member") {
             fields.refuse(&["spares_owners"], "is for actions on `member`");
         }
+        let emergency = fields.bool("emergency", false);
+        if emergency {
+            fields.refuse(NOT_IN_AN_EMERGENCY, "says nothing beside `emergency = true`");
+        }
         ActionDef {
             name: name.clone(),
             title: fields.title("title"),
@@ -217,6 +235,7 @@ impl Names<'_, '_> {
             spares_owners: fields.bool("spares_owners", false),
             confers: fields.choice("confers", CONFERS),
             outage: fields.choice("outage", &Outage::ALL),
+            emergency,
         }
     }
 

@@ -15,7 +15,7 @@ mod compare;
 mod engine;
 mod rows;
 
-use compare::{Tally, differ, discloses};
+use compare::{Tally, differ, discloses, help_is_refused};
 use engine::Bug;
 use lineguard_core::decision::Reason;
 
@@ -59,6 +59,14 @@ fn the_engine_and_the_second_evaluator_agree() {
 fn a_refusal_does_not_tell_of_what_the_person_may_not_see() {
     if let Err(disclosed) = discloses(seed(), questions() / 4) {
         panic!("{disclosed}");
+    }
+}
+
+#[test]
+fn an_emergency_call_is_allowed_whoever_is_asked_about() {
+    match help_is_refused(seed(), 60) {
+        Ok(barred) => assert!(barred > 500, "only {barred} of those asked about were nobody"),
+        Err(refused) => panic!("{refused}"),
     }
 }
 

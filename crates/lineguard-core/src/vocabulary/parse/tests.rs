@@ -27,6 +27,12 @@ resource = "member"
 kind = "manage"
 spares_owners = true
 [[action]]
+name = "fax.help"
+title = "Call for help by fax"
+resource = "fax"
+kind = "use"
+emergency = true
+[[action]]
 name = "fax.view"
 title = "See a fax"
 resource = "fax"
@@ -57,6 +63,9 @@ outage = "send"
     assert_eq!(def.confers, Some(Confers::Role));
     assert_eq!(def.outage, Some(Outage::Send));
     assert!(def.attaches && def.recipient && def.exclusive && !def.spares_owners);
+    assert!(!def.emergency);
+    let help = vocabulary.action("fax.help").expect("it is in the text");
+    assert!(vocabulary.def(help).expect("it is an action").emergency);
     let remove = vocabulary.action("member.remove").expect("it is in the text");
     assert!(vocabulary.def(remove).expect("it is an action").spares_owners);
     let def = vocabulary.resource(fax).expect("it is a type");
@@ -105,6 +114,15 @@ resource = "fax"
 kind = "use"
 sees = "call.view"
 spares_owners = true
+[[action]]
+name = "call.help"
+title = "Help"
+resource = "call"
+kind = "use"
+emergency = true
+sees = "call.view"
+sends = "call"
+outage = "place_call"
 "#;
     assert_eq!(
         mistakes(text),
@@ -134,6 +152,9 @@ spares_owners = true
 32:1: unknown key `exclusiv`; did you mean `exclusive`?
 38:1: `sees` is `call.view`, which acts on another type
 39:1: `spares_owners` is for actions on `member`
+46:1: `sees` says nothing beside `emergency = true`
+47:1: `sends` says nothing beside `emergency = true`
+48:1: `outage` says nothing beside `emergency = true`
 "
     );
 }
