@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use lineguard_core::id::Subject;
+use lineguard_core::id::{Subject, TenantId};
 use lineguard_core::vocabulary::{Product, Vocabulary};
 
 /// A workload that calls, and what it may do.
@@ -71,6 +71,8 @@ pub enum Touches<'m> {
     Action(&'m str),
     /// A product.
     Product(Product),
+    /// Rows as they are stored, of everybody and of all products.
+    Rows,
 }
 
 /// A request that tells what it is about.
@@ -99,6 +101,27 @@ impl Caller {
             && self.speaks_for == SpeaksFor::Anyone
     }
 
+    /// Whether it may read rows, among which nothing can be kept from it.
+    pub(super) fn may_read_rows(&self) -> bool {
+        self.products == Allowed::All && self.speaks_for == SpeaksFor::Anyone
+    }
+
+    /// Whether its methods name one that gives rows; those that may call any name none.
+    pub(super) fn names_rows(&self) -> bool {
+        let of_sidecars = |path: &String| path.starts_with("/lineguard.v1.SidecarService/");
+        matches!(&self.methods, Allowed::These(paths) if paths.iter().any(of_sidecars))
+    }
+
+    /// Whether it may ask about this tenant.
+    pub fn may_ask_of(&self, tenant: &TenantId) -> bool {
+        self.tenants.has(tenant.as_str())
+    }
+
+    /// Whether it may ask about all tenants there are and will be.
+    pub fn may_ask_of_all(&self) -> bool {
+        self.tenants == Allowed::All
+    }
+
     /// Whether it may call the method with this path.
     pub fn may_call(&self, path: &str) -> bool {
         self.methods.has(path)
@@ -120,6 +143,7 @@ impl Caller {
             },
             Touches::Action(name) => self.may_ask_about(name, vocabulary),
             Touches::Product(product) => self.products.has(&product),
+            Touches::Rows => self.may_read_rows(),
         }
     }
 

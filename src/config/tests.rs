@@ -336,6 +336,10 @@ fn only_a_new_file_is_migrated_unasked() {
     assert!(!migrates("mysql://h/x", MigrateOnStart::Auto));
     assert!(migrates("postgres://h/x", MigrateOnStart::Always));
     assert!(!migrates(&file, MigrateOnStart::Never));
+    // A file below a file: whether it is there is not told, so it is not taken for a new one.
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let below = format!("sqlite:{}/lineguard.db", file.path().display());
+    assert!(!migrates(&below, MigrateOnStart::Auto));
 }
 
 #[test]

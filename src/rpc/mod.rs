@@ -9,6 +9,7 @@ mod auto_assign;
 mod caller_id;
 mod check;
 mod faxes;
+mod models_in_use;
 mod operations;
 mod permissions;
 mod sidecar;

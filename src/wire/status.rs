@@ -54,6 +54,8 @@ pub enum Failure {
     DeadlineExceeded,
     /// The caller did not identify itself.
     Unauthenticated,
+    /// The caller offered a proof that does not say who it is; the text says why, to the caller.
+    ProofUnclear(&'static str),
     /// The caller is known and may not ask this; not a deny of the subject.
     NotPermitted,
     /// A mistake of ours. The text is for the log.
@@ -181,6 +183,7 @@ impl Failure {
                 let message = "the caller did not identify itself";
                 Parts::new(Code::Unauthenticated, "UNAUTHENTICATED", message)
             }
+            Self::ProofUnclear(why) => Parts::new(Code::Unauthenticated, "PROOF_UNCLEAR", why),
             Self::NotPermitted => {
                 let message = "this caller may not ask this";
                 Parts::new(Code::PermissionDenied, "CALLER_NOT_PERMITTED", message)

@@ -18,6 +18,7 @@ mod changes;
 mod command_line;
 mod disclosure;
 mod emergency;
+mod engine;
 mod fax_service;
 mod harness;
 mod import_export;

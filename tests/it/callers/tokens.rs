@@ -22,7 +22,7 @@ use tonic::metadata::MetadataValue;
 use tonic::transport::Channel;
 use tonic::{Request, Status};
 
-use super::{Guarded, caller, doors, policy, question, refused, unauthenticated};
+use super::{Guarded, caller, doors, policy, question, refused, unauthenticated, unclear};
 use crate::harness::Harness;
 use lineguard::wire::pb::authorization_service_client::AuthorizationServiceClient;
 
@@ -68,32 +68,58 @@ async fn an_api_token_is_known_by_its_hash() {
     for good in [format!("Bearer {token}"), format!("bearer  {token}")] {
         ask(&server, &[&good]).await.unwrap();
     }
-    let good = format!("Bearer {token}");
-    let refusals: [(&str, &[&str]); 8] = [
+    let refusals: [(&str, &[&str]); 4] = [
         ("nothing", &[]),
         ("unknown", &[&format!("Bearer {unknown}")]),
         ("expired", &[&format!("Bearer {ended}")]),
         ("its hash", &[&format!("Bearer lgt_{}", hash(&token))]),
-        ("another scheme", &[&format!("Basic {token}")]),
-        ("no scheme", &[&token]),
-        ("twice", &[&good, &good]),
-        ("beside another", &[&good, "Bearer x"]),
     ];
     for (what, headers) in refusals {
         let status = ask(&server, headers).await.unwrap_err();
         assert_eq!(refused(&status), unauthenticated(), "{what}");
     }
+    say_nothing(&server, &token).await;
     server.stop().await;
     harness.stop().await;
+}
+
+/// Headers out of which it cannot be read who calls, a good token in some of them.
+async fn say_nothing(server: &Guarded, token: &str) {
+    let good = format!("Bearer {token}");
+    let cases: [&[&str]; 12] = [
+        &[""],
+        &["Bearer"],
+        &["Bearer "],
+        &[&format!("Basic {token}")],
+        &[token],
+        &[&format!("{good} x")],
+        &[&format!("{good}, {good}")],
+        &[&format!("Basic eDp5, {good}")],
+        &[&good, &good],
+        &[&good, "Bearer x"],
+        &["", &good],
+        &[&good, ""],
+    ];
+    for headers in cases {
+        let status = ask(server, headers).await.expect_err("somebody was known");
+        assert_eq!(refused(&status), unclear(), "{headers:?}");
+    }
 }
 
 #[tokio::test]
 async fn a_bad_token_is_not_made_up_for_by_the_connection() {
     let harness = Harness::start().await;
-    let server = Guarded::start(&harness, doors(&[caller("all", "anonymous = true")])).await;
+    let token = generate().unwrap();
+    let hash = TokenHash::of(&token).unwrap().hex();
+    let known = caller("known", &format!("token = [{{ sha256 = \"{hash}\" }}]"));
+    let server = Guarded::start(&harness, doors(&[caller("all", "anonymous = true"), known])).await;
     ask(&server, &[]).await.unwrap();
-    let status = ask(&server, &["Bearer x"]).await.unwrap_err();
-    assert_eq!(refused(&status), unauthenticated());
+    ask(&server, &[&format!("Bearer {token}")]).await.unwrap();
+    for unknown in ["x", "a.b.c", &generate().unwrap()] {
+        let status = ask(&server, &[&format!("Bearer {unknown}")]).await.unwrap_err();
+        assert_eq!(refused(&status), unauthenticated(), "{unknown}");
+    }
+    say_nothing(&server, &token).await;
     server.stop().await;
     harness.stop().await;
 }
@@ -202,6 +228,9 @@ async fn a_jwt_is_taken_from_its_issuer_for_us_in_its_time() {
         ("expired", issuer.sign(&ed, &with("exp", json!(in_seconds(-11))))),
         ("not yet valid", issuer.sign(&ed, &with("nbf", json!(in_seconds(11))))),
         ("no end", issuer.sign(&ed, &cut)),
+        ("several issuers", issuer.sign(&ed, &with("iss", json!([ISSUER])))),
+        ("an audience that is none", issuer.sign(&ed, &with("aud", json!({ "lineguard": 1 })))),
+        ("a beginning that is no time", issuer.sign(&ed, &with("nbf", json!("soon")))),
         ("an end that is no time", issuer.sign(&ed, &with("exp", json!(1e300)))),
         ("a subject that is not known", issuer.sign(&ed, &with("sub", json!("Store")))),
         ("no subject", issuer.sign(&ed, &with("sub", json!(null)))),
@@ -255,4 +284,73 @@ async fn a_key_that_is_gone_ends_its_tokens() {
     ask(&server, &[&new]).await.unwrap();
     server.stop().await;
     harness.stop().await;
+}
+
+/// A set of these keys, without ids where `id` is none.
+fn set_of(issuers: &[&Issuer], id: Option<&str>) -> Vec<u8> {
+    let keys = issuers.iter().map(|issuer| {
+        let mut key = issuer.jwks()["keys"][0].clone();
+        key["kid"] = json!(id);
+        key
+    });
+    json!({ "keys": keys.collect::<Vec<_>>() }).to_string().into_bytes()
+}
+
+#[tokio::test]
+async fn keys_that_have_no_id_or_the_same_one_all_hold() {
+    let harness = Harness::start().await;
+    let (one, other, forger) = (Issuer::new(), Issuer::new(), Issuer::new());
+    let keys = Arc::new(Keys::default());
+    let server = server_of(&harness, Arc::clone(&keys)).await;
+    for id in [None, Some("k"), Some("")] {
+        assert_eq!(keys.replace(&set_of(&[&one, &other], id)), Ok(2));
+        let mut header = json!({ "alg": "EdDSA" });
+        if let Some(id) = id {
+            header["kid"] = json!(id);
+        }
+        let bearer =
+            |issuer: &Issuer, header: &Value| format!("Bearer {}", issuer.sign(header, &claims()));
+        for issuer in [&one, &other] {
+            let answer = ask(&server, &[&bearer(issuer, &header)]).await;
+            assert!(answer.is_ok(), "{id:?}: {answer:?}");
+        }
+        let (no_id, empty) = (json!({ "alg": "EdDSA" }), json!({ "alg": "EdDSA", "kid": "" }));
+        let wrong = [
+            bearer(&forger, &header),
+            bearer(&one, &json!({ "alg": "EdDSA", "kid": "other" })),
+            bearer(&one, if id.is_some() { &no_id } else { &empty }),
+        ];
+        for token in wrong {
+            let status = ask(&server, &[&token]).await.unwrap_err();
+            assert_eq!(refused(&status), unauthenticated(), "{id:?}");
+        }
+        // One that is gone is gone, as of any other set.
+        assert_eq!(keys.replace(&set_of(&[&other], id)), Ok(1));
+        ask(&server, &[&bearer(&one, &header)]).await.unwrap_err();
+        ask(&server, &[&bearer(&other, &header)]).await.unwrap();
+    }
+    server.stop().await;
+    harness.stop().await;
+}
+
+#[test]
+fn a_set_of_too_many_keys_that_cannot_be_told_apart_changes_nothing() {
+    let issuers: Vec<_> = (0..9).map(|_| Issuer::new()).collect();
+    let issuers: Vec<_> = issuers.iter().collect();
+    let keys = Keys::default();
+    assert_eq!(keys.replace(&set_of(&issuers[..8], None)), Ok(8));
+    let error = keys.replace(&set_of(&issuers, None)).unwrap_err();
+    assert_eq!(error.to_string(), "more than 8 keys in it have the same `kid`, or none");
+}
+
+#[test]
+fn a_key_for_something_else_than_signatures_is_none() {
+    let mut key = Issuer::new().jwks()["keys"][0].clone();
+    let mut set = |operations: &[&str]| {
+        key["key_ops"] = json!(operations);
+        Keys::default().replace(json!({ "keys": [key] }).to_string().as_bytes()).ok()
+    };
+    assert_eq!(set(&["verify"]), Some(1));
+    assert_eq!(set(&["encrypt", "wrapKey"]), None);
+    assert_eq!(set(&[]), None);
 }
