@@ -3,7 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use lineguard_core::id::ModelDigest;
-use lineguard_core::model::{BUILT_IN, Model, built_in_vocabulary, parse};
+use lineguard_core::model::{BUILT_IN, Model, STANDARD, built_in_vocabulary, parse};
 
 struct Known {
     name: &'static str,
@@ -22,6 +22,11 @@ static KNOWN: LazyLock<Vec<Known>> = LazyLock::new(|| {
     };
     BUILT_IN.iter().map(known).collect()
 });
+
+/// The model of a new tenant that names none.
+pub fn default_model() -> ModelDigest {
+    built_in_digest(STANDARD).unwrap_or_else(|| ModelDigest::of(""))
+}
 
 /// Digest of the built-in model of this name.
 pub fn built_in_digest(name: &str) -> Option<ModelDigest> {

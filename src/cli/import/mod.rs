@@ -23,7 +23,7 @@ use crate::wire::change::{change_to_wire, new_fax_to_wire};
 use crate::wire::id::subject_to_wire;
 use crate::wire::pb;
 use crate::wire::pb::admin_service_client::AdminServiceClient;
-use crate::world::{World, built_in_text};
+use crate::world::{World, built_in_text, default_model};
 use crate::{open, token};
 
 /// Greatest number of changes and faxes in one part.
@@ -37,7 +37,8 @@ const EXAMPLES: &str = "Examples:
   lineguard import --check customer.toml
   lineguard import --offline --database-url sqlite:lineguard.db customer.toml
 
-An import adds and updates; it takes nothing away. A second one changes nothing and says so.";
+An import adds and updates; it takes nothing away, and what a file leaves out stays as it is.
+A second one changes nothing and says so.";
 
 /// Bring tenants into a server, or into a store that no server holds.
 #[derive(Debug, Args)]
@@ -156,8 +157,9 @@ impl Import {
         client: &mut AdminServiceClient<Connection>,
         world: &World,
     ) -> Result<(), Failure> {
-        let texts =
-            world.tenants.values().map(|tenant| (tenant.model, built_in_text(&tenant.model)));
+        let models =
+            world.tenants.values().map(|tenant| tenant.model.unwrap_or_else(default_model));
+        let texts = models.map(|digest| (digest, built_in_text(&digest)));
         for (digest, text) in texts.collect::<BTreeMap<_, _>>() {
             let Some(text) = text else { continue };
             let known = pb::GetModelRequest { digest: digest.to_string() };

@@ -1,6 +1,6 @@
 //! What every change needs: looking things up, writing what differs, and saying what is wrong.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -37,6 +37,10 @@ pub(super) struct Door<'a> {
     pub position: usize,
     /// Settings to look at when all changes have been applied, with their positions.
     pub routed: Vec<(usize, Routed)>,
+    /// Whether the change names a member who was removed and stays so.
+    pub passed_over: bool,
+    /// The members who stay removed, each with the first change that names them.
+    pub left_removed: BTreeMap<Num, usize>,
 }
 
 impl<'a> Door<'a> {
@@ -48,7 +52,18 @@ impl<'a> Door<'a> {
         tenant: Num,
         model: Arc<Model>,
     ) -> Self {
-        Self { tx, models, if_exists, now, tenant, model, position: 0, routed: Vec::new() }
+        Self {
+            tx,
+            models,
+            if_exists,
+            now,
+            tenant,
+            model,
+            position: 0,
+            routed: Vec::new(),
+            passed_over: false,
+            left_removed: BTreeMap::new(),
+        }
     }
 }
 
@@ -74,12 +89,36 @@ impl Door<'_> {
         ApplyError::Refused(self.fault(field, problem))
     }
 
-    /// The answer to an `Add…` of something that exists and differs.
-    pub fn may_update(&self, field: &'static str, what: &str) -> Result<(), ApplyError> {
+    /// The answer to an `Add…` of something that exists and has another title.
+    pub fn may_retitle(&self, field: &'static str, what: &str) -> Result<(), ApplyError> {
         match self.if_exists {
-            IfExists::Update => Ok(()),
+            IfExists::Update | IfExists::Keep => Ok(()),
             IfExists::Refuse => Err(self.exists(field, format!("{what} exists and differs"))),
         }
+    }
+
+    /// The answer to an `Add…` of something that exists and differs in more than its title. It
+    /// never changes that; whether it says so is for the batch to choose (rulings R40).
+    pub fn stays(&self, field: &'static str, what: &str) -> Result<(), ApplyError> {
+        match self.if_exists {
+            IfExists::Keep => Ok(()),
+            IfExists::Update | IfExists::Refuse => {
+                let problem =
+                    format!("{what} exists and differs; the change that sets it does that");
+                Err(self.exists(field, problem))
+            }
+        }
+    }
+
+    /// Whether changes about members who were removed are passed over.
+    pub fn passes_over_removed(&self) -> bool {
+        self.if_exists == IfExists::Keep
+    }
+
+    /// Notes that a change names a member who was removed and stays so.
+    pub fn leave_removed(&mut self, member: Num) {
+        self.passed_over = true;
+        self.left_removed.entry(member).or_insert(self.position);
     }
 }
 
@@ -234,10 +273,14 @@ impl Door<'_> {
         field: &'static str,
         subject: &Subject,
     ) -> Result<(Object, MemberBody), ApplyError> {
-        match self.present_member(account, &subject.qualified()).await? {
-            Some(found) => Ok(found),
-            None => Err(self.not_found(field, "not a member of the account")),
+        match self.any_member(account, &subject.qualified()).await? {
+            Some((member, body)) if body.status != MemberStatus::Removed.as_str() => {
+                return Ok((member, body));
+            }
+            Some((member, _)) if self.passes_over_removed() => self.leave_removed(member.num),
+            _ => {}
         }
+        Err(self.not_found(field, "not a member of the account"))
     }
 
     /// The number of a subject who is a member of the account.
@@ -263,6 +306,23 @@ impl Door<'_> {
             }
         }
         Ok(false)
+    }
+
+    /// Notes that somebody who is no member on an account's path was removed from it, where changes
+    /// about them are passed over.
+    pub async fn pass_over_removed_on_path(
+        &mut self,
+        account: Num,
+        qualified: &str,
+    ) -> Result<(), StoreError> {
+        if self.passes_over_removed() {
+            for level in self.path(account).await? {
+                if let Some(member) = self.find(ObjectKind::Member, level, qualified).await? {
+                    self.leave_removed(member.num);
+                }
+            }
+        }
+        Ok(())
     }
 
     pub fn body<T: DeserializeOwned>(&self, object: &Object) -> Result<T, StoreError> {
