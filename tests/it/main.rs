@@ -21,6 +21,7 @@ mod emergency;
 mod fax_service;
 mod harness;
 mod import_export;
+mod left_out;
 mod matrix;
 mod paging;
 mod process;

@@ -301,6 +301,8 @@ fn only_active_lifts_a_suspension() {
     }
     let again = office.kept(&[add_member("ada", MemberStatus::Active, None)]);
     assert_eq!((again.changed, again.warnings.len()), (0, 0));
+    let unverified = office.kept(&[set_status("ada", MemberStatus::Unverified)]);
+    assert_eq!((unverified.changed, unverified.warnings.len()), (0, 1));
     assert_eq!(office.member("ada").status, "suspended");
     office.does(set_status("ada", MemberStatus::Active));
 }

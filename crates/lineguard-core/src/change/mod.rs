@@ -41,7 +41,7 @@ pub enum IfExists {
     /// It takes the title, and all else stays as it is. Imports work this way: what an `Add…` says
     /// is for a thing that does not exist yet. A member who was removed exists and stays removed,
     /// and what changes say about them is passed over with a warning, until a change sets them
-    /// active.
+    /// active; one who is suspended stays suspended likewise.
     Keep,
 }
 

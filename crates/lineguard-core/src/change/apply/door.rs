@@ -37,10 +37,11 @@ pub(super) struct Door<'a> {
     pub position: usize,
     /// Settings to look at when all changes have been applied, with their positions.
     pub routed: Vec<(usize, Routed)>,
-    /// Whether the change names a member who was removed and stays so.
+    /// Whether the change is passed over.
     pub passed_over: bool,
-    /// The members who stay removed, each with the first change that names them.
-    pub left_removed: BTreeMap<Num, usize>,
+    /// The members who stay removed or suspended although a change says something else, each with
+    /// the first change that does.
+    pub left_out: BTreeMap<Num, usize>,
 }
 
 impl<'a> Door<'a> {
@@ -62,7 +63,7 @@ impl<'a> Door<'a> {
             position: 0,
             routed: Vec::new(),
             passed_over: false,
-            left_removed: BTreeMap::new(),
+            left_out: BTreeMap::new(),
         }
     }
 }
@@ -110,15 +111,16 @@ impl Door<'_> {
         }
     }
 
-    /// Whether changes about members who were removed are passed over.
-    pub fn passes_over_removed(&self) -> bool {
+    /// Whether members who were removed or suspended stay so, and changes are passed over that do
+    /// not bring them back in so many words.
+    pub fn keeps_out(&self) -> bool {
         self.if_exists == IfExists::Keep
     }
 
-    /// Notes that a change names a member who was removed and stays so.
-    pub fn leave_removed(&mut self, member: Num) {
+    /// Notes that a change is passed over because of a member who stays out.
+    pub fn leave_out(&mut self, member: Num) {
         self.passed_over = true;
-        self.left_removed.entry(member).or_insert(self.position);
+        self.left_out.entry(member).or_insert(self.position);
     }
 }
 
@@ -277,7 +279,7 @@ impl Door<'_> {
             Some((member, body)) if body.status != MemberStatus::Removed.as_str() => {
                 return Ok((member, body));
             }
-            Some((member, _)) if self.passes_over_removed() => self.leave_removed(member.num),
+            Some((member, _)) if self.keeps_out() => self.leave_out(member.num),
             _ => {}
         }
         Err(self.not_found(field, "not a member of the account"))
@@ -310,15 +312,15 @@ impl Door<'_> {
 
     /// Notes that somebody who is no member on an account's path was removed from it, where changes
     /// about them are passed over.
-    pub async fn pass_over_removed_on_path(
+    pub async fn leave_out_on_path(
         &mut self,
         account: Num,
         qualified: &str,
     ) -> Result<(), StoreError> {
-        if self.passes_over_removed() {
+        if self.keeps_out() {
             for level in self.path(account).await? {
                 if let Some(member) = self.find(ObjectKind::Member, level, qualified).await? {
-                    self.leave_removed(member.num);
+                    self.leave_out(member.num);
                 }
             }
         }

@@ -73,7 +73,7 @@ impl Door<'_> {
             }
             UserOrGroup::User(subject) => {
                 if on && !self.is_member_on_path(account, &subject.qualified()).await? {
-                    self.pass_over_removed_on_path(account, &subject.qualified()).await?;
+                    self.leave_out_on_path(account, &subject.qualified()).await?;
                     let problem = "a member neither of the faxbox's account nor of one above it";
                     return Err(self.not_found("member", problem));
                 }

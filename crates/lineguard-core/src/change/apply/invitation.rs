@@ -90,9 +90,9 @@ impl Door<'_> {
         match self.any_member(account, &qualified).await? {
             // What an import says was accepted is history, and brings nobody back.
             Some((member, of))
-                if self.passes_over_removed() && of.status == MemberStatus::Removed.as_str() =>
+                if self.keeps_out() && of.status == MemberStatus::Removed.as_str() =>
             {
-                self.leave_removed(member.num);
+                self.leave_out(member.num);
             }
             _ => self.bind(account, subject, body.roles.clone()).await?,
         }

@@ -42,11 +42,11 @@ impl Door<'_> {
             return self.admit(account, subject, status, roles).await;
         };
         if body.status == MemberStatus::Removed.as_str() {
-            if !self.passes_over_removed() {
+            if !self.keeps_out() {
                 return self.admit(account, subject, status, roles).await;
             }
             if status != MemberStatus::Removed {
-                self.leave_removed(member.num);
+                self.leave_out(member.num);
             }
             return Ok(false);
         }
@@ -118,7 +118,7 @@ impl Door<'_> {
         if status == MemberStatus::Removed {
             return self.remove_member(account_id, subject).await;
         }
-        if status == MemberStatus::Active && self.passes_over_removed() {
+        if status == MemberStatus::Active && self.keeps_out() {
             let found = self.any_member(account.num, &subject.qualified()).await?;
             if found.is_some_and(|(_, body)| body.status == MemberStatus::Removed.as_str()) {
                 let roles = self.roles_or_default(account.num, None).await?;
@@ -126,6 +126,11 @@ impl Door<'_> {
             }
         }
         let (member, mut body) = self.member(account.num, "subject", subject).await?;
+        let suspended = body.status == MemberStatus::Suspended.as_str();
+        if suspended && self.keeps_out() && !lifts_or_keeps(status) {
+            self.leave_out(member.num);
+            return Ok(false);
+        }
         self.check_transition(account.num, subject, &body, status).await?;
         status.as_str().clone_into(&mut body.status);
         self.save(&member, &body).await
@@ -283,6 +288,11 @@ impl Door<'_> {
         };
         self.set_link(LinkKind::Delegation, from.num, to, on).await
     }
+}
+
+/// Whether a status means something to a member who is suspended.
+const fn lifts_or_keeps(status: MemberStatus) -> bool {
+    matches!(status, MemberStatus::Active | MemberStatus::Suspended)
 }
 
 /// A member with nothing but a status.

@@ -20,6 +20,8 @@ const MAX_NUMBERS: usize = 1_000;
 const STAYS_REMOVED: &str = "a member who was removed stays removed, and nothing is set for them; \
                              only `active` brings them back";
 
+const STAYS_SUSPENDED: &str = "a member who is suspended stays suspended; only `active` lifts it";
+
 /// What a change that routes faxes, or decides who can open them, was about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::change) enum Routed {
@@ -41,14 +43,17 @@ impl Door<'_> {
             self.routed.iter().map(|(position, routed)| (*routed, *position)).collect();
         let mut resolved = BTreeMap::new();
         let mut warnings = BTreeSet::new();
-        let left = std::mem::take(&mut self.left_removed);
+        let left = std::mem::take(&mut self.left_out);
         for member in self.get_all(&Vec::from_iter(left.keys().copied())).await? {
-            // A later change may have brought them back.
             let body: MemberBody = self.body(&member)?;
-            if body.status == MemberStatus::Removed.as_str() {
-                let position = left.get(&member.num).copied().unwrap_or_default();
-                warnings.insert((position, STAYS_REMOVED.to_owned()));
-            }
+            let text = match MemberStatus::from_word(&body.status) {
+                Some(MemberStatus::Removed) => STAYS_REMOVED,
+                Some(MemberStatus::Suspended) => STAYS_SUSPENDED,
+                // A later change has brought them back.
+                _ => continue,
+            };
+            let position = left.get(&member.num).copied().unwrap_or_default();
+            warnings.insert((position, text.to_owned()));
         }
         for (routed, position) in last {
             for text in self.remarks(routed, &mut resolved).await? {
