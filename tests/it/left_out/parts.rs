@@ -1,4 +1,4 @@
-//! Left out means unchanged (rulings R40): importing an export, or any part of one, into its own
+//! Importing an export, or any part of one, into its own
 //! tenant changes nothing, on generated worlds of all built-in models; and an old export gives
 //! nobody and no number back what was taken since.
 //!
@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 
 use lineguard::wire::export::exported_part;
 use lineguard::wire::pb;
-use lineguard::world::{Steps, World, collect, print};
-use lineguard_core::change::{Change, Import, Imported};
+use lineguard::world::{World, collect, print};
+use lineguard_core::change::{Change, Imported};
 use lineguard_core::facts::MemberStatus;
 use lineguard_core::model::{BUILT_IN, Model, built_in_vocabulary, parse};
 use lineguard_core::port::ApplyError;
@@ -17,6 +17,7 @@ use lineguard_testkit::generate::{Rng, Story, focus, story};
 use lineguard_testkit::ids;
 use lineguard_testkit::world::NOW;
 
+use super::import_world;
 use crate::harness::Harness;
 use crate::writing::{again, export, import};
 
@@ -140,15 +141,8 @@ impl<'a> Lived<'a> {
     }
 
     async fn import(&self, world: &World) -> Result<Imported, ApplyError> {
-        let Steps { tenant, .. } = world.steps().remove(0);
         self.asked.set(self.asked.get() + 1);
-        let import = Import {
-            tenant,
-            actor: ids::user("importer"),
-            request_id: ids::request(&format!("import-{}", self.asked.get())),
-            parts: world.steps().remove(0).into_parts(500),
-        };
-        self.harness.app.store.import(&import, NOW).await
+        import_world(self.harness, &format!("import-{}", self.asked.get()), world).await
     }
 
     /// Imports the whole export, and parts of it.
