@@ -1,6 +1,8 @@
 //! Left out means unchanged (rulings R40): what an `Add…` of something that exists does, and who
 //! comes back by what.
 
+#![expect(clippy::expect_used, clippy::panic, reason = "a test that cannot be set up must fail")]
+
 use lineguard_core::assemble::Dump;
 use lineguard_core::change::{
     AccountKind, Applied, Batch, Change, IfExists, ListValue, MemberList, NumberList, UserOrGroup,

@@ -1,8 +1,10 @@
 //! The one place where the invariants of set-up live; every store applies its batches with it.
 
 mod account;
+mod adjust;
 mod check;
 mod door;
+mod exists;
 mod extension;
 mod fax;
 mod faxbox;

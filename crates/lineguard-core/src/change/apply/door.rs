@@ -89,39 +89,6 @@ impl Door<'_> {
     pub fn refused(&self, field: &'static str, problem: impl Into<String>) -> ApplyError {
         ApplyError::Refused(self.fault(field, problem))
     }
-
-    /// The answer to an `Add…` of something that exists and has another title.
-    pub fn may_retitle(&self, field: &'static str, what: &str) -> Result<(), ApplyError> {
-        match self.if_exists {
-            IfExists::Update | IfExists::Keep => Ok(()),
-            IfExists::Refuse => Err(self.exists(field, format!("{what} exists and differs"))),
-        }
-    }
-
-    /// The answer to an `Add…` of something that exists and differs in more than its title. It
-    /// never changes that; whether it says so is for the batch to choose (rulings R40).
-    pub fn stays(&self, field: &'static str, what: &str) -> Result<(), ApplyError> {
-        match self.if_exists {
-            IfExists::Keep => Ok(()),
-            IfExists::Update | IfExists::Refuse => {
-                let problem =
-                    format!("{what} exists and differs; the change that sets it does that");
-                Err(self.exists(field, problem))
-            }
-        }
-    }
-
-    /// Whether members who were removed or suspended stay so, and changes are passed over that do
-    /// not bring them back in so many words.
-    pub fn keeps_out(&self) -> bool {
-        self.if_exists == IfExists::Keep
-    }
-
-    /// Notes that a change is passed over because of a member who stays out.
-    pub fn leave_out(&mut self, member: Num) {
-        self.passed_over = true;
-        self.left_out.entry(member).or_insert(self.position);
-    }
 }
 
 /// Looking up.
@@ -308,23 +275,6 @@ impl Door<'_> {
             }
         }
         Ok(false)
-    }
-
-    /// Notes that somebody who is no member on an account's path was removed from it, where changes
-    /// about them are passed over.
-    pub async fn leave_out_on_path(
-        &mut self,
-        account: Num,
-        qualified: &str,
-    ) -> Result<(), StoreError> {
-        if self.keeps_out() {
-            for level in self.path(account).await? {
-                if let Some(member) = self.find(ObjectKind::Member, level, qualified).await? {
-                    self.leave_out(member.num);
-                }
-            }
-        }
-        Ok(())
     }
 
     pub fn body<T: DeserializeOwned>(&self, object: &Object) -> Result<T, StoreError> {

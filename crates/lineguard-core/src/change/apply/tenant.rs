@@ -132,16 +132,3 @@ fn list_of(unfit: &std::collections::BTreeSet<String>) -> String {
     let more = if rest == 0 { String::new() } else { format!(" and {rest} more") };
     format!("the new text does not allow what is in use: {shown}{more}")
 }
-
-impl Door<'_> {
-    /// Takes over the title of an `Add…` of something that exists, where one is said and that is
-    /// allowed.
-    pub(super) fn retitle(&self, old: &mut String, new: &str, what: &str) -> Done {
-        if new.is_empty() || old == new {
-            return Ok(false);
-        }
-        self.may_retitle("title", what)?;
-        new.clone_into(old);
-        Ok(true)
-    }
-}
