@@ -2,6 +2,9 @@
 //!
 //! A world is kept in a canonical form (everything by its key, in order), so that two texts that
 //! describe the same tenants are equal as worlds, and reading what was printed gives the same world.
+//!
+//! What a text leaves out is none here, and is not filled in: left out means unchanged for what
+//! exists, and the default only for what does not (rulings R40).
 
 mod about;
 mod changes;
@@ -9,6 +12,8 @@ mod collect;
 mod model;
 mod parse;
 mod print;
+#[cfg(test)]
+mod tests;
 pub mod time;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,8 +29,11 @@ use lineguard_core::model::TextError;
 pub use about::about;
 pub use changes::Steps;
 pub use collect::{CollectError, collect};
-pub use model::{ModelNames, built_in_digest, built_in_text, name_of_model};
+pub use model::{ModelNames, built_in_digest, built_in_text, default_model, name_of_model};
 pub use print::print;
+
+/// What a new number can do, unless the text says something else.
+const EVERYTHING: Capabilities = Capabilities { voice: true, fax: true, message: true };
 
 /// Tenants with everything in them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -50,13 +58,13 @@ impl World {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TenantWorld {
     /// Title for people.
-    pub title: String,
+    pub title: Option<String>,
     /// Its product model.
-    pub model: ModelDigest,
+    pub model: Option<ModelDigest>,
     /// Id of the root account; it is one of the accounts.
     pub root: AccountId,
     /// Kind of the root account.
-    pub kind: AccountKind,
+    pub kind: Option<AccountKind>,
     /// Accounts, the root among them.
     pub accounts: BTreeMap<AccountId, Account>,
     /// Roles of the tenant's own and adjusted ones, by the account that defines them.
@@ -81,12 +89,12 @@ pub struct TenantWorld {
 
 impl TenantWorld {
     /// A tenant with nothing in it.
-    fn new(title: String, model: ModelDigest, root: AccountId, kind: AccountKind) -> Self {
+    fn new(root: AccountId) -> Self {
         Self {
-            title,
-            model,
+            title: None,
+            model: None,
             root,
-            kind,
+            kind: None,
             accounts: BTreeMap::new(),
             roles: BTreeMap::new(),
             members: BTreeMap::new(),
@@ -107,9 +115,9 @@ pub struct Account {
     /// Its parent; none for the root.
     pub parent: Option<AccountId>,
     /// Title for people. That of the root is the tenant's.
-    pub title: String,
+    pub title: Option<String>,
     /// Whether view and use grants from above stop at it.
-    pub sealed: bool,
+    pub sealed: Option<bool>,
     /// Its owners; each of them is a member.
     pub owners: BTreeSet<Subject>,
     /// Entitlements set here, by product.
@@ -126,29 +134,29 @@ pub enum Role {
     /// A role of the tenant's own.
     Custom {
         /// Title for people.
-        title: String,
+        title: Option<String>,
         /// Permission keys, in the order given.
-        permissions: Vec<Key>,
+        permissions: Option<Vec<Key>>,
         /// Default visibility level.
         visibility: Option<Key>,
     },
     /// Differences to a built-in role.
     Adjusted {
         /// Permissions it has besides.
-        add: Vec<Key>,
+        add: Option<Vec<Key>>,
         /// Permissions it no longer has.
-        remove: Vec<Key>,
+        remove: Option<Vec<Key>>,
         /// Another default visibility level.
         visibility: Option<Key>,
     },
 }
 
 /// A member.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Member {
-    /// Status.
-    pub status: MemberStatus,
-    /// Role keys; none means the model's default roles.
+    /// Status; a new member is active.
+    pub status: Option<MemberStatus>,
+    /// Role keys; a new member has the model's default roles.
     pub roles: Option<Vec<Key>>,
     /// Overrides by permission.
     pub overrides: BTreeMap<Key, OverrideValue>,
@@ -162,21 +170,6 @@ pub struct Member {
     pub default_number: Option<PhoneNumber>,
     /// Members who may act for this one.
     pub delegates: BTreeSet<Subject>,
-}
-
-impl Default for Member {
-    fn default() -> Self {
-        Self {
-            status: MemberStatus::Active,
-            roles: None,
-            overrides: BTreeMap::new(),
-            switches: BTreeMap::new(),
-            visibility: None,
-            lists: Lists::default(),
-            default_number: None,
-            delegates: BTreeSet::new(),
-        }
-    }
 }
 
 /// A list that is set.
@@ -236,9 +229,9 @@ pub struct Group {
     /// Its account.
     pub account: AccountId,
     /// Title for people.
-    pub title: String,
+    pub title: Option<String>,
     /// Roles it holds in its account, in the order given.
-    pub roles: Vec<Key>,
+    pub roles: Option<Vec<Key>>,
     /// Its members.
     pub members: BTreeSet<Subject>,
     /// Its owners.
@@ -250,10 +243,10 @@ pub struct Group {
 pub struct Number {
     /// Its account.
     pub account: AccountId,
-    /// What it can do.
-    pub capabilities: Capabilities,
-    /// Whether it is active.
-    pub active: bool,
+    /// What it can do; a new one can do everything.
+    pub capabilities: Option<Capabilities>,
+    /// Whether it is active; a new one is.
+    pub active: Option<bool>,
     /// Groups that receive its faxes.
     pub groups: BTreeSet<GroupId>,
     /// Faxboxes that receive its faxes.
@@ -266,7 +259,7 @@ pub struct Faxbox {
     /// Its account.
     pub account: AccountId,
     /// Title for people.
-    pub title: String,
+    pub title: Option<String>,
     /// Users who belong to it.
     pub members: BTreeSet<Subject>,
     /// Groups that belong to it.

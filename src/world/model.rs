@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};
 
 use lineguard_core::id::ModelDigest;
-use lineguard_core::model::{BUILT_IN, Model, built_in_vocabulary, parse};
+use lineguard_core::model::{BUILT_IN, Model, STANDARD, built_in_vocabulary, parse};
 
 struct Known {
     name: &'static str,
@@ -24,6 +24,11 @@ static KNOWN: LazyLock<Vec<Known>> = LazyLock::new(|| {
     };
     BUILT_IN.iter().map(known).collect()
 });
+
+/// The model of a new tenant that names none.
+pub fn default_model() -> ModelDigest {
+    built_in_digest(STANDARD).unwrap_or_else(|| ModelDigest::of(""))
+}
 
 /// Digest of the built-in model of this name.
 pub fn built_in_digest(name: &str) -> Option<ModelDigest> {

@@ -22,6 +22,7 @@ mod engine;
 mod fax_service;
 mod harness;
 mod import_export;
+mod left_out;
 mod matrix;
 mod models_folder;
 mod paging;

@@ -30,6 +30,7 @@ pub(crate) fn of(batch: &Batch) -> [u8; 32] {
     match if_exists {
         IfExists::Refuse => "refuse",
         IfExists::Update => "update",
+        IfExists::Keep => "keep",
     }
     .feed(out);
     changes.feed(out);
@@ -196,6 +197,7 @@ feed_enum!(MemberList {
 feed_enum!(Change {
     CreateTenant { title, model, root, kind, owner },
     SetModel { model },
+    SetPersonal { account, personal },
     AddAccount { account, parent, title, sealed, owner },
     SetSealed { account, sealed },
     RemoveAccount { account },
@@ -205,6 +207,9 @@ feed_enum!(Change {
     SetSetting { account, setting, on },
     AddRole { account, role, title, permissions, visibility },
     AdjustRole { account, role, add, remove, visibility },
+    SetRolePermissions { account, role, permissions },
+    SetRoleDifferences { account, role, add, remove },
+    SetRoleVisibility { account, role, level },
     RemoveRole { account, role },
     AddMember { account, subject, status, roles },
     SetMemberStatus { account, subject, status },
@@ -226,6 +231,7 @@ feed_enum!(Change {
     SetGroupOwner { group, subject, owner },
     AddNumber { account, number, capabilities, active },
     SetNumberActive { number, active },
+    SetNumberCapabilities { number, capabilities },
     MoveNumber { number, account },
     SetNumberTarget { number, target, on },
     RemoveNumber { number },

@@ -89,7 +89,7 @@ async fn run_parts(
     let mut at = 0;
     for Part { changes, faxes } in parts {
         if !changes.is_empty() {
-            let outcome = run_changes(session, models, changes, IfExists::Update, now).await;
+            let outcome = run_changes(session, models, changes, IfExists::Keep, now).await;
             let outcome = outcome.map_err(|error| error.further_on(at))?;
             let moved = |warning: Warning| Warning { change: warning.change + at, ..warning };
             imported.applied.changed += outcome.changed;

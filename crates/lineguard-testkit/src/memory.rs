@@ -8,7 +8,9 @@ use async_trait::async_trait;
 use lineguard_core::assemble::Dump;
 use lineguard_core::change::apply::{self, ModelSource};
 use lineguard_core::change::register::{self, Stamps};
-use lineguard_core::change::{Applied, Batch, Change, IfExists, Import, Imported, NewFax, Warning};
+use lineguard_core::change::{
+    Applied, Batch, Change, IfExists, Import, Imported, NewFax, Warning, title_or_id,
+};
 use lineguard_core::id::{
     AccountId, FaxId, ModelDigest, Num, RequestId, Revision, Subject, TenantId, Timestamp,
 };
@@ -481,6 +483,7 @@ impl MemoryStore {
             (Some(tenant), _) => Ok(tenant.clone()),
             (None, Some(Change::CreateTenant { title, model, .. })) => {
                 let last = locked(&self.state).tenants.keys().last().map_or(0, |num| num.0);
+                let title = title_or_id(title, id.as_str());
                 Ok(Tenant::new(Num(last + 1), id, title, *model))
             }
             (None, _) => Err(no_such_tenant()),
@@ -580,7 +583,7 @@ impl Store for MemoryStore {
             .map(|part| (part.changes.as_slice(), part.faxes.as_slice()))
             .collect();
         let asked = Asked::Import(import.clone());
-        self.once(&import.tenant, asked, &parts, IfExists::Update, now).await
+        self.once(&import.tenant, asked, &parts, IfExists::Keep, now).await
     }
 
     async fn register(

@@ -26,7 +26,7 @@ use crate::wire::change::{change_to_wire, new_fax_to_wire};
 use crate::wire::id::subject_to_wire;
 use crate::wire::pb;
 use crate::wire::pb::admin_service_client::AdminServiceClient;
-use crate::world::{ModelNames, World, built_in_text};
+use crate::world::{ModelNames, World, built_in_text, default_model};
 use crate::{open, token};
 
 /// Greatest number of changes and faxes in one part.
@@ -40,7 +40,8 @@ const EXAMPLES: &str = "Examples:
   lineguard import --check customer.toml
   lineguard import --offline --database-url sqlite:lineguard.db customer.toml
 
-An import adds and updates; it takes nothing away. A second one changes nothing and says so.";
+An import adds and updates; it takes nothing away, and what a file leaves out stays as it is.
+A second one changes nothing and says so.";
 
 /// Bring tenants into a server, or into a store that no server holds.
 #[derive(Debug, Args)]
@@ -207,7 +208,9 @@ impl Import {
             let of_folder = || here.iter().find(|one| one.digest == *digest).map(|one| &*one.text);
             built_in_text(digest).or_else(of_folder)
         };
-        let texts = world.tenants.values().map(|tenant| (tenant.model, text_of(&tenant.model)));
+        let models =
+            world.tenants.values().map(|tenant| tenant.model.unwrap_or_else(default_model));
+        let texts = models.map(|digest| (digest, text_of(&digest)));
         for (digest, text) in texts.collect::<BTreeMap<_, _>>() {
             let Some(text) = text else { continue };
             let known = pb::GetModelRequest { digest: digest.to_string() };

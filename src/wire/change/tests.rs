@@ -75,6 +75,23 @@ fn samples() -> Vec<Change> {
             remove: vec![],
             visibility: Some(key("all_team")),
         },
+        Change::SetPersonal { account: account(), personal: true },
+        Change::SetRolePermissions {
+            account: account(),
+            role: key("own"),
+            permissions: vec![key("a")],
+        },
+        Change::SetRoleDifferences {
+            account: account(),
+            role: key("admin"),
+            add: Some(vec![]),
+            remove: None,
+        },
+        Change::SetRoleVisibility { account: account(), role: key("own"), level: None },
+        Change::SetNumberCapabilities {
+            number: number(),
+            capabilities: Capabilities { voice: false, fax: true, message: false },
+        },
         Change::AddMember {
             account: account(),
             subject: alice(),

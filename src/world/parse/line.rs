@@ -32,7 +32,7 @@ impl<'s, 't> Tenant<'s, 't> {
             let account = self.account(&fields);
             let number = Number {
                 capabilities: capabilities(&fields),
-                active: fields.bool("active", true),
+                active: read::flag(&fields, "active"),
                 groups: self.receiving_groups(&fields, &account),
                 faxboxes: self.receiving_faxboxes(&fields, &account),
                 account,
@@ -156,14 +156,12 @@ impl<'s, 't> Tenant<'s, 't> {
     }
 }
 
-fn capabilities(fields: &Fields<'_, '_>) -> Capabilities {
-    if fields.value("capabilities").is_none() {
-        return Capabilities { voice: true, fax: true, message: true };
-    }
+fn capabilities(fields: &Fields<'_, '_>) -> Option<Capabilities> {
+    fields.value("capabilities")?;
     let listed = fields.choices("capabilities", &CAPABILITIES);
-    Capabilities {
+    Some(Capabilities {
         voice: listed.contains(&Capability::Voice),
         fax: listed.contains(&Capability::Fax),
         message: listed.contains(&Capability::Message),
-    }
+    })
 }

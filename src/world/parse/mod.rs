@@ -18,8 +18,8 @@ use std::sync::Arc;
 
 use lineguard_core::change::AccountKind;
 use lineguard_core::id::{AccountId, ModelDigest, TenantId};
-use lineguard_core::model::{Model, STANDARD, TextError};
-use lineguard_core::text::{Fields, Source, shown};
+use lineguard_core::model::{Model, TextError};
+use lineguard_core::text::{Fields, Item, Source, shown};
 
 use super::{ModelNames, TenantWorld, World};
 use reference::Reference;
@@ -61,7 +61,8 @@ const TENANT: &[&str] = &[
 pub(super) struct Tenant<'s, 't> {
     source: &'s Source<'t>,
     id: TenantId,
-    /// The product model, where it is at hand; otherwise only the server knows its words.
+    /// The product model, where the text names one that is at hand; otherwise only the server knows
+    /// its words.
     model: Option<Arc<Model>>,
     world: TenantWorld,
     references: Vec<Reference>,
@@ -125,10 +126,10 @@ impl<'s, 't> Tenant<'s, 't> {
             None => AccountId::parse(id.as_str()).ok()?,
         };
         let kinds = [(AccountKind::Shared, "shared"), (AccountKind::Personal, "personal")];
-        let title = read::title(source, fields).unwrap_or_else(|| id.as_str().to_owned());
-        let kind = fields.choice("kind", &kinds).unwrap_or_default();
+        let title = read::title(source, fields);
+        let kind = fields.choice("kind", &kinds);
         let seen = HashMap::from([(("tenant", id.as_str().to_owned()), at)]);
-        let world = TenantWorld::new(title, digest, root, kind);
+        let world = TenantWorld { title, model: digest, kind, ..TenantWorld::new(root) };
         Some(Self { source, id, model, world, references: Vec::new(), seen })
     }
 
@@ -168,20 +169,16 @@ impl<'s, 't> Tenant<'s, 't> {
 }
 
 /// The model that a tenant names: a built-in one, one of a models folder, or one of the server's by
-/// its digest.
+/// its digest. One that names none keeps the model that it has, which only the server knows.
 fn model_of(
     source: &Source<'_>,
     models: &ModelNames,
     fields: &Fields<'_, '_>,
-) -> (ModelDigest, Option<Arc<Model>>) {
-    let nothing = || (ModelDigest::of(""), None);
-    let (name, at) = match fields.item("model") {
-        Some(item) => (item.text, item.at),
-        None if fields.value("model").is_none() => (STANDARD, fields.at()),
-        None => return nothing(),
-    };
-    models.find(name).unwrap_or_else(|| {
+) -> (Option<ModelDigest>, Option<Arc<Model>>) {
+    let Some(Item { text: name, at }) = fields.item("model") else { return (None, None) };
+    let Some((digest, model)) = models.find(name) else {
         source.unknown(at, "`model`", name, models.all());
-        nothing()
-    })
+        return (None, None);
+    };
+    (Some(digest), model)
 }

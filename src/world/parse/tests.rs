@@ -34,8 +34,13 @@ fn the_smallest_world() {
     let (id, tenant) = world.tenants.first_key_value().unwrap();
     assert_eq!(id.as_str(), "t");
     assert_eq!(tenant.root.as_str(), "t");
-    assert_eq!(tenant.title, "t");
-    assert_eq!(Some(tenant.model), crate::world::built_in_digest("standard"));
+    assert_eq!((&tenant.title, &tenant.model, &tenant.kind), (&None, &None, &None));
+    let changes = tenant.steps(id).changes;
+    let [lineguard_core::change::Change::CreateTenant { title, model, .. }] = &changes[..] else {
+        panic!("{changes:?}")
+    };
+    // What a new one begins with. The server calls it by its id.
+    assert_eq!((&**title, Some(*model)), ("", crate::world::built_in_digest("standard")));
 }
 
 #[test]

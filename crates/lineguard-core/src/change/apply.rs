@@ -1,8 +1,10 @@
 //! The one place where the invariants of set-up live; every store applies its batches with it.
 
 mod account;
+mod adjust;
 mod check;
 mod door;
+mod exists;
 mod extension;
 mod fax;
 mod faxbox;
@@ -65,9 +67,10 @@ pub async fn run_changes(
     now: Timestamp,
 ) -> Result<Outcome, ApplyError> {
     let tenant = tx.tenant().await?;
-    let starts_anew = matches!(changes.first(), Some(Change::CreateTenant { .. }));
     let model = models.model(&tenant.model);
-    if model.is_none() && !starts_anew {
+    let is_new = |change: &Change| matches!(change, Change::CreateTenant { model, .. } if *model == tenant.model);
+    // Whoever names the text that cannot be read is told so by the check.
+    if model.is_none() && !changes.first().is_some_and(is_new) {
         let detail = "not in the store, or not readable by this server".to_owned();
         return Err(StoreError::UnreadableModel { digest: tenant.model, detail }.into());
     }
@@ -85,8 +88,10 @@ impl Door<'_> {
         let mut changed = 0;
         for (position, change) in changes.iter().enumerate() {
             self.position = position;
+            self.passed_over = false;
             match self.apply_one(change).await {
                 Ok(effect) => changed += usize::from(effect),
+                Err(ApplyError::NotFound(_)) if self.passed_over => {}
                 Err(ApplyError::Invalid(found)) => faults.extend(found),
                 Err(error @ ApplyError::Store(_)) => return Err(error),
                 // May follow from a change that was passed over.
@@ -107,6 +112,7 @@ impl Door<'_> {
             C::CreateTenant { title, model, root, kind, owner } =>
                 self.create_tenant(title, model, root, *kind, owner.as_ref()).await,
             C::SetModel { model } => self.set_model(model).await,
+            C::SetPersonal { account, personal } => self.set_personal(account, *personal).await,
             C::AddAccount { account, parent, title, sealed, owner } =>
                 self.add_account(account, parent, title, *sealed, owner.as_ref()).await,
             C::SetSealed { account, sealed } => self.set_sealed(account, *sealed).await,
@@ -121,6 +127,12 @@ impl Door<'_> {
                 self.add_role(account, role, title, permissions, visibility.as_ref()).await,
             C::AdjustRole { account, role, add, remove, visibility } =>
                 self.adjust_role(account, role, add, remove, visibility.as_ref()).await,
+            C::SetRolePermissions { account, role, permissions } =>
+                self.set_role_permissions(account, role, permissions).await,
+            C::SetRoleDifferences { account, role, add, remove } =>
+                self.set_role_differences(account, role, add.as_deref(), remove.as_deref()).await,
+            C::SetRoleVisibility { account, role, level } =>
+                self.set_role_visibility(account, role, level.as_ref()).await,
             C::RemoveRole { account, role } => self.remove_role(account, role).await,
             C::AddMember { account, subject, status, roles } =>
                 self.add_member(account, subject, *status, roles.as_deref()).await,
@@ -156,6 +168,8 @@ impl Door<'_> {
             C::AddNumber { account, number, capabilities, active } =>
                 self.add_number(account, number, *capabilities, *active).await,
             C::SetNumberActive { number, active } => self.set_number_active(number, *active).await,
+            C::SetNumberCapabilities { number, capabilities } =>
+                self.set_number_capabilities(number, *capabilities).await,
             C::MoveNumber { number, account } => self.move_number(number, account).await,
             C::SetNumberTarget { number, target, on } =>
                 self.set_number_target(number, target, *on).await,

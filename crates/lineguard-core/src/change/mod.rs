@@ -29,14 +29,20 @@ pub struct Batch {
     pub changes: Vec<Change>,
 }
 
-/// What an `Add…` of something that exists does.
+/// What an `Add…` of something that exists does. It never changes more than the title: everything
+/// else is changed by the `Set…` that names it (rulings R40).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum IfExists {
     /// Nothing if it is the same, an error if it differs.
     #[default]
     Refuse,
-    /// It becomes what the change says. The import of a world file works this way.
+    /// It takes the title; an error if anything else differs.
     Update,
+    /// It takes the title, and all else stays as it is. Imports work this way: what an `Add…` says
+    /// is for a thing that does not exist yet. A member who was removed exists and stays removed,
+    /// and what changes say about them is passed over with a warning, until a change sets them
+    /// active; one who is suspended stays suspended likewise.
+    Keep,
 }
 
 /// What a batch did.
@@ -51,7 +57,7 @@ pub struct Applied {
 }
 
 /// A whole tenant, or a part of one, to be brought in as one transaction. Works like a batch with
-/// [`IfExists::Update`], and registers faxes besides.
+/// [`IfExists::Keep`], and registers faxes besides.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Import {
     /// The tenant.
@@ -230,11 +236,13 @@ pub enum NumberTarget {
     Faxbox(FaxboxId),
 }
 
-/// A change. Each names all that it sets; an unset `Option` leaves the default.
+/// A change. Each names all that it sets; an unset `Option` leaves the default. A title that is
+/// empty is left out: a new thing is called by its id, one that exists keeps its title.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
     // --- tenant and accounts
-    /// Creates the tenant with its root account, owned by `owner`, who becomes an active member.
+    /// Creates the tenant with its root account, owned by `owner`, who becomes an active member. Of
+    /// a tenant that exists it changes no more than the title.
     CreateTenant {
         /// Title for people.
         title: String,
@@ -251,6 +259,13 @@ pub enum Change {
     SetModel {
         /// The model text; must be in the store.
         model: ModelDigest,
+    },
+    /// Makes the root account a personal or a shared one.
+    SetPersonal {
+        /// The root account.
+        account: AccountId,
+        /// Personal or shared.
+        personal: bool,
     },
     /// Adds an account below another one.
     AddAccount {
@@ -339,6 +354,36 @@ pub enum Change {
         remove: Vec<Key>,
         /// Another default visibility level.
         visibility: Option<Key>,
+    },
+    /// Sets all permissions of a role of the tenant's own.
+    SetRolePermissions {
+        /// The account where it is defined.
+        account: AccountId,
+        /// Key.
+        role: Key,
+        /// Permission keys.
+        permissions: Vec<Key>,
+    },
+    /// Sets parts of what [`Change::AdjustRole`] sets; none leaves a part as it is.
+    SetRoleDifferences {
+        /// The account.
+        account: AccountId,
+        /// Key of the built-in role.
+        role: Key,
+        /// Permissions it has besides.
+        add: Option<Vec<Key>>,
+        /// Permissions it no longer has.
+        remove: Option<Vec<Key>>,
+    },
+    /// Sets the default visibility level of a role of the tenant's own, or of a built-in one at an
+    /// account.
+    SetRoleVisibility {
+        /// The account where it is defined or adjusted.
+        account: AccountId,
+        /// Key.
+        role: Key,
+        /// Level key; none for no level of its own, or for the model's.
+        level: Option<Key>,
     },
     /// Removes a role of the tenant's own that nobody holds.
     RemoveRole {
@@ -531,6 +576,13 @@ pub enum Change {
         /// Active or not.
         active: bool,
     },
+    /// Sets what a number can do.
+    SetNumberCapabilities {
+        /// The number.
+        number: PhoneNumber,
+        /// What it can do.
+        capabilities: Capabilities,
+    },
     /// Moves a number to another account. Registered faxes stay where they are.
     MoveNumber {
         /// The number.
@@ -666,4 +718,9 @@ pub struct NewFax {
     pub labels: Vec<ExternalId>,
     /// When it arrived or was sent; the time that orders lists.
     pub at: Timestamp,
+}
+
+/// The title of a new thing: what is said, or else its id.
+pub fn title_or_id<'t>(title: &'t str, id: &'t str) -> &'t str {
+    if title.is_empty() { id } else { title }
 }

@@ -1,6 +1,6 @@
 //! What every change needs: looking things up, writing what differs, and saying what is wrong.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -37,6 +37,11 @@ pub(super) struct Door<'a> {
     pub position: usize,
     /// Settings to look at when all changes have been applied, with their positions.
     pub routed: Vec<(usize, Routed)>,
+    /// Whether the change is passed over.
+    pub passed_over: bool,
+    /// The members who stay removed or suspended although a change says something else, each with
+    /// the first change that does.
+    pub left_out: BTreeMap<Num, usize>,
 }
 
 impl<'a> Door<'a> {
@@ -48,7 +53,18 @@ impl<'a> Door<'a> {
         tenant: Num,
         model: Arc<Model>,
     ) -> Self {
-        Self { tx, models, if_exists, now, tenant, model, position: 0, routed: Vec::new() }
+        Self {
+            tx,
+            models,
+            if_exists,
+            now,
+            tenant,
+            model,
+            position: 0,
+            routed: Vec::new(),
+            passed_over: false,
+            left_out: BTreeMap::new(),
+        }
     }
 }
 
@@ -72,14 +88,6 @@ impl Door<'_> {
 
     pub fn refused(&self, field: &'static str, problem: impl Into<String>) -> ApplyError {
         ApplyError::Refused(self.fault(field, problem))
-    }
-
-    /// The answer to an `Add…` of something that exists and differs.
-    pub fn may_update(&self, field: &'static str, what: &str) -> Result<(), ApplyError> {
-        match self.if_exists {
-            IfExists::Update => Ok(()),
-            IfExists::Refuse => Err(self.exists(field, format!("{what} exists and differs"))),
-        }
     }
 }
 
@@ -234,10 +242,14 @@ impl Door<'_> {
         field: &'static str,
         subject: &Subject,
     ) -> Result<(Object, MemberBody), ApplyError> {
-        match self.present_member(account, &subject.qualified()).await? {
-            Some(found) => Ok(found),
-            None => Err(self.not_found(field, "not a member of the account")),
+        match self.any_member(account, &subject.qualified()).await? {
+            Some((member, body)) if body.status != MemberStatus::Removed.as_str() => {
+                return Ok((member, body));
+            }
+            Some((member, _)) if self.keeps_out() => self.leave_out(member.num),
+            _ => {}
         }
+        Err(self.not_found(field, "not a member of the account"))
     }
 
     /// The number of a subject who is a member of the account.

@@ -35,7 +35,7 @@ impl Door<'_> {
     async fn assignee(&mut self, account: Num, assignee: &UserOrGroup) -> Result<Num, ApplyError> {
         match assignee {
             // An import restores what was: also an assignee who has left since.
-            UserOrGroup::User(subject) if self.if_exists == IfExists::Update => {
+            UserOrGroup::User(subject) if self.if_exists != IfExists::Refuse => {
                 let found = self.any_member(account, &subject.qualified()).await?;
                 if found.is_none() {
                     return Err(self.not_found("assignee", "not a member of the account"));

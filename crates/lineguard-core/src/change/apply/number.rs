@@ -42,10 +42,25 @@ impl Door<'_> {
         if existing.account != Some(account) {
             return Err(self.exists("number", "the number exists in another account"));
         }
-        if self.body::<NumberBody>(&existing)? != body {
-            self.may_update("number", "the number")?;
+        let now: NumberBody = self.body(&existing)?;
+        if (now.voice, now.fax, now.message) != (voice, fax, message) {
+            self.stays("capabilities", "the number")?;
         }
-        self.save(&existing, &body).await
+        if now.active != active {
+            self.stays("active", "the number")?;
+        }
+        Ok(false)
+    }
+
+    pub(super) async fn set_number_capabilities(
+        &mut self,
+        number: &PhoneNumber,
+        capabilities: Capabilities,
+    ) -> Done {
+        let number = self.number("number", number).await?;
+        let Capabilities { voice, fax, message } = capabilities;
+        let body = NumberBody { voice, fax, message, ..self.body(&number)? };
+        self.save(&number, &body).await
     }
 
     pub(super) async fn set_number_active(&mut self, number: &PhoneNumber, active: bool) -> Done {

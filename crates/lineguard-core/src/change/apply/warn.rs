@@ -8,13 +8,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::door::{Door, PAGE};
 use crate::auto_assign::{AutoAssign, Resolver, Sight, Skipped, Target, hidden_because};
 use crate::change::Warning;
+use crate::facts::MemberStatus;
 use crate::id::Num;
 use crate::model::{TargetKind, built_in_vocabulary};
 use crate::port::StoreError;
-use crate::row::{ALL, LinkKind, Object, ObjectKind};
+use crate::row::{ALL, LinkKind, MemberBody, Object, ObjectKind};
 
 /// Most numbers that the remarks of one batch look at; each costs some reads.
 const MAX_NUMBERS: usize = 1_000;
+
+const STAYS_REMOVED: &str = "a member who was removed stays removed, and nothing is set for them; \
+                             only `active` brings them back";
+
+const STAYS_SUSPENDED: &str = "a member who is suspended stays suspended; only `active` lifts it";
 
 /// What a change that routes faxes, or decides who can open them, was about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,6 +43,18 @@ impl Door<'_> {
             self.routed.iter().map(|(position, routed)| (*routed, *position)).collect();
         let mut resolved = BTreeMap::new();
         let mut warnings = BTreeSet::new();
+        let left = std::mem::take(&mut self.left_out);
+        for member in self.get_all(&Vec::from_iter(left.keys().copied())).await? {
+            let body: MemberBody = self.body(&member)?;
+            let text = match MemberStatus::from_word(&body.status) {
+                Some(MemberStatus::Removed) => STAYS_REMOVED,
+                Some(MemberStatus::Suspended) => STAYS_SUSPENDED,
+                // A later change has brought them back.
+                _ => continue,
+            };
+            let position = left.get(&member.num).copied().unwrap_or_default();
+            warnings.insert((position, text.to_owned()));
+        }
         for (routed, position) in last {
             for text in self.remarks(routed, &mut resolved).await? {
                 warnings.insert((position, text));
