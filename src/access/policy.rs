@@ -30,6 +30,7 @@ const KEYS: &[&str] = &[
     "products",
     "on_behalf_of_others",
     "subject",
+    "provisions",
 ];
 const TOKEN_KEYS: &[&str] = &["sha256", "expires"];
 
@@ -112,6 +113,7 @@ impl<'s, 't> Reader<'s, 't> {
             tenants: self.tenants(fields),
             products: self.products(fields),
             speaks_for: self.speaks_for(fields),
+            provisions: fields.bool("provisions", false),
         });
         self.identities(fields, &caller);
     }

@@ -140,7 +140,7 @@ impl Reader<'_> {
                 Some(ResourceFacts { owner: self.known.owns(account, subject), ..facts })
             }
             Some(kind) => {
-                let object = self.known.object(kind, id)?;
+                let object = self.known.stored(kind, id)?;
                 Some(object_facts(object, self.known.faxbox_of_number(object.num), None))
             }
         }

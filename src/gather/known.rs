@@ -227,6 +227,17 @@ impl Known {
         self.objects.get(&(ObjectKind::Member, account, subject.into()))
     }
 
+    /// An object of a stored type. A number that was given back is none: it only names faxes.
+    pub(super) fn stored(&self, kind: ObjectKind, id: &str) -> Option<&Object> {
+        self.object(kind, id).filter(|object| !object.is_retired_number())
+    }
+
+    /// What stands for a number that can be presented; [`Num::UNKNOWN`] if the tenant does not have
+    /// it, or has given it back.
+    pub fn number(&self, id: &str) -> Num {
+        self.stored(ObjectKind::Number, id).map_or(Num::UNKNOWN, |object| object.num)
+    }
+
     /// The number that stands for an identifier; [`Num::UNKNOWN`] if the tenant does not know it.
     pub fn num(&self, kind: ObjectKind, id: &str) -> Num {
         self.object(kind, id).map_or(Num::UNKNOWN, |object| object.num)

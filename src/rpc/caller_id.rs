@@ -116,9 +116,7 @@ fn question(call: &CallerIdCall, known: &Known) -> CallerIdQuestion {
         requested: match requested {
             Requested::Unspecified => Presentation::Unspecified,
             Requested::Anonymous => Presentation::Anonymous,
-            Requested::Number(number) => {
-                Presentation::Number(known.num(ObjectKind::Number, number.as_str()))
-            }
+            Requested::Number(number) => Presentation::Number(known.number(number.as_str())),
         },
         context: Context {
             channel: *channel,
@@ -213,7 +211,7 @@ fn facts(object: &Object) -> Result<NumberFacts, StoreError> {
         column: "body",
         row: format!("num {}", object.num.0),
     })?;
-    let NumberBody { active, voice, fax, message } = body;
+    let NumberBody { active, voice, fax, message, was_at: _ } = body;
     Ok(NumberFacts {
         number: object.num,
         account: object.account.unwrap_or(Num::UNKNOWN),

@@ -64,6 +64,8 @@ pub struct TenantWorld {
     pub groups: BTreeMap<GroupId, Group>,
     /// Numbers.
     pub numbers: BTreeMap<PhoneNumber, Number>,
+    /// Numbers that were given back and still name faxes, with the accounts they were set up at.
+    pub retired_numbers: BTreeMap<PhoneNumber, AccountId>,
     /// Extensions with their accounts.
     pub extensions: BTreeMap<ExtensionId, AccountId>,
     /// Queues with their accounts.
@@ -88,6 +90,7 @@ impl TenantWorld {
             invitations: BTreeMap::new(),
             groups: BTreeMap::new(),
             numbers: BTreeMap::new(),
+            retired_numbers: BTreeMap::new(),
             extensions: BTreeMap::new(),
             queues: BTreeMap::new(),
             faxboxes: BTreeMap::new(),

@@ -53,7 +53,10 @@ impl AdminService for Admin {
         &self,
         request: Request<pb::ApplyRequest>,
     ) -> Result<Response<pb::ApplyResponse>, Status> {
-        answer!(apply::apply, self, request)
+        let caller = request.extensions().get::<Arc<Caller>>().cloned();
+        let caller = caller.ok_or(Failure::Unauthenticated)?;
+        let message = admitted(&self.app, request)?;
+        Ok(Response::new(apply::apply(&self.app, &caller, message).await?))
     }
 
     async fn import(

@@ -147,6 +147,7 @@ impl Collector<'_> {
             | Change::SetGroupMember { .. }
             | Change::SetGroupOwner { .. } => self.group(change),
             Change::AddNumber { .. }
+            | Change::AddRetiredNumber { .. }
             | Change::SetNumberActive { .. }
             | Change::MoveNumber { .. }
             | Change::SetNumberTarget { .. }

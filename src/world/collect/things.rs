@@ -48,6 +48,10 @@ impl Collector<'_> {
                 self.world.queues.insert(queue.clone(), account.clone());
                 return Ok(());
             }
+            Change::AddRetiredNumber { account, number } => {
+                self.world.retired_numbers.insert(number.clone(), account.clone());
+                return Ok(());
+            }
             Change::AddNumber { account, number, capabilities, active } => {
                 let (account, capabilities, active) = (account.clone(), *capabilities, *active);
                 let (groups, faxboxes) = (BTreeSet::new(), BTreeSet::new());

@@ -189,6 +189,7 @@ fn batch(tenant: &str, request: &str) -> Batch {
     Batch {
         tenant: tenant_id(tenant),
         actor: user("admin"),
+        provisions: false,
         request_id: RequestId::parse(request).unwrap(),
         if_exists: IfExists::Refuse,
         changes: vec![Change::CreateTenant {

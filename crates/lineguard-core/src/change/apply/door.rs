@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 use super::ModelSource;
 use super::warn::Routed;
-use crate::change::IfExists;
+use crate::change::{Activation, IfExists};
 use crate::facts::MemberStatus;
 use crate::id::{AccountId, FaxboxId, GroupId, Num, PhoneNumber, Subject, Timestamp};
 use crate::model::Model;
@@ -29,6 +29,7 @@ pub(super) struct Door<'a> {
     pub tx: &'a mut dyn TenantTx,
     pub models: &'a dyn ModelSource,
     pub if_exists: IfExists,
+    pub activation: Activation,
     pub now: Timestamp,
     pub tenant: Num,
     /// The tenant's model as of the change at `position`.
@@ -37,18 +38,30 @@ pub(super) struct Door<'a> {
     pub position: usize,
     /// Settings to look at when all changes have been applied, with their positions.
     pub routed: Vec<(usize, Routed)>,
+    /// Remarks that need no look at the rest of the batch, with their positions.
+    pub noted: Vec<(usize, &'static str)>,
 }
 
 impl<'a> Door<'a> {
     pub fn new(
         tx: &'a mut dyn TenantTx,
         models: &'a dyn ModelSource,
-        if_exists: IfExists,
         now: Timestamp,
         tenant: Num,
         model: Arc<Model>,
     ) -> Self {
-        Self { tx, models, if_exists, now, tenant, model, position: 0, routed: Vec::new() }
+        Self {
+            tx,
+            models,
+            if_exists: IfExists::Refuse,
+            activation: Activation::Withheld,
+            now,
+            tenant,
+            model,
+            position: 0,
+            routed: Vec::new(),
+            noted: Vec::new(),
+        }
     }
 }
 
@@ -131,7 +144,11 @@ impl Door<'_> {
         field: &'static str,
         number: &PhoneNumber,
     ) -> Result<Object, ApplyError> {
-        self.named(field, ObjectKind::Number, number.as_str()).await
+        let found = self.named(field, ObjectKind::Number, number.as_str()).await?;
+        if found.is_retired_number() {
+            return Err(self.not_found(field, "no such number"));
+        }
+        Ok(found)
     }
 
     /// The account that an object of one belongs to.

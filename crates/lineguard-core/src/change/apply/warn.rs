@@ -36,7 +36,8 @@ impl Door<'_> {
         let last: BTreeMap<Routed, usize> =
             self.routed.iter().map(|(position, routed)| (*routed, *position)).collect();
         let mut resolved = BTreeMap::new();
-        let mut warnings = BTreeSet::new();
+        let noted = self.noted.iter().map(|(position, text)| (*position, (*text).to_owned()));
+        let mut warnings: BTreeSet<_> = noted.collect();
         for (routed, position) in last {
             for text in self.remarks(routed, &mut resolved).await? {
                 warnings.insert((position, text));
@@ -125,7 +126,8 @@ fn remark_on_member(answer: &AutoAssign, subject: Num) -> Option<String> {
         Skipped::NotATarget => {
             "the member's permissions do not let them receive faxes; they are passed over"
         }
-        Skipped::NobodyInGroup | Skipped::NotFirst => return None,
+        // Nothing arrives on an inactive number, which is told when it is made inactive.
+        Skipped::NobodyInGroup | Skipped::NotFirst | Skipped::NumberInactive => return None,
     };
     Some(text.to_owned())
 }
