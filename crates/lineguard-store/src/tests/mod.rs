@@ -6,6 +6,7 @@ mod feed;
 mod identity;
 mod lists;
 mod member;
+mod numbers;
 mod opening;
 mod plans;
 mod register;
