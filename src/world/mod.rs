@@ -77,6 +77,12 @@ pub struct TenantWorld {
 }
 
 impl TenantWorld {
+    /// The account where a number is set up, or was when it was given back.
+    fn account_of_number(&self, number: &PhoneNumber) -> Option<&AccountId> {
+        let present = self.numbers.get(number).map(|number| &number.account);
+        present.or_else(|| self.retired_numbers.get(number))
+    }
+
     /// A tenant with nothing in it.
     fn new(title: String, model: ModelDigest, root: AccountId, kind: AccountKind) -> Self {
         Self {

@@ -75,6 +75,7 @@ fn samples() -> Vec<Change> {
             remove: vec![],
             visibility: Some(key("all_team")),
         },
+        Change::AddRetiredNumber { account: account(), number: number() },
         Change::AddMember {
             account: account(),
             subject: alice(),
