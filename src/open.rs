@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use lineguard_cache::{BadUrl, L2, Redis, RedisBus, Seal, l2};
 use lineguard_core::feed::Feed;
 use lineguard_core::model::{self, BUILT_IN};
-use lineguard_core::port::{Store, StoreError};
+use lineguard_core::port::{DuplicateNumber, Store, StoreError};
 use lineguard_lease::{Bus, Freshness, NoBus, Params, ParamsError};
 use lineguard_store::{OpenMode, OpenOptions, SqlStore};
 use sha2::{Digest, Sha256};
@@ -237,6 +237,9 @@ pub(crate) fn ids() -> Result<Arc<dyn Fn() -> [u8; 16] + Send + Sync>, OpenError
     }))
 }
 
+/// How many numbers that are active in several tenants are listed.
+const MAX_DUPLICATES: usize = 1_000;
+
 /// Brings the schema up to date and says what was done.
 ///
 /// # Errors
@@ -246,8 +249,29 @@ pub async fn migrate(config: &Config) -> Result<String, OpenError> {
     let folder = folder::read(config.models_dir.as_deref(), model::built_in_vocabulary())?;
     let store = open_store(config, OpenMode::Migrate).await?;
     keep_models(&store, &folder).await?;
+    let duplicates = store.duplicate_numbers(MAX_DUPLICATES).await?;
     store.close().await?;
-    Ok("The schema is up to date.".to_owned())
+    Ok(migrated(&duplicates))
+}
+
+/// Says that the schema is up to date, and what in the store should not be.
+fn migrated(duplicates: &[DuplicateNumber]) -> String {
+    let mut text = "The schema is up to date.".to_owned();
+    if duplicates.is_empty() {
+        return text;
+    }
+    text.push_str(
+        "\n\nThese numbers are active in several tenants. They stay so until they are deactivated \
+         or removed in all but one; nothing makes such a number active again:",
+    );
+    for DuplicateNumber { number, tenants } in duplicates {
+        let tenants: Vec<String> = tenants.iter().map(ToString::to_string).collect();
+        text.push_str(&format!("\n{}  {}", number.as_str(), tenants.join(", ")));
+    }
+    if duplicates.len() == MAX_DUPLICATES {
+        text.push_str("\nThere may be more.");
+    }
+    text
 }
 
 async fn keep_models(store: &SqlStore, folder: &[FolderModel]) -> Result<(), OpenError> {

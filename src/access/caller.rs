@@ -18,6 +18,8 @@ pub struct Caller {
     pub(super) products: Allowed<Product>,
     /// Whom it may speak for.
     pub(super) speaks_for: SpeaksFor,
+    /// Whether it may provision: activate numbers, when it writes as a service (rulings R39).
+    pub provisions: bool,
 }
 
 /// Some of a kind, or all.
@@ -91,11 +93,17 @@ impl Caller {
             tenants: Allowed::All,
             products: Allowed::All,
             speaks_for: SpeaksFor::Anyone,
+            provisions: true,
         }
     }
 
+    /// Whether it may be told what spans tenants.
+    pub fn may_ask_about_every_tenant(&self) -> bool {
+        self.tenants == Allowed::All
+    }
+
     /// Whether it may ask whatever the methods that it may call take.
-    pub fn is_limited_by_methods_alone(&self) -> bool {
+    fn is_limited_by_methods_alone(&self) -> bool {
         self.tenants == Allowed::All
             && self.products == Allowed::All
             && self.speaks_for == SpeaksFor::Anyone
@@ -117,9 +125,11 @@ impl Caller {
         self.tenants.has(tenant.as_str())
     }
 
-    /// Whether it may ask about all tenants there are and will be.
-    pub fn may_ask_of_all(&self) -> bool {
-        self.tenants == Allowed::All
+    /// Whether a call that is not read may be passed on for it to the method with this path. What
+    /// it is then held against are the rights of whoever passes it on.
+    pub fn may_be_passed_on(&self, path: &str) -> bool {
+        let provisions = ["/lineguard.v1.AdminService/Apply", "/lineguard.v1.AdminService/Import"];
+        self.is_limited_by_methods_alone() && (self.provisions || !provisions.contains(&path))
     }
 
     /// Whether it may call the method with this path.
@@ -135,7 +145,7 @@ impl Caller {
     fn may_touch(&self, touched: Touches<'_>, vocabulary: &Vocabulary) -> bool {
         match touched {
             Touches::Tenant(tenant) => self.tenants.has(tenant),
-            Touches::EveryTenant => self.tenants == Allowed::All,
+            Touches::EveryTenant => self.may_ask_about_every_tenant(),
             Touches::Subject { kind, id } => match &self.speaks_for {
                 SpeaksFor::Anyone => true,
                 SpeaksFor::Nobody => false,

@@ -31,6 +31,7 @@ const KEYS: &[&str] = &[
     "products",
     "on_behalf_of_others",
     "subject",
+    "provisions",
 ];
 const TOKEN_KEYS: &[&str] = &["sha256", "expires"];
 
@@ -124,6 +125,7 @@ impl<'s, 't> Reader<'s, 't> {
             tenants: self.tenants(fields),
             products: self.products(fields),
             speaks_for: self.speaks_for(fields),
+            provisions: fields.bool("provisions", false),
         });
         if caller.names_rows() && !caller.may_read_rows() {
             let at = fields.key_at("methods").unwrap_or(fields.at());

@@ -93,7 +93,7 @@ impl Reader<'_> {
     fn sent_from(&self, question: &Question) -> Option<NumberFacts> {
         let def = self.vocabulary.def(question.action).filter(|def| def.sends.is_some())?;
         let number = sent_from(def, &question.resource, question.target.as_ref())?;
-        self.known.number(number).cloned()
+        self.known.number_facts(number).cloned()
     }
 
     fn facts(
@@ -142,7 +142,7 @@ impl Reader<'_> {
                 Some(ResourceFacts { owner: self.known.owns(account, subject), ..facts })
             }
             Some(kind) => {
-                let object = self.known.object(kind, id)?;
+                let object = self.known.stored(kind, id)?;
                 Some(object_facts(object, self.known.faxbox_of_number(object.num), None))
             }
         }

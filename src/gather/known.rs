@@ -233,6 +233,8 @@ impl Known {
             let read = reader.get(&unread).await?;
             numbers.extend(read.into_iter().filter(|object| object.kind == ObjectKind::Number));
         }
+        // One that was given back goes out with nothing (rulings R39).
+        numbers.retain(|number| !number.is_retired_number());
         for number in numbers {
             let faxboxes = reader.links_from(LinkKind::NumberFaxbox, number.num).await?;
             let tenant = reader.tenant().await?.num;
@@ -251,6 +253,17 @@ impl Known {
         self.objects.get(&(ObjectKind::Member, account, subject.into()))
     }
 
+    /// An object of a stored type. A number that was given back is none: it only names faxes.
+    pub(super) fn stored(&self, kind: ObjectKind, id: &str) -> Option<&Object> {
+        self.object(kind, id).filter(|object| !object.is_retired_number())
+    }
+
+    /// What stands for a number that can be presented; [`Num::UNKNOWN`] if the tenant does not have
+    /// it, or has given it back.
+    pub fn number(&self, id: &str) -> Num {
+        self.stored(ObjectKind::Number, id).map_or(Num::UNKNOWN, |object| object.num)
+    }
+
     /// The number that stands for an identifier; [`Num::UNKNOWN`] if the tenant does not know it.
     pub fn num(&self, kind: ObjectKind, id: &str) -> Num {
         self.object(kind, id).map_or(Num::UNKNOWN, |object| object.num)
@@ -267,11 +280,11 @@ impl Known {
     }
 
     pub(super) fn faxbox_of_number(&self, number: Num) -> Option<Num> {
-        self.number(number)?.faxboxes.first().copied()
+        self.number_facts(number)?.faxboxes.first().copied()
     }
 
     /// What the store holds of a number.
-    pub(super) fn number(&self, number: Num) -> Option<&NumberFacts> {
+    pub(super) fn number_facts(&self, number: Num) -> Option<&NumberFacts> {
         self.numbers.get(&number)
     }
 }

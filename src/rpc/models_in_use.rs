@@ -37,7 +37,7 @@ pub(super) async fn may_see(
     caller: &Caller,
     digest: &ModelDigest,
 ) -> Result<bool, StoreError> {
-    if caller.may_ask_of_all() || built_in(digest).is_some() {
+    if caller.may_ask_about_every_tenant() || built_in(digest).is_some() {
         return Ok(true);
     }
     Ok(by_tenants_of(app, caller).await?.contains(digest))

@@ -207,7 +207,7 @@ impl PassOn {
     async fn pass(self, request: HttpRequest<Body>) -> HttpResponse<Body> {
         // What is not read cannot be held against limits of what may be asked.
         let caller = request.extensions().get::<Arc<Caller>>();
-        if !caller.is_some_and(|caller| caller.is_limited_by_methods_alone()) {
+        if !caller.is_some_and(|caller| caller.may_be_passed_on(request.uri().path())) {
             return Status::from(Failure::NotPermitted).into_http();
         }
         match self.0.oneshot(request).await {

@@ -92,6 +92,7 @@ changes! {
     "move_number" MoveNumber { number, account }
     "set_number_target" SetNumberTarget { number, target, on }
     "remove_number" RemoveNumber { number }
+    "add_retired_number" AddRetiredNumber { account, number }
     "add_extension" AddExtension { account, extension }
     "remove_extension" RemoveExtension { extension }
     "add_queue" AddQueue { account, queue }

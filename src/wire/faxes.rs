@@ -188,6 +188,7 @@ macro_rules! fax_changes {
                 Some(Batch {
                     tenant: tenant?,
                     actor: actor?,
+                    provisions: false,
                     request_id: request_id?,
                     if_exists: IfExists::Refuse,
                     changes: vec![Change::$change { $($field: $field?),+ }],

@@ -50,7 +50,8 @@ pub fn about(change: &Change) -> String {
         | Change::SetNumberCapabilities { number, .. }
         | Change::MoveNumber { number, .. }
         | Change::SetNumberTarget { number, .. }
-        | Change::RemoveNumber { number } => format!("number `{}`", number.as_str()),
+        | Change::RemoveNumber { number }
+        | Change::AddRetiredNumber { number, .. } => format!("number `{}`", number.as_str()),
         Change::AddExtension { extension, .. } | Change::RemoveExtension { extension } => {
             format!("extension `{extension}`")
         }

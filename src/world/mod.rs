@@ -77,6 +77,8 @@ pub struct TenantWorld {
     pub groups: BTreeMap<GroupId, Group>,
     /// Numbers.
     pub numbers: BTreeMap<PhoneNumber, Number>,
+    /// Numbers that were given back and still name faxes, with the accounts they were set up at.
+    pub retired_numbers: BTreeMap<PhoneNumber, AccountId>,
     /// Extensions with their accounts.
     pub extensions: BTreeMap<ExtensionId, AccountId>,
     /// Queues with their accounts.
@@ -88,6 +90,12 @@ pub struct TenantWorld {
 }
 
 impl TenantWorld {
+    /// The account where a number is set up, or was when it was given back.
+    fn account_of_number(&self, number: &PhoneNumber) -> Option<&AccountId> {
+        let present = self.numbers.get(number).map(|number| &number.account);
+        present.or_else(|| self.retired_numbers.get(number))
+    }
+
     /// A tenant with nothing in it.
     fn new(root: AccountId) -> Self {
         Self {
@@ -101,6 +109,7 @@ impl TenantWorld {
             invitations: BTreeMap::new(),
             groups: BTreeMap::new(),
             numbers: BTreeMap::new(),
+            retired_numbers: BTreeMap::new(),
             extensions: BTreeMap::new(),
             queues: BTreeMap::new(),
             faxboxes: BTreeMap::new(),

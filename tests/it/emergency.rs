@@ -19,7 +19,8 @@ use lineguard_core::facts::MemberStatus;
 use lineguard_core::id::{ModelDigest, Num, Subject, TenantId, Timestamp};
 use lineguard_core::model::{BUILT_IN, built_in_vocabulary};
 use lineguard_core::port::{
-    AccountOfSubject, ApplyError, Registered, Store, StoreError, TenantReader, TenantRow,
+    AccountOfSubject, ApplyError, DuplicateNumber, Registered, Store, StoreError, TenantReader,
+    TenantRow,
 };
 use prost::Message as _;
 use tonic::{Code, Request, Status};
@@ -328,6 +329,10 @@ impl Store for Away {
     }
 
     async fn tenants(&self, _: Num, _: usize) -> Result<Vec<TenantRow>, StoreError> {
+        Err(unavailable())
+    }
+
+    async fn duplicate_numbers(&self, _: usize) -> Result<Vec<DuplicateNumber>, StoreError> {
         Err(unavailable())
     }
 

@@ -197,13 +197,13 @@ async fn a_fax_is_assigned_moved_labelled_and_put_into_the_trash() {
 }
 
 #[tokio::test]
-async fn a_fax_outlives_its_number() {
+async fn a_fax_keeps_the_name_of_a_number_that_is_removed() {
     let harness = Harness::start().await;
     harness.build(world("t1").account("home").number(NUMBERS[0])).await;
     register(&harness, &on("f1", NUMBERS[0])).await.unwrap();
     let remove = Change::RemoveNumber { number: ids::number(NUMBERS[0]) };
     crate::writing::apply(&harness, "r1", &[remove]).await.unwrap();
-    assert_eq!(get(&harness, "f1").await.unwrap().number, "");
+    assert_eq!(get(&harness, "f1").await.unwrap().number, NUMBERS[0]);
     let parts = crate::writing::export(&harness, "t1").await;
     let again = crate::writing::again("t1", "again", &parts);
     let results = crate::writing::import(&harness, again).await;

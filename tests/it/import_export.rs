@@ -66,14 +66,20 @@ async fn an_export_makes_the_same_tenant_again() {
     let harness = Harness::start().await;
     lived_in(&harness).await;
     let parts = export(&harness, "t1").await;
-    let results = import(&harness, again("t2", "copy", &parts)).await;
+    // In another store: its active numbers cannot be active twice in one (rulings R39).
+    let refused = import(&harness, again("t2", "copy", &parts)).await.remove(0).unwrap_err();
+    assert_eq!(refused.reason, "REFUSED");
+    let other = Harness::start().await;
+    put_plain(&other).await;
+    let results = import(&other, again("t2", "copy", &parts)).await;
     let imported = results[0].as_ref().unwrap();
     assert_eq!(imported.registered_faxes, 5);
     let without_revision = |parts: Vec<pb::ExportResponse>| -> Vec<_> {
         parts.into_iter().map(|part| pb::ExportResponse { revision: 0, ..part }).collect()
     };
-    let copy = without_revision(export(&harness, "t2").await);
+    let copy = without_revision(export(&other, "t2").await);
     assert_eq!(copy, without_revision(parts));
+    other.stop().await;
     harness.stop().await;
 }
 

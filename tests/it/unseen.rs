@@ -13,8 +13,8 @@ use lineguard::wire::pb::{self, Effect};
 use lineguard_core::change::{Applied, Batch, Import, Imported, NewFax};
 use lineguard_core::id::{AccountId, FaxId, ModelDigest, Num, Subject, TenantId, Timestamp};
 use lineguard_core::port::{
-    AccountOfSubject, ApplyError, FaxRow, FaxSlice, MemberRows, Registered, Seek, Store,
-    StoreError, TenantReader, TenantRow,
+    AccountOfSubject, ApplyError, DuplicateNumber, FaxRow, FaxSlice, MemberRows, Registered, Seek,
+    Store, StoreError, TenantReader, TenantRow,
 };
 use lineguard_core::row::{Link, LinkKind, Object, ObjectKind};
 use lineguard_core::stamp::Stamp;
@@ -134,6 +134,9 @@ impl Store for Counting {
     }
     async fn tenants(&self, after: Num, limit: usize) -> Answer<Vec<TenantRow>> {
         self.inner.tenants(after, limit).await
+    }
+    async fn duplicate_numbers(&self, limit: usize) -> Answer<Vec<DuplicateNumber>> {
+        self.inner.duplicate_numbers(limit).await
     }
     async fn put_model(&self, text: &str) -> Answer<ModelDigest> {
         self.inner.put_model(text).await

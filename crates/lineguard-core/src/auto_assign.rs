@@ -15,7 +15,7 @@ use crate::model::reach::{Direction, FaxState};
 use crate::model::{Fallback, Model, PermissionKind, TargetKind};
 use crate::port::{StoreError, TenantReader};
 use crate::request::{Context, Question};
-use crate::row::{ALL, LinkKind, MemberBody, Object, ObjectKind};
+use crate::row::{self, ALL, LinkKind, MemberBody, NumberBody, Object, ObjectKind};
 use crate::vocabulary::Vocabulary;
 
 /// A user, group or faxbox by its number in the tenant.
@@ -38,6 +38,8 @@ pub enum Skipped {
     NobodyInGroup,
     /// Another target came first.
     NotFirst,
+    /// The number is not active, so nothing is routed on it.
+    NumberInactive,
 }
 
 impl Skipped {
@@ -51,6 +53,7 @@ impl Skipped {
             Self::Member(MemberStatus::Active) | Self::NotFirst => "ANOTHER_TARGET_CAME_FIRST",
             Self::NotATarget => "NOT_A_TARGET",
             Self::NobodyInGroup => "NOBODY_IN_GROUP",
+            Self::NumberInactive => "NUMBER_INACTIVE",
         }
     }
 }
@@ -96,13 +99,14 @@ pub struct Resolver<'a> {
 }
 
 impl Resolver<'_> {
-    /// Resolves a number; none if the tenant does not have it.
+    /// Resolves a number; none if the tenant does not have it, or has given it back.
     pub async fn resolve(
         &mut self,
         number: &PhoneNumber,
     ) -> Result<Option<AutoAssign>, StoreError> {
         let key = (ObjectKind::Number, Num(0), number.as_str());
-        match self.reader.find(&[key]).await?.into_iter().next().flatten() {
+        let found = self.reader.find(&[key]).await?.into_iter().next().flatten();
+        match found.filter(|number| !number.is_retired_number()) {
             Some(number) => self.of_number(&number).await.map(Some),
             None => Ok(None),
         }
@@ -133,10 +137,15 @@ impl Resolver<'_> {
             StoreError::UnreadableModel { digest: tenant.model, detail: "not loaded".into() }
         })?;
         let account = number.account.unwrap_or(Num::UNKNOWN);
+        let NumberBody { active, .. } = row::parse_body(tenant.num, number)?;
         let mut target = None;
         let (mut further, mut skipped) = (Vec::new(), Vec::new());
         for candidate in self.candidates(number.num, account, &model).await? {
-            match self.passed_over(candidate, account, &model).await? {
+            let passed_over = match active {
+                true => self.passed_over(candidate, account, &model).await?,
+                false => Some(Skipped::NumberInactive),
+            };
+            match passed_over {
                 Some(why) => skipped.push((candidate, why)),
                 None if target.is_none() => target = Some(candidate),
                 None if model.auto_assign.several => {
@@ -146,8 +155,8 @@ impl Resolver<'_> {
             }
         }
         let fallback = match target {
-            None => self.fallback(number.num, &model).await?,
-            Some(_) => None,
+            None if active => self.fallback(number.num, &model).await?,
+            None | Some(_) => None,
         };
         Ok(AutoAssign {
             revision: tenant.revision,

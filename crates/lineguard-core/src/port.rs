@@ -7,7 +7,8 @@ use async_trait::async_trait;
 
 use crate::change::{Applied, Batch, Import, Imported, NewFax};
 use crate::id::{
-    AccountId, ExternalId, FaxId, ModelDigest, Num, Revision, Subject, TenantId, Timestamp,
+    AccountId, ExternalId, FaxId, ModelDigest, Num, PhoneNumber, Revision, Subject, TenantId,
+    Timestamp,
 };
 use crate::model::reach::{Direction, FaxState};
 use crate::row::{Link, LinkKind, Object, ObjectKind};
@@ -263,6 +264,11 @@ pub trait TenantTx: TenantReader {
     /// Removes an object. Its links must be gone already.
     async fn remove_object(&mut self, num: Num) -> Result<(), StoreError>;
 
+    /// Holds a number against all other tenants until the transaction ends: a transaction of
+    /// another tenant that holds it is waited for. Gives the bodies of the objects that other tenants
+    /// have for it, as they were committed last, and nothing else of them.
+    async fn hold_number(&mut self, number: &PhoneNumber) -> Result<Vec<String>, StoreError>;
+
     /// Inserts a link; whether it was new.
     async fn link(&mut self, link: Link) -> Result<bool, StoreError>;
 
@@ -346,6 +352,15 @@ pub struct AccountOfSubject {
     pub member: Object,
 }
 
+/// A number that is active in several tenants, from a time when nothing kept it from that.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DuplicateNumber {
+    /// The number.
+    pub number: PhoneNumber,
+    /// The tenants, by their numbers in the store.
+    pub tenants: Vec<TenantId>,
+}
+
 /// What registering one fax gave.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Registered {
@@ -388,6 +403,10 @@ pub trait Store: Send + Sync {
 
     /// Tenants in order of their number, after `after`.
     async fn tenants(&self, after: Num, limit: usize) -> Result<Vec<TenantRow>, StoreError>;
+
+    /// Numbers that are active in several tenants, in their order, at most so many. For operators
+    /// alone: it tells of all tenants.
+    async fn duplicate_numbers(&self, limit: usize) -> Result<Vec<DuplicateNumber>, StoreError>;
 
     /// Keeps a model text under its digest; no effect if it is there.
     async fn put_model(&self, text: &str) -> Result<ModelDigest, StoreError>;

@@ -21,7 +21,7 @@ use sha2::{Digest, Sha256};
 
 /// SHA-256 of all that a batch asks for; its request id is not part of that.
 pub(crate) fn of(batch: &Batch) -> [u8; 32] {
-    let Batch { tenant, actor, request_id: _, if_exists, changes } = batch;
+    let Batch { tenant, actor, provisions: _, request_id: _, if_exists, changes } = batch;
     let mut hasher = Sha256::new();
     let out = &mut hasher;
     "lineguard batch 1".feed(out);
@@ -39,7 +39,7 @@ pub(crate) fn of(batch: &Batch) -> [u8; 32] {
 
 /// SHA-256 of all that an import asks for. Faxes go in by what tells a repeat of them.
 pub(crate) fn of_import(import: &Import) -> [u8; 32] {
-    let Import { tenant, actor, request_id: _, parts } = import;
+    let Import { tenant, actor, provisions: _, request_id: _, parts } = import;
     let mut hasher = Sha256::new();
     let out = &mut hasher;
     "lineguard import 1".feed(out);
@@ -235,6 +235,7 @@ feed_enum!(Change {
     MoveNumber { number, account },
     SetNumberTarget { number, target, on },
     RemoveNumber { number },
+    AddRetiredNumber { account, number },
     AddExtension { account, extension },
     RemoveExtension { extension },
     AddQueue { account, queue },

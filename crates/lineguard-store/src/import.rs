@@ -1,7 +1,9 @@
 //! An import: the changes and faxes of all its parts in one transaction, or nothing.
 
 use lineguard_core::change::apply::{ModelSource, run_changes};
-use lineguard_core::change::{Applied, IfExists, Import, Imported, NewFax, Part, Warning};
+use lineguard_core::change::{
+    Activation, Applied, IfExists, Import, Imported, NewFax, Part, Warning,
+};
 use lineguard_core::id::Timestamp;
 use lineguard_core::port::{ApplyError, Registered};
 
@@ -63,7 +65,7 @@ async fn attempt(
     let changes = import.parts.iter().flat_map(|part| &part.changes);
     let models = store.models.for_changes(&store.readers, own, changes).await?;
     let before = session.state.row.revision;
-    let mut imported = run_parts(session, &models, &import.parts, now).await?;
+    let mut imported = run_parts(session, &models, import, now).await?;
     if !session.edits.is_empty() {
         session.state.row.revision.0 = before.0 + 1;
         audit::append(session, &import.actor, &import.request_id, now).await?;
@@ -80,16 +82,18 @@ async fn attempt(
 async fn run_parts(
     session: &mut Session,
     models: &dyn ModelSource,
-    parts: &[Part],
+    import: &Import,
     now: Timestamp,
 ) -> Result<Imported, ApplyError> {
+    let activation = Activation::of(&import.actor, import.provisions);
     let before = session.state.row.revision;
     let applied = Applied { revision: before, changed: 0, warnings: Vec::new() };
     let mut imported = Imported { applied, registered: 0 };
     let mut at = 0;
-    for Part { changes, faxes } in parts {
+    for Part { changes, faxes } in &import.parts {
         if !changes.is_empty() {
-            let outcome = run_changes(session, models, changes, IfExists::Keep, now).await;
+            let (keep, how) = (IfExists::Keep, activation);
+            let outcome = run_changes(session, models, changes, keep, how, now).await;
             let outcome = outcome.map_err(|error| error.further_on(at))?;
             let moved = |warning: Warning| Warning { change: warning.change + at, ..warning };
             imported.applied.changed += outcome.changed;

@@ -38,7 +38,8 @@ fn faxbox() -> FaxboxId {
 fn batch(request: &str, changes: Vec<Change>) -> Batch {
     Batch {
         tenant: tenant(),
-        actor: Subject::user("admin").unwrap(),
+        actor: Subject::parse(lineguard_core::id::SubjectKind::Service, "admin").unwrap(),
+        provisions: true,
         request_id: RequestId::parse(request).unwrap(),
         if_exists: IfExists::Refuse,
         changes,

@@ -9,17 +9,18 @@ use lineguard_core::assemble::Dump;
 use lineguard_core::change::apply::{self, ModelSource};
 use lineguard_core::change::register::{self, Stamps};
 use lineguard_core::change::{
-    Applied, Batch, Change, IfExists, Import, Imported, NewFax, Warning, title_or_id,
+    Activation, Applied, Batch, Change, IfExists, Import, Imported, NewFax, Warning, title_or_id,
 };
 use lineguard_core::id::{
-    AccountId, FaxId, ModelDigest, Num, RequestId, Revision, Subject, TenantId, Timestamp,
+    AccountId, FaxId, ModelDigest, Num, PhoneNumber, RequestId, Revision, Subject, TenantId,
+    Timestamp,
 };
 use lineguard_core::model::{self, Model};
 use lineguard_core::port::{
-    AccountOfSubject, ApplyError, Fault, FaxColumn, FaxRow, FaxSlice, MemberRows, Registered, Seek,
-    Store, StoreError, TenantReader, TenantRow, TenantTx,
+    AccountOfSubject, ApplyError, DuplicateNumber, Fault, FaxColumn, FaxRow, FaxSlice, MemberRows,
+    Registered, Seek, Store, StoreError, TenantReader, TenantRow, TenantTx,
 };
-use lineguard_core::row::{Link, LinkKind, Object, ObjectKind};
+use lineguard_core::row::{self, Link, LinkKind, NumberBody, Object, ObjectKind};
 use lineguard_core::stamp::Stamp;
 
 /// A store in memory. Readers hold a whole copy of a tenant; a writer works on a copy of its own
@@ -243,10 +244,29 @@ enum Asked {
 }
 
 /// A tenant as of one moment: shared for a snapshot, its own for a transaction.
-struct View<T>(T);
+struct View<T>(T, Elsewhere);
 
 /// What a transaction works on.
 type Working = View<Box<Tenant>>;
+
+/// The other tenants as they were when a transaction began, and what it asked about them. It can
+/// only be committed while that is still so.
+#[derive(Default)]
+struct Elsewhere {
+    tenants: Vec<Arc<Tenant>>,
+    held: BTreeMap<String, Vec<String>>,
+}
+
+/// The bodies that tenants have for a number, besides one.
+fn bodies_elsewhere<'t>(
+    tenants: impl Iterator<Item = &'t Arc<Tenant>>,
+    but: &TenantId,
+    number: &str,
+) -> Vec<String> {
+    let of = |tenant: &'t Arc<Tenant>| tenant.object(ObjectKind::Number, Num(0), number);
+    let others = tenants.filter(|tenant| tenant.row.id != *but);
+    others.filter_map(of).map(|object| object.body.clone()).collect()
+}
 
 #[async_trait]
 impl<T: Deref<Target = Tenant> + Send> TenantReader for View<T> {
@@ -382,6 +402,13 @@ impl TenantTx for View<Box<Tenant>> {
         Ok(())
     }
 
+    async fn hold_number(&mut self, number: &PhoneNumber) -> Result<Vec<String>, StoreError> {
+        let number = number.as_str();
+        let bodies = bodies_elsewhere(self.1.tenants.iter(), &self.0.row.id, number);
+        self.1.held.insert(number.to_owned(), bodies.clone());
+        Ok(bodies)
+    }
+
     async fn link(&mut self, link: Link) -> Result<bool, StoreError> {
         let new = self.0.links.insert(link);
         self.0.touched |= new;
@@ -456,20 +483,31 @@ impl MemoryStore {
         locked(&self.state).tenants.values().find(|tenant| tenant.row.id == *id).cloned()
     }
 
-    /// Puts a tenant in place unless it has changed since `before` was read.
-    fn commit(&self, before: Option<&Arc<Tenant>>, mut after: Box<Tenant>) -> bool {
+    /// A transaction on a tenant.
+    fn begin(&self, tenant: Tenant) -> Working {
+        let tenants = locked(&self.state).tenants.values().cloned().collect();
+        View(Box::new(tenant), Elsewhere { tenants, held: BTreeMap::new() })
+    }
+
+    /// Puts a tenant in place unless it has changed since `before` was read, or another one has
+    /// changed in what the transaction held.
+    fn commit(&self, before: Option<&Arc<Tenant>>, tx: Working) -> bool {
+        let View(mut after, Elsewhere { tenants: _, held }) = tx;
         after.touched = false;
         let mut state = locked(&self.state);
+        let still = held.iter().all(|(number, bodies)| {
+            bodies_elsewhere(state.tenants.values(), &after.row.id, number) == *bodies
+        });
         let current = state.tenants.values().find(|tenant| tenant.row.id == after.row.id);
         let unchanged = match (before, current) {
             (None, None) => !state.tenants.contains_key(&after.row.num),
             (Some(before), Some(current)) => Arc::ptr_eq(before, current),
             _ => false,
         };
-        if unchanged {
+        if unchanged && still {
             state.tenants.insert(after.row.num, Arc::from(after));
         }
-        unchanged
+        unchanged && still
     }
 
     /// The tenant that changes concern: a copy, or a new one if the first of them makes it.
@@ -504,9 +542,11 @@ impl MemoryStore {
         if_exists: IfExists,
         now: Timestamp,
     ) -> Result<Imported, ApplyError> {
-        let request = match &asked {
-            Asked::Batch(batch) => batch.request_id.clone(),
-            Asked::Import(import) => import.request_id.clone(),
+        let (request, how) = match &asked {
+            Asked::Batch(Batch { request_id, actor, provisions, .. })
+            | Asked::Import(Import { request_id, actor, provisions, .. }) => {
+                (request_id.clone(), Activation::of(actor, *provisions))
+            }
         };
         loop {
             let before = self.tenant(id);
@@ -516,13 +556,13 @@ impl MemoryStore {
                 return if same { Ok(imported.clone()) } else { Err(ApplyError::RequestIdReused) };
             }
             let first = parts.first().and_then(|(changes, _)| changes.first());
-            let mut tx = View(Box::new(self.working_copy(before.as_deref(), id, first)?));
-            let mut imported = self.run_parts(&mut tx, parts, if_exists, now).await?;
-            let mut after = tx.0;
+            let mut tx = self.begin(self.working_copy(before.as_deref(), id, first)?);
+            let mut imported = self.run_parts(&mut tx, parts, if_exists, how, now).await?;
+            let after = &mut tx.0;
             after.row.revision.0 += u64::from(after.touched);
             imported.applied.revision = after.row.revision;
             after.requests.insert(request.clone(), (asked.clone(), imported.clone()));
-            if self.commit(before.as_ref(), after) {
+            if self.commit(before.as_ref(), tx) {
                 return Ok(imported);
             }
         }
@@ -533,13 +573,14 @@ impl MemoryStore {
         tx: &mut Working,
         parts: &Parts<'_>,
         if_exists: IfExists,
+        how: Activation,
         now: Timestamp,
     ) -> Result<Imported, ApplyError> {
         let applied = Applied { revision: Revision(0), changed: 0, warnings: Vec::new() };
         let mut imported = Imported { applied, registered: 0 };
         let mut at = 0;
         for (changes, faxes) in parts {
-            let outcome = apply::run_changes(tx, &self.models, changes, if_exists, now)
+            let outcome = apply::run_changes(tx, &self.models, changes, if_exists, how, now)
                 .await
                 .map_err(|error| error.further_on(at))?;
             let moved = |warning: Warning| Warning { change: warning.change + at, ..warning };
@@ -566,7 +607,9 @@ impl Store for MemoryStore {
         &self,
         tenant: &TenantId,
     ) -> Result<Option<Box<dyn TenantReader + '_>>, StoreError> {
-        Ok(self.tenant(tenant).map(|tenant| Box::new(View(tenant)) as Box<dyn TenantReader>))
+        Ok(self
+            .tenant(tenant)
+            .map(|tenant| Box::new(View(tenant, Elsewhere::default())) as Box<dyn TenantReader>))
     }
 
     async fn apply(&self, batch: &Batch, now: Timestamp) -> Result<Applied, ApplyError> {
@@ -593,7 +636,7 @@ impl Store for MemoryStore {
     ) -> Result<Vec<Result<Registered, ApplyError>>, ApplyError> {
         loop {
             let before = self.tenant(tenant).ok_or_else(no_such_tenant)?;
-            let mut tx = View(Box::new(Tenant::clone(&before)));
+            let mut tx = self.begin(Tenant::clone(&before));
             let mut answers = Vec::new();
             let mut stamps = Stamps::default();
             for (position, fax) in faxes.iter().enumerate() {
@@ -603,7 +646,7 @@ impl Store for MemoryStore {
                 }
                 answers.push(answer);
             }
-            if self.commit(Some(&before), tx.0) {
+            if self.commit(Some(&before), tx) {
                 return Ok(answers);
             }
         }
@@ -641,6 +684,25 @@ impl Store for MemoryStore {
         let state = locked(&self.state);
         let later = state.tenants.values().filter(|tenant| tenant.row.num > after);
         Ok(later.take(limit).map(|tenant| tenant.row.clone()).collect())
+    }
+
+    async fn duplicate_numbers(&self, limit: usize) -> Result<Vec<DuplicateNumber>, StoreError> {
+        let state = locked(&self.state);
+        let mut active: BTreeMap<&str, Vec<TenantId>> = BTreeMap::new();
+        for tenant in state.tenants.values() {
+            for number in tenant.of_kind(ObjectKind::Number) {
+                let body: NumberBody = row::parse_body(tenant.row.num, number)?;
+                if body.active {
+                    active.entry(&number.id).or_default().push(tenant.row.id.clone());
+                }
+            }
+        }
+        let several = active.into_iter().filter(|(_, tenants)| tenants.len() > 1);
+        let named = several.map(|(number, tenants)| DuplicateNumber {
+            number: PhoneNumber::parse(number).expect("a number's id"),
+            tenants,
+        });
+        Ok(named.take(limit).collect())
     }
 
     async fn put_model(&self, text: &str) -> Result<ModelDigest, StoreError> {

@@ -286,7 +286,8 @@ impl World {
 pub fn batch(tenant: &str, request: &str, changes: Vec<Change>) -> Batch {
     Batch {
         tenant: ids::tenant(tenant),
-        actor: ids::user("provisioning"),
+        actor: ids::service("provisioning"),
+        provisions: true,
         request_id: ids::request(request),
         if_exists: IfExists::Refuse,
         changes,

@@ -114,6 +114,8 @@ impl Import {
             let import = TenantImport {
                 tenant: upload.tenant.clone(),
                 actor: self.actor.clone(),
+                // Whoever holds the store.
+                provisions: true,
                 request_id: request_id()?,
                 parts: upload.parts.clone(),
             };

@@ -51,7 +51,9 @@ impl AdminService for Admin {
         &self,
         request: Request<pb::ApplyRequest>,
     ) -> Result<Response<pb::ApplyResponse>, Status> {
-        answer!(apply::apply, self, request)
+        let caller = caller_of(&request)?;
+        let message = admitted(&self.app, request)?;
+        Ok(Response::new(apply::apply(&self.app, &caller, message).await?))
     }
 
     async fn import(

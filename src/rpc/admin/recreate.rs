@@ -43,6 +43,9 @@ pub(super) fn make(object: &Stored, out: &mut Vec<Change>) {
                 out.push(Change::SetNumberActive { number: number(), active: false });
             }
         }
+        Stored::RetiredNumber(number, account) => {
+            out.push(Change::AddRetiredNumber { account: account.clone(), number: number.clone() })
+        }
         Stored::Extension(extension, account) => out
             .push(Change::AddExtension { account: account.clone(), extension: extension.clone() }),
         Stored::Queue(queue, account) => {
@@ -101,7 +104,11 @@ pub(super) fn tie(object: &Stored, out: &mut Vec<Change>) {
             };
             out.extend(members.iter().map(member).chain(owners.iter().map(owner)));
         }
-        Stored::Role(_) | Stored::Extension(..) | Stored::Queue(..) | Stored::Invitation(_) => {}
+        Stored::Role(_)
+        | Stored::RetiredNumber(..)
+        | Stored::Extension(..)
+        | Stored::Queue(..)
+        | Stored::Invitation(_) => {}
     }
 }
 

@@ -92,6 +92,7 @@ fn samples() -> Vec<Change> {
             number: number(),
             capabilities: Capabilities { voice: false, fax: true, message: false },
         },
+        Change::AddRetiredNumber { account: account(), number: number() },
         Change::AddMember {
             account: account(),
             subject: alice(),

@@ -165,6 +165,10 @@ impl TenantWorld {
                 of.active.map(|active| Change::SetNumberActive { number: number.clone(), active }),
             );
         }
+        for (number, account) in &self.retired_numbers {
+            let (account, number) = (account.clone(), number.clone());
+            out.push(Change::AddRetiredNumber { account, number });
+        }
         for (extension, account) in &self.extensions {
             let (account, extension) = (account.clone(), extension.clone());
             out.push(Change::AddExtension { account, extension });

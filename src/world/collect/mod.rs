@@ -164,6 +164,7 @@ impl Collector<'_> {
             | Change::SetGroupMember { .. }
             | Change::SetGroupOwner { .. } => self.group(change),
             Change::AddNumber { .. }
+            | Change::AddRetiredNumber { .. }
             | Change::SetNumberActive { .. }
             | Change::SetNumberCapabilities { .. }
             | Change::MoveNumber { .. }

@@ -49,6 +49,10 @@ impl Collector<'_> {
                 self.world.queues.insert(queue.clone(), account.clone());
                 return Ok(());
             }
+            Change::AddRetiredNumber { account, number } => {
+                self.world.retired_numbers.insert(number.clone(), account.clone());
+                return Ok(());
+            }
             Change::AddNumber { account, number, capabilities, active } => {
                 let account = account.clone();
                 let capabilities = Some(*capabilities).filter(|can| *can != EVERYTHING);

@@ -103,8 +103,8 @@ impl<'s, 't> Tenant<'s, 't> {
         if fields.value("account").is_some() {
             return self.account(fields);
         }
-        let number = number.and_then(|number| self.world.numbers.get(number));
-        number.map_or_else(|| self.world.root.clone(), |number| number.account.clone())
+        let of_number = number.and_then(|number| self.world.account_of_number(number));
+        of_number.unwrap_or(&self.world.root).clone()
     }
 
     fn assignee(&mut self, fields: &Fields<'s, 't>, account: &AccountId) -> Assignee {

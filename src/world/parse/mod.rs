@@ -49,6 +49,7 @@ const TENANT: &[&str] = &[
     "member",
     "group",
     "number",
+    "retired_number",
     "extension",
     "queue",
     "faxbox",
@@ -138,6 +139,7 @@ impl<'s, 't> Tenant<'s, 't> {
         self.accounts(fields);
         self.roles(fields);
         self.numbers(fields);
+        self.retired_numbers(fields);
         self.extensions_and_queues(fields);
         self.members(fields);
         self.invitations(fields);

@@ -208,10 +208,8 @@ fn nth<T>(list: &[T], position: usize) -> Option<&T> {
 impl Series {
     fn nth(&self, id: FaxId, position: usize, world: &crate::world::TenantWorld) -> NewFax {
         let number = nth(&self.numbers, position);
-        let of_number = number.and_then(|number| world.numbers.get(number));
-        let account = nth(&self.accounts, position)
-            .or(of_number.map(|number| &number.account))
-            .unwrap_or(&world.root);
+        let of_number = number.and_then(|number| world.account_of_number(number));
+        let account = nth(&self.accounts, position).or(of_number).unwrap_or(&world.root);
         let passed = i64::try_from(position).unwrap_or(i64::MAX).saturating_mul(self.every);
         NewFax {
             fax: id,

@@ -110,6 +110,24 @@ fn a_default_number_of_another_tenant() {
 }
 
 #[test]
+fn numbers_that_were_given_back_are_named_by_faxes_alone() {
+    let number = "[[tenant.retired_number]]\nnumber = \"+15550100100\"\naccount = \"a\"\n";
+    let account = "[[tenant.account]]\nid = \"a\"\n";
+    let fax = "[[tenant.fax]]\nid = \"f\"\ndirection = \"inbound\"\n\
+               number = \"+15550100100\"\nat = 2026-01-05T08:00:00Z\n";
+    let text = in_tenant("standard", &format!("{account}{number}{fax}"));
+    let world = World::parse(&text).unwrap();
+    assert_eq!(World::parse(&crate::world::print(&world)).as_ref(), Ok(&world));
+    let fax = world.tenants.values().next().unwrap().faxes.values().next().unwrap();
+    assert_eq!(fax.new.account.as_str(), "a");
+    let listed = "[[tenant.member]]\nsubject = \"x\"\naccess_numbers = [\"+15550100100\"]\n";
+    let text = format!("{account}{number}{listed}");
+    told("standard", &text, "unknown number in `access_numbers`: `+15550100100`");
+    let twice = format!("{account}{number}[[tenant.number]]\nnumber = \"+15550100100\"\n");
+    told("standard", &twice, "number `+15550100100` is in line");
+}
+
+#[test]
 fn two_receivers_of_one_number() {
     let two = "[[tenant.number]]\nnumber = \"+15550100100\"\n\
                [[tenant.member]]\nsubjects = [\"a\", \"b\"]\n\

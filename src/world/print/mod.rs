@@ -173,6 +173,11 @@ impl Printer {
         for (id, number) in &tenant.numbers {
             self.number(id, number);
         }
+        for (number, account) in &tenant.retired_numbers {
+            self.table("retired_number");
+            self.string("number", number.as_str());
+            self.string("account", account.as_str());
+        }
         for (id, account) in &tenant.extensions {
             self.table("extension");
             self.string("id", id.as_str());

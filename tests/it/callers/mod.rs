@@ -4,6 +4,7 @@ mod attacks;
 mod certificates;
 mod limits;
 mod pki;
+mod provisioning;
 mod rotation;
 mod rows;
 mod table;

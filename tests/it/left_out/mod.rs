@@ -21,7 +21,8 @@ async fn import_world(
     let steps = world.steps().remove(0);
     let import = Import {
         tenant: steps.tenant.clone(),
-        actor: ids::user("importer"),
+        actor: ids::service("importer"),
+        provisions: true,
         request_id: ids::request(request),
         parts: steps.into_parts(500),
     };

@@ -15,3 +15,4 @@ mod r26_r27;
 mod r28_r29;
 mod r30;
 mod r32_r37;
+mod r39;

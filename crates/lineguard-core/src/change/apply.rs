@@ -22,7 +22,7 @@ mod warn;
 
 use std::sync::Arc;
 
-use super::{Batch, Change, IfExists, Warning};
+use super::{Activation, Batch, Change, IfExists, Warning};
 use crate::id::{ModelDigest, Timestamp};
 use crate::model::Model;
 use crate::port::{ApplyError, StoreError, TenantTx};
@@ -55,7 +55,8 @@ pub async fn run(
     batch: &Batch,
     now: Timestamp,
 ) -> Result<Outcome, ApplyError> {
-    run_changes(tx, models, &batch.changes, batch.if_exists, now).await
+    let activation = Activation::of(&batch.actor, batch.provisions);
+    run_changes(tx, models, &batch.changes, batch.if_exists, activation, now).await
 }
 
 /// Applies changes that are part of something bigger, as [`run`] does.
@@ -64,6 +65,7 @@ pub async fn run_changes(
     models: &dyn ModelSource,
     changes: &[Change],
     if_exists: IfExists,
+    activation: Activation,
     now: Timestamp,
 ) -> Result<Outcome, ApplyError> {
     let tenant = tx.tenant().await?;
@@ -79,7 +81,9 @@ pub async fn run_changes(
     let Some(model) = model.filter(|_| faults.is_empty()) else {
         return Err(ApplyError::Invalid(faults));
     };
-    Door::new(tx, models, if_exists, now, tenant.num, model).apply_all(changes).await
+    let mut door = Door::new(tx, models, now, tenant.num, model);
+    (door.if_exists, door.activation) = (if_exists, activation);
+    door.apply_all(changes).await
 }
 
 impl Door<'_> {
@@ -174,6 +178,8 @@ impl Door<'_> {
             C::SetNumberTarget { number, target, on } =>
                 self.set_number_target(number, target, *on).await,
             C::RemoveNumber { number } => self.remove_number(number).await,
+            C::AddRetiredNumber { account, number } =>
+                self.add_retired_number(account, number).await,
             C::AddExtension { account, extension } => self.add_extension(account, extension).await,
             C::RemoveExtension { extension } => self.remove_extension(extension).await,
             C::AddQueue { account, queue } => self.add_queue(account, queue).await,

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use crate::facts::{Capabilities, GrantList, MemberStatus};
 use crate::id::{
     AccountId, ExtensionId, ExternalId, FaxId, FaxboxId, GroupId, InvitationId, Key, ModelDigest,
-    PhoneNumber, QueueId, RequestId, Revision, Subject, TenantId, Timestamp,
+    PhoneNumber, QueueId, RequestId, Revision, Subject, SubjectKind, TenantId, Timestamp,
 };
 use crate::model::ScopeKind;
 use crate::model::reach::{Direction, FaxState};
@@ -20,6 +20,9 @@ pub struct Batch {
     pub tenant: TenantId,
     /// Who makes the changes.
     pub actor: Subject,
+    /// Whether the caller may provision: activate numbers (rulings R39). Not what is asked for, so
+    /// no part of what tells a repeat.
+    pub provisions: bool,
     /// A repeat with the same id and the same changes returns the first result; with other
     /// changes it is refused.
     pub request_id: RequestId,
@@ -27,6 +30,29 @@ pub struct Batch {
     pub if_exists: IfExists,
     /// In this order; later changes see earlier ones.
     pub changes: Vec<Change>,
+}
+
+/// What becomes of a change that would make a number active (rulings R39).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Activation {
+    /// The number becomes active, if it is active in no other tenant.
+    Granted,
+    /// A person writes: what they add is inactive, and they activate nothing.
+    ByPerson,
+    /// The caller may not provision: it is refused.
+    Withheld,
+}
+
+impl Activation {
+    /// What it is for an actor, by whether the caller may provision. A person never activates,
+    /// whoever calls for them.
+    pub const fn of(actor: &Subject, provisions: bool) -> Self {
+        match (actor.kind, provisions) {
+            (SubjectKind::User, _) => Self::ByPerson,
+            (SubjectKind::Service, true) => Self::Granted,
+            (SubjectKind::Service, false) => Self::Withheld,
+        }
+    }
 }
 
 /// What an `Add…` of something that exists does. It never changes more than the title: everything
@@ -64,6 +90,8 @@ pub struct Import {
     pub tenant: TenantId,
     /// Who imports.
     pub actor: Subject,
+    /// As in [`Batch::provisions`].
+    pub provisions: bool,
     /// A repeat with the same id and the same parts returns the first result; with other parts it
     /// is refused.
     pub request_id: RequestId,
@@ -558,7 +586,7 @@ pub enum Change {
         owner: bool,
     },
     // --- numbers, extensions, queues
-    /// Adds a number.
+    /// Adds a number. One that was removed is the same number again, in whatever account.
     AddNumber {
         /// The account.
         account: AccountId,
@@ -566,10 +594,10 @@ pub enum Change {
         number: PhoneNumber,
         /// What it can do.
         capabilities: Capabilities,
-        /// Whether it is active.
+        /// Whether it is active: in one tenant at most, and by provisioning only (rulings R39).
         active: bool,
     },
-    /// Activates or deactivates a number.
+    /// Activates or deactivates a number. Activating is provisioning (rulings R39).
     SetNumberActive {
         /// The number.
         number: PhoneNumber,
@@ -599,8 +627,17 @@ pub enum Change {
         /// Whether it receives them.
         on: bool,
     },
-    /// Removes a number that no list, target or default names.
+    /// Removes a number that no list, target or default names. Its name is kept for the faxes that
+    /// arrived on it (rulings R39).
     RemoveNumber {
+        /// The number.
+        number: PhoneNumber,
+    },
+    /// Makes known a number that the tenant had and gave back, so that faxes can name it. An
+    /// import brings what was removed this way.
+    AddRetiredNumber {
+        /// The account that it was set up at.
+        account: AccountId,
         /// The number.
         number: PhoneNumber,
     },

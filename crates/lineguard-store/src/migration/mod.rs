@@ -9,6 +9,7 @@ mod m0001_setup;
 mod m0002_faxes;
 mod m0003_changes;
 mod m0004_freshness;
+mod m0005_numbers_expand;
 
 use lineguard_core::port::StoreError;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr};
@@ -31,6 +32,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0002_faxes::Migration),
             Box::new(m0003_changes::Migration),
             Box::new(m0004_freshness::Migration),
+            Box::new(m0005_numbers_expand::Migration),
         ]
     }
 }

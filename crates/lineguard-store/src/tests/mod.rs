@@ -6,6 +6,7 @@ mod feed;
 mod identity;
 mod lists;
 mod member;
+mod numbers;
 mod opening;
 mod plans;
 mod register;
@@ -189,6 +190,7 @@ fn batch(tenant: &str, request: &str) -> Batch {
     Batch {
         tenant: tenant_id(tenant),
         actor: user("admin"),
+        provisions: false,
         request_id: RequestId::parse(request).unwrap(),
         if_exists: IfExists::Refuse,
         changes: vec![Change::CreateTenant {

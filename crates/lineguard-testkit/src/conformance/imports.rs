@@ -27,7 +27,8 @@ behaviours! {
 }
 
 fn import(request: &str, parts: Vec<Part>) -> Import {
-    Import { tenant: acme(), actor: id::user("ada"), request_id: id::request(request), parts }
+    let (actor, request_id) = (id::service("importer"), id::request(request));
+    Import { tenant: acme(), actor, provisions: true, request_id, parts }
 }
 
 fn part(changes: Vec<Change>, faxes: Vec<NewFax>) -> Part {

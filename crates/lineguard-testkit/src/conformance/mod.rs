@@ -6,6 +6,7 @@ mod ids;
 mod imports;
 mod lists;
 mod members;
+mod numbers;
 mod objects;
 mod races;
 mod rest;
@@ -87,6 +88,7 @@ fn all() -> Vec<Behaviour> {
         batches::ALL,
         imports::ALL,
         members::ALL,
+        numbers::ALL,
         faxes::ALL,
         lists::ALL,
         rest::ALL,

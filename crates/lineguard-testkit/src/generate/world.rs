@@ -265,6 +265,7 @@ impl Builder<'_> {
             voice: self.rng.chance(80),
             fax: self.rng.chance(80),
             message: self.rng.chance(80),
+            was_at: None,
         }
     }
 

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 use super::ModelSource;
 use super::warn::Routed;
-use crate::change::IfExists;
+use crate::change::{Activation, IfExists};
 use crate::facts::MemberStatus;
 use crate::id::{AccountId, FaxboxId, GroupId, Num, PhoneNumber, Subject, Timestamp};
 use crate::model::Model;
@@ -29,6 +29,7 @@ pub(super) struct Door<'a> {
     pub tx: &'a mut dyn TenantTx,
     pub models: &'a dyn ModelSource,
     pub if_exists: IfExists,
+    pub activation: Activation,
     pub now: Timestamp,
     pub tenant: Num,
     /// The tenant's model as of the change at `position`.
@@ -42,13 +43,14 @@ pub(super) struct Door<'a> {
     /// The members who stay removed or suspended although a change says something else, each with
     /// the first change that does.
     pub left_out: BTreeMap<Num, usize>,
+    /// Remarks that need no look at the rest of the batch, with their positions.
+    pub noted: Vec<(usize, &'static str)>,
 }
 
 impl<'a> Door<'a> {
     pub fn new(
         tx: &'a mut dyn TenantTx,
         models: &'a dyn ModelSource,
-        if_exists: IfExists,
         now: Timestamp,
         tenant: Num,
         model: Arc<Model>,
@@ -56,7 +58,8 @@ impl<'a> Door<'a> {
         Self {
             tx,
             models,
-            if_exists,
+            if_exists: IfExists::Refuse,
+            activation: Activation::Withheld,
             now,
             tenant,
             model,
@@ -64,6 +67,7 @@ impl<'a> Door<'a> {
             routed: Vec::new(),
             passed_over: false,
             left_out: BTreeMap::new(),
+            noted: Vec::new(),
         }
     }
 }
@@ -139,7 +143,11 @@ impl Door<'_> {
         field: &'static str,
         number: &PhoneNumber,
     ) -> Result<Object, ApplyError> {
-        self.named(field, ObjectKind::Number, number.as_str()).await
+        let found = self.named(field, ObjectKind::Number, number.as_str()).await?;
+        if found.is_retired_number() {
+            return Err(self.not_found(field, "no such number"));
+        }
+        Ok(found)
     }
 
     /// The account that an object of one belongs to.

@@ -42,7 +42,8 @@ impl Door<'_> {
         let last: BTreeMap<Routed, usize> =
             self.routed.iter().map(|(position, routed)| (*routed, *position)).collect();
         let mut resolved = BTreeMap::new();
-        let mut warnings = BTreeSet::new();
+        let noted = self.noted.iter().map(|(position, text)| (*position, (*text).to_owned()));
+        let mut warnings: BTreeSet<_> = noted.collect();
         let left = std::mem::take(&mut self.left_out);
         for member in self.get_all(&Vec::from_iter(left.keys().copied())).await? {
             let body: MemberBody = self.body(&member)?;
@@ -143,7 +144,8 @@ fn remark_on_member(answer: &AutoAssign, subject: Num) -> Option<String> {
         Skipped::NotATarget => {
             "the member's permissions do not let them receive faxes; they are passed over"
         }
-        Skipped::NobodyInGroup | Skipped::NotFirst => return None,
+        // Nothing arrives on an inactive number, which is told when it is made inactive.
+        Skipped::NobodyInGroup | Skipped::NotFirst | Skipped::NumberInactive => return None,
     };
     Some(text.to_owned())
 }
