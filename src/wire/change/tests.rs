@@ -135,6 +135,10 @@ fn samples() -> Vec<Change> {
             fax: FaxId::parse("f1").unwrap(),
             labels: vec![ExternalId::parse("urgent").unwrap()],
         },
+        Change::SetFaxAttachmentSources {
+            fax: FaxId::parse("f1").unwrap(),
+            attachment_sources: [AttachmentSource::Cloud].into_iter().collect(),
+        },
     ]
 }
 

@@ -16,7 +16,7 @@ use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
 use lineguard_core::change::apply::{ModelSource, Outcome};
-use lineguard_core::change::register::Stamps;
+use lineguard_core::change::register::Registering;
 use lineguard_core::change::{AccountKind, Applied, Batch, Change, IfExists, NewFax, Warning};
 use lineguard_core::id::{
     AccountId, FaxId, ModelDigest, Num, PhoneNumber, RequestId, Subject, TenantId, Timestamp,
@@ -105,7 +105,7 @@ impl FaxRules for PlainFaxes {
         &self,
         tx: &mut dyn TenantTx,
         _models: &dyn ModelSource,
-        _stamps: &mut Stamps,
+        _registering: &mut Registering,
         fax: &NewFax,
         position: usize,
     ) -> Result<FaxRow, ApplyError> {
@@ -133,6 +133,7 @@ impl FaxRules for PlainFaxes {
             state: fax.state,
             labels: Vec::new(),
             at: fax.at,
+            attachment_sources: fax.attachment_sources,
         })
     }
 
@@ -222,6 +223,7 @@ fn fax(id: &str, at: i64) -> NewFax {
         state: FaxState::Active,
         labels: Vec::new(),
         at: Timestamp(at),
+        attachment_sources: None,
     }
 }
 
@@ -238,7 +240,7 @@ async fn try_register(
     tenant: &str,
     faxes: &[NewFax],
 ) -> Result<Answers, ApplyError> {
-    crate::register::register(store, &tenant_id(tenant), faxes, &PlainFaxes).await
+    crate::register::register(store, &tenant_id(tenant), faxes, Timestamp(1_000), &PlainFaxes).await
 }
 
 /// Runs a statement as somebody with the file in hand could.

@@ -8,6 +8,7 @@ mod lists;
 mod members;
 mod objects;
 mod races;
+mod registering;
 mod rest;
 
 use std::fmt::Debug;
@@ -88,6 +89,7 @@ fn all() -> Vec<Behaviour> {
         imports::ALL,
         members::ALL,
         faxes::ALL,
+        registering::ALL,
         lists::ALL,
         rest::ALL,
     ]
