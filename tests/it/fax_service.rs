@@ -233,10 +233,10 @@ async fn a_fax_that_cannot_be_so_is_refused_by_its_field() {
     assert_eq!(texts.len(), 1, "{texts:?}");
     let pending = NewFax { state: FaxState::Pending, creator: None, ..sent(NUMBERS[0]) };
     let refused = register(&harness, &pending).await;
-    expect(refused, Code::InvalidArgument, "INVALID_ARGUMENT", &["fax.creator"]);
+    expect(refused, Code::InvalidArgument, "INVALID_REQUEST", &["fax.creator"]);
     for at in [-1, NOW.0 + AHEAD + 1, 253_402_300_799_999] {
         let refused = register(&harness, &NewFax { at: Timestamp(at), ..sent(NUMBERS[0]) }).await;
-        expect(refused, Code::InvalidArgument, "INVALID_ARGUMENT", &["fax.at"]);
+        expect(refused, Code::InvalidArgument, "INVALID_REQUEST", &["fax.at"]);
     }
     expect(get(&harness, "f1").await, Code::NotFound, "NOT_FOUND", &[]);
     // From a number of its account, or of one above it.

@@ -145,7 +145,7 @@ async fn r31_a_fax_store_says_what_is_attached() {
     assert_eq!(stored("unsaid").await.attachment_sources, Some(pb::AttachmentSources { sources }));
 
     let refused = index.set_fax_attachment_sources(request("unsaid", None)).await;
-    expect(refused, Code::InvalidArgument, "INVALID_ARGUMENT", &["attachment_sources"]);
+    expect(refused, Code::InvalidArgument, "INVALID_REQUEST", &["attachment_sources"]);
     let unknown = index.set_fax_attachment_sources(request("nothing", Some(vec![]))).await;
     expect(unknown, Code::NotFound, "NOT_FOUND", &["fax"]);
     harness.apply([Change::SetFaxState { fax: ids::fax("cloud"), state: FaxState::Active }]).await;
