@@ -114,8 +114,9 @@ impl Store for Announced {
         &self,
         tenant: &TenantId,
         faxes: &[NewFax],
+        now: Timestamp,
     ) -> Result<Vec<Result<Registered, ApplyError>>, ApplyError> {
-        self.store.register(tenant, faxes).await
+        self.store.register(tenant, faxes, now).await
     }
 
     async fn snapshot(

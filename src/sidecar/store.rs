@@ -284,6 +284,7 @@ impl Store for ParentStore {
         &self,
         _: &TenantId,
         _: &[NewFax],
+        _: Timestamp,
     ) -> Result<Vec<Result<Registered, ApplyError>>, ApplyError> {
         Err(elsewhere().into())
     }

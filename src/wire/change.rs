@@ -105,6 +105,7 @@ changes! {
     "move_fax" MoveFax { fax, faxbox }
     "set_fax_state" SetFaxState { fax, state }
     "set_fax_labels" SetFaxLabels { fax, labels }
+    "set_fax_attachment_sources" SetFaxAttachmentSources { fax, attachment_sources }
     "delete_fax" DeleteFax { fax }
 }
 
@@ -143,7 +144,7 @@ macro_rules! new_fax {
     };
 }
 
-new_fax!(fax, account, direction, number, faxbox, creator, state, labels, at);
+new_fax!(fax, account, direction, number, faxbox, creator, state, labels, at, attachment_sources);
 
 #[cfg(test)]
 mod tests;

@@ -66,6 +66,9 @@ scoped! {
     MoveFaxRequest [FAX] { tenant actor; request_id fax faxbox }
     ChangeFaxStateRequest [FAX] { tenant actor; request_id fax state }
     SetFaxLabelsRequest [FAX] { tenant actor; request_id fax labels }
+    SetFaxAttachmentSourcesRequest [FAX] {
+        tenant actor; request_id fax attachment_sources
+    }
     DeleteFaxRequest [FAX] { tenant actor; request_id fax }
     GetFaxRequest [FAX] { tenant; fax }
 

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use lineguard_core::change::{AttachmentSource, SourceSet};
 use lineguard_core::concern::Concern;
 use lineguard_core::id::{FaxId, ModelDigest, Num, Revision, TenantId, Timestamp};
 use lineguard_core::model::reach::{Direction, FaxState};
@@ -14,6 +15,8 @@ use lineguard_core::stamp::{ConcernRow, Shard, Stamp};
 use lineguard_lease::Renewed;
 
 use super::consistency::duration_to_wire;
+use super::enums::WireEnum;
+use super::field::Field;
 use super::pb;
 
 /// What came over the link is no row.
@@ -199,6 +202,7 @@ pub fn fax_to_wire(fax: FaxRow) -> pb::FaxRow {
         state,
         labels,
         at,
+        attachment_sources,
     } = fax;
     let maybe = |num: Option<Num>| num.map(|num| num.0);
     pb::FaxRow {
@@ -223,12 +227,21 @@ pub fn fax_to_wire(fax: FaxRow) -> pb::FaxRow {
         .into(),
         labels: labels.into_iter().map(|num| num.0).collect(),
         at: at.0,
+        attachment_sources: attachment_sources.to_wire(),
     }
 }
 
 /// Faxes from the wire.
 pub fn faxes(messages: Vec<pb::FaxRow>) -> Result<Vec<FaxRow>, StoreError> {
     messages.into_iter().map(fax).collect()
+}
+
+fn sources(message: pb::AttachmentSources) -> Result<SourceSet, StoreError> {
+    let source = |code| {
+        let known = pb::AttachmentSource::try_from(code).ok().and_then(AttachmentSource::from_wire);
+        known.ok_or_else(|| malformed("fax"))
+    };
+    message.sources.into_iter().map(source).collect()
 }
 
 fn fax(message: pb::FaxRow) -> Result<FaxRow, StoreError> {
@@ -256,6 +269,7 @@ fn fax(message: pb::FaxRow) -> Result<FaxRow, StoreError> {
         state: _,
         labels,
         at,
+        attachment_sources,
     } = message;
     Ok(FaxRow {
         num: Num(num),
@@ -269,5 +283,6 @@ fn fax(message: pb::FaxRow) -> Result<FaxRow, StoreError> {
         state,
         labels: labels.into_iter().map(Num).collect(),
         at: Timestamp(at),
+        attachment_sources: attachment_sources.map(sources).transpose()?,
     })
 }

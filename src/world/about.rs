@@ -66,6 +66,7 @@ pub fn about(change: &Change) -> String {
         | Change::MoveFax { fax, .. }
         | Change::SetFaxState { fax, .. }
         | Change::SetFaxLabels { fax, .. }
+        | Change::SetFaxAttachmentSources { fax, .. }
         | Change::DeleteFax { fax } => format!("fax `{fax}`"),
     }
 }

@@ -311,6 +311,7 @@ impl Store for Away {
         &self,
         _: &TenantId,
         _: &[NewFax],
+        _: Timestamp,
     ) -> Result<Vec<Result<Registered, ApplyError>>, ApplyError> {
         Err(unavailable().into())
     }

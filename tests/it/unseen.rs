@@ -118,8 +118,9 @@ impl Store for Counting {
         &self,
         tenant: &TenantId,
         faxes: &[NewFax],
+        now: Timestamp,
     ) -> Result<Vec<Result<Registered, ApplyError>>, ApplyError> {
-        self.inner.register(tenant, faxes).await
+        self.inner.register(tenant, faxes, now).await
     }
     async fn import(&self, import: &Import, now: Timestamp) -> Result<Imported, ApplyError> {
         self.inner.import(import, now).await

@@ -7,6 +7,7 @@ use crate::facts::{
     MemberFacts, MemberStatus, Membership, NumberFacts, Override, ResourceFacts, RoleDefinition,
 };
 use crate::id::{Key, Num};
+use crate::model::reach::FaxState;
 use crate::model::{RestrictionList, ScopeKind};
 use crate::port::{FaxRow, MemberRows, StoreError, TenantRow};
 use crate::row::{
@@ -351,18 +352,32 @@ fn known_or_absent(num: Option<Num>) -> Fact<Num> {
     num.map_or(Fact::Absent, Fact::Known)
 }
 
-/// The facts of a registered fax.
+/// The facts of a registered fax. What nobody has said of it is missing, so that a question may
+/// bring it; every field is named, so that a new fact is never absent by oversight.
 pub fn fax_facts(fax: &FaxRow) -> ResourceFacts {
     ResourceFacts {
         account: Fact::Known(fax.account),
-        creator: known_or_absent(fax.creator),
+        creator: match (fax.creator, fax.state) {
+            (Some(creator), _) => Fact::Known(creator),
+            // Somebody wrote it, and nobody said who (rulings R31).
+            (None, FaxState::Draft | FaxState::Pending) => Fact::Missing,
+            (None, FaxState::Active | FaxState::Trash) => Fact::Absent,
+        },
+        participants: Fact::Absent,
         assignee: known_or_absent(fax.assignee),
         faxbox: known_or_absent(fax.faxbox),
         number: known_or_absent(fax.number),
+        extension: Fact::Absent,
+        queue: Fact::Absent,
         labels: Fact::Known(fax.labels.as_slice().into()),
+        group: Fact::Absent,
         direction: Fact::Known(fax.direction),
         state: Fact::Known(fax.state),
-        ..ResourceFacts::nowhere()
+        form_type: Fact::Absent,
+        document_type: Fact::Absent,
+        template: Fact::Absent,
+        sources: fax.attachment_sources.map_or(Fact::Missing, |known| Fact::Known(known.nums())),
+        owner: Fact::Absent,
     }
 }
 
@@ -370,21 +385,31 @@ pub fn fax_facts(fax: &FaxRow) -> ResourceFacts {
 /// [`LinkKind::NumberFaxbox`] link and `subject` the number of a member's subject; each is ignored
 /// for other kinds.
 pub fn object_facts(object: &Object, faxbox: Option<Num>, subject: Option<Num>) -> ResourceFacts {
-    let itself = Fact::Known(object.num);
-    let mut facts =
-        ResourceFacts { account: known_or_absent(object.account), ..ResourceFacts::nowhere() };
-    match object.kind {
-        ObjectKind::Account => facts.account = itself,
-        ObjectKind::Member => facts.creator = known_or_absent(subject),
-        ObjectKind::Group => facts.group = itself,
-        ObjectKind::Number => {
-            facts.number = itself;
-            facts.faxbox = known_or_absent(faxbox);
-        }
-        ObjectKind::Extension => facts.extension = itself,
-        ObjectKind::Queue => facts.queue = itself,
-        ObjectKind::Faxbox => facts.faxbox = itself,
-        _ => {}
+    let is = |kind: ObjectKind| object.kind == kind;
+    let itself = |kind| if is(kind) { Fact::Known(object.num) } else { Fact::Absent };
+    ResourceFacts {
+        account: match object.kind {
+            ObjectKind::Account => Fact::Known(object.num),
+            _ => known_or_absent(object.account),
+        },
+        creator: known_or_absent(subject.filter(|_| is(ObjectKind::Member))),
+        participants: Fact::Absent,
+        assignee: Fact::Absent,
+        faxbox: match object.kind {
+            ObjectKind::Number => known_or_absent(faxbox),
+            _ => itself(ObjectKind::Faxbox),
+        },
+        number: itself(ObjectKind::Number),
+        extension: itself(ObjectKind::Extension),
+        queue: itself(ObjectKind::Queue),
+        labels: Fact::Absent,
+        group: itself(ObjectKind::Group),
+        direction: Fact::Absent,
+        state: Fact::Absent,
+        form_type: Fact::Absent,
+        document_type: Fact::Absent,
+        template: Fact::Absent,
+        sources: Fact::Absent,
+        owner: Fact::Absent,
     }
-    facts
 }

@@ -368,7 +368,7 @@ impl Resolver<'_> {
             conferred: None,
             context: Context::default(),
         };
-        // Every fact of a fax is known, so nothing can be missing.
+        // Every fact that sight may depend on is known, so nothing can be missing.
         decide(model, self.vocabulary, authority, &question).ok()
     }
 }
@@ -383,12 +383,22 @@ fn arriving(
     let known = |fact: Option<Num>| fact.map_or(Fact::Absent, Fact::Known);
     ResourceFacts {
         account: Fact::Known(account),
-        number: Fact::Known(number),
-        faxbox: known(faxbox),
+        creator: Fact::Absent,
+        participants: Fact::Absent,
         assignee: known(assignee),
+        faxbox: known(faxbox),
+        number: Fact::Known(number),
+        extension: Fact::Absent,
+        queue: Fact::Absent,
+        labels: Fact::Absent,
+        group: Fact::Absent,
         direction: Fact::Known(Direction::Inbound),
         state: Fact::Known(FaxState::Active),
-        ..ResourceFacts::nowhere()
+        form_type: Fact::Absent,
+        document_type: Fact::Absent,
+        template: Fact::Absent,
+        sources: Fact::Absent,
+        owner: Fact::Absent,
     }
 }
 

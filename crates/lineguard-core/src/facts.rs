@@ -247,6 +247,14 @@ pub enum Fact<T> {
     Known(T),
 }
 
+impl<T> Fact<T> {
+    /// This fact, or where nothing was said another's word for it.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        if matches!(self, Self::Missing) { other } else { self }
+    }
+}
+
 /// Facts about one resource, or about the target of a question.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ResourceFacts {
@@ -288,7 +296,33 @@ pub struct ResourceFacts {
 }
 
 impl ResourceFacts {
-    /// Facts of something that does not exist: nothing is missing, and nothing matches.
+    /// These facts, and of those that are missing what a question brings. What the store holds is
+    /// never replaced, and ownership is never a question's to say.
+    #[must_use]
+    pub fn or_sent(self, sent: Self) -> Self {
+        Self {
+            account: self.account.or(sent.account),
+            creator: self.creator.or(sent.creator),
+            participants: self.participants.or(sent.participants),
+            assignee: self.assignee.or(sent.assignee),
+            faxbox: self.faxbox.or(sent.faxbox),
+            number: self.number.or(sent.number),
+            extension: self.extension.or(sent.extension),
+            queue: self.queue.or(sent.queue),
+            labels: self.labels.or(sent.labels),
+            group: self.group.or(sent.group),
+            direction: self.direction.or(sent.direction),
+            state: self.state.or(sent.state),
+            form_type: self.form_type.or(sent.form_type),
+            document_type: self.document_type.or(sent.document_type),
+            template: self.template.or(sent.template),
+            sources: self.sources.or(sent.sources),
+            owner: self.owner,
+        }
+    }
+
+    /// Facts of something that does not exist: nothing is missing, and nothing matches. Facts of
+    /// what exists name every field instead.
     pub fn nowhere() -> Self {
         Self {
             account: Fact::Absent,

@@ -5,7 +5,7 @@ use std::fmt;
 
 use async_trait::async_trait;
 
-use crate::change::{Applied, Batch, Import, Imported, NewFax};
+use crate::change::{Applied, Batch, Import, Imported, NewFax, SourceSet};
 use crate::id::{
     AccountId, ExternalId, FaxId, ModelDigest, Num, PhoneNumber, Revision, Subject, TenantId,
     Timestamp,
@@ -145,6 +145,9 @@ pub struct FaxRow {
     pub labels: Vec<Num>,
     /// The time that orders lists; set once.
     pub at: Timestamp,
+    /// Where its attachments come from; none if nobody has said it, which is not the same as no
+    /// attachments.
+    pub attachment_sources: Option<SourceSet>,
 }
 
 /// What one statement reads about a subject at an acting account; `crate::assemble` makes
@@ -278,7 +281,7 @@ pub trait TenantTx: TenantReader {
     /// Sets title and model of the tenant.
     async fn update_tenant(&mut self, title: &str, model: ModelDigest) -> Result<(), StoreError>;
 
-    /// Replaces faxbox, assignee, state and labels of a fax.
+    /// Replaces faxbox, assignee, state, labels and attachment sources of a fax.
     async fn update_fax(&mut self, fax: &FaxRow) -> Result<(), StoreError>;
 
     /// Deletes a fax for good; its id stays taken.
@@ -387,6 +390,7 @@ pub trait Store: Send + Sync {
         &self,
         tenant: &TenantId,
         faxes: &[NewFax],
+        now: Timestamp,
     ) -> Result<Vec<Result<Registered, ApplyError>>, ApplyError>;
 
     /// Imports a tenant in one transaction: the changes and the faxes of each part in turn, or

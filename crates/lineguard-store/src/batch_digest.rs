@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use lineguard_core::change::{
     AccountKind, AttachmentSource, Batch, Change, IfExists, Import, ListValue, MemberList,
-    NumberList, NumberTarget, OverrideValue, Part, UserOrGroup, register,
+    NumberList, NumberTarget, OverrideValue, Part, SourceSet, UserOrGroup, register,
 };
 use lineguard_core::facts::{Capabilities, MemberStatus};
 use lineguard_core::id::{
@@ -121,6 +121,13 @@ macro_rules! feed_text {
 feed_text! {
     AccountId, ExtensionId, ExternalId, FaxId, FaxboxId, GroupId, InvitationId, Key, PhoneNumber,
     QueueId, MemberStatus, FaxState, AttachmentSource,
+}
+
+/// Its bits are stored elsewhere too, and mean the same for ever.
+impl Feed for SourceSet {
+    fn feed(&self, out: &mut Sha256) {
+        out.update([self.bits()]);
+    }
 }
 
 impl Feed for Subject {
@@ -248,5 +255,6 @@ feed_enum!(Change {
     MoveFax { fax, faxbox },
     SetFaxState { fax, state },
     SetFaxLabels { fax, labels },
+    SetFaxAttachmentSources { fax, attachment_sources },
     DeleteFax { fax },
 });

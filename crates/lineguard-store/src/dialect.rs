@@ -157,3 +157,7 @@ pub(crate) fn steps_can_break(backend: DbBackend) -> bool {
 /// Counts the indexes with a name (bound second) of a table (bound first).
 pub(crate) const INDEXES_OF_TABLE: &str = "SELECT COUNT(*) FROM information_schema.statistics \
      WHERE table_schema = database() AND table_name = ? AND index_name = ?";
+
+/// Counts the columns with a name (bound second) of a table (bound first).
+pub(crate) const COLUMNS_OF_TABLE: &str = "SELECT COUNT(*) FROM information_schema.columns \
+     WHERE table_schema = database() AND table_name = ? AND column_name = ?";

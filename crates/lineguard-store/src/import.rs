@@ -1,6 +1,7 @@
 //! An import: the changes and faxes of all its parts in one transaction, or nothing.
 
 use lineguard_core::change::apply::{ModelSource, run_changes};
+use lineguard_core::change::register::Registering;
 use lineguard_core::change::{
     Activation, Applied, IfExists, Import, Imported, NewFax, Part, Warning,
 };
@@ -104,7 +105,7 @@ async fn run_parts(
             // Faxes carry the revision that their set-up is of.
             session.state.row.revision.0 = before.0 + 1;
         }
-        let new = register(session, models, faxes).await;
+        let new = register(session, models, faxes, now).await;
         imported.registered += new.map_err(|error| error.further_on(at))?;
         at += faxes.len();
     }
@@ -116,8 +117,11 @@ async fn register(
     session: &mut Session,
     models: &dyn ModelSource,
     faxes: &[NewFax],
+    now: Timestamp,
 ) -> Result<usize, ApplyError> {
-    let answers = insert_new(session, models, faxes, &CoreRules, Repeats::OrOfTheLast).await?;
+    let restoring = Registering::restoring(now);
+    let answers =
+        insert_new(session, models, faxes, &CoreRules, restoring, Repeats::OrOfTheLast).await?;
     let mut new = 0;
     let mut faults = Vec::new();
     let mut refused = None;

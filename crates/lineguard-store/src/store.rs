@@ -154,8 +154,9 @@ impl Store for SqlStore {
         &self,
         tenant: &TenantId,
         faxes: &[NewFax],
+        now: Timestamp,
     ) -> Result<Vec<Result<Registered, ApplyError>>, ApplyError> {
-        crate::register::register(self, tenant, faxes, &CoreRules).await
+        crate::register::register(self, tenant, faxes, now, &CoreRules).await
     }
 
     async fn import(&self, import: &Import, now: Timestamp) -> Result<Imported, ApplyError> {

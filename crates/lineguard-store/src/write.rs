@@ -9,7 +9,7 @@ use sea_orm::Value;
 use crate::dialect;
 use crate::edit::Edit;
 use crate::error::refused;
-use crate::rows::{self, FAX, OBJECT, Row, labels_text, state_code};
+use crate::rows::{self, FAX, OBJECT, Row, labels_text, sources_bits, state_code};
 use crate::session::Session;
 use crate::sql::{Sql, limit, seek};
 
@@ -176,13 +176,14 @@ impl TenantTx for Session {
     async fn update_fax(&mut self, fax: &FaxRow) -> Result<(), StoreError> {
         let before = self.existing_fax(fax.num).await?;
         let update = Sql::new(
-            "UPDATE fax SET faxbox = ?, assignee = ?, state = ?, labels = ? \
-             WHERE tenant = ? AND num = ?",
+            "UPDATE fax SET faxbox = ?, assignee = ?, state = ?, labels = ?, \
+             attachment_sources = ? WHERE tenant = ? AND num = ?",
         )
         .bind(maybe_stored(fax.faxbox)?)
         .bind(maybe_stored(fax.assignee)?)
         .bind(state_code(fax.state))
         .bind(labels_text(&fax.labels))
+        .bind(sources_bits(fax.attachment_sources))
         .bind(self.tenant_num())
         .bind(stored(fax.num)?);
         one_row(self.tx.run(update).await?, "fax")?;
@@ -191,6 +192,7 @@ impl TenantTx for Session {
             assignee: fax.assignee,
             state: fax.state,
             labels: fax.labels.clone(),
+            attachment_sources: fax.attachment_sources,
             ..before.clone()
         };
         self.edits.push(Edit::Fax { before, after: Some(after) });

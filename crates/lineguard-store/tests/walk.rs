@@ -180,7 +180,7 @@ async fn arrivals(place: &Place<'_>, story: &Story, rng: &mut Rng, seed: u64) {
                     })
                     .collect();
                 // Those that name what was removed meanwhile are refused; the others arrive.
-                place.store.register(&ids::tenant(&place.tenant), &new).await.unwrap();
+                place.store.register(&ids::tenant(&place.tenant), &new, NOW).await.unwrap();
             }
         })
         .await;

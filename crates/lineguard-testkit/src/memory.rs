@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use lineguard_core::assemble::Dump;
 use lineguard_core::change::apply::{self, ModelSource};
-use lineguard_core::change::register::{self, Stamps};
+use lineguard_core::change::register::{self, Registering};
 use lineguard_core::change::{
     Activation, Applied, Batch, Change, IfExists, Import, Imported, NewFax, Warning, title_or_id,
 };
@@ -434,6 +434,7 @@ impl TenantTx for View<Box<Tenant>> {
         stored.assignee = fax.assignee;
         stored.state = fax.state;
         stored.labels.clone_from(&fax.labels);
+        stored.attachment_sources = fax.attachment_sources;
         self.0.touched = true;
         Ok(())
     }
@@ -587,7 +588,7 @@ impl MemoryStore {
             imported.applied.changed += outcome.changed;
             imported.applied.warnings.extend(outcome.warnings.into_iter().map(moved));
             at += changes.len();
-            imported.registered += register_part(tx, &self.models, faxes)
+            imported.registered += register_part(tx, &self.models, faxes, now)
                 .await
                 .map_err(|error| error.further_on(at))?;
             at += faxes.len();
@@ -633,14 +634,15 @@ impl Store for MemoryStore {
         &self,
         tenant: &TenantId,
         faxes: &[NewFax],
+        now: Timestamp,
     ) -> Result<Vec<Result<Registered, ApplyError>>, ApplyError> {
         loop {
             let before = self.tenant(tenant).ok_or_else(no_such_tenant)?;
             let mut tx = self.begin(Tenant::clone(&before));
             let mut answers = Vec::new();
-            let mut stamps = Stamps::default();
+            let mut new = Registering::new(now);
             for (position, fax) in faxes.iter().enumerate() {
-                let answer = register_one(&mut tx, &self.models, &mut stamps, fax, position).await;
+                let answer = register_one(&mut tx, &self.models, &mut new, fax, position).await;
                 if let Err(ApplyError::Store(error @ StoreError::Unavailable { .. })) = answer {
                     return Err(error.into());
                 }
@@ -728,7 +730,7 @@ impl Store for MemoryStore {
 async fn register_one(
     tx: &mut Working,
     models: &Models,
-    stamps: &mut Stamps,
+    registering: &mut Registering,
     fax: &NewFax,
     position: usize,
 ) -> Result<Registered, ApplyError> {
@@ -744,7 +746,7 @@ async fn register_one(
             }
         };
     }
-    let mut row = register::row(tx, models, stamps, fax, position).await?;
+    let mut row = register::row(tx, models, registering, fax, position).await?;
     row.num = tx.0.next();
     tx.0.faxes.insert(row.num, row.clone());
     tx.0.fax_ids.insert(fax.fax.clone(), (fingerprint, Some(row.num)));
@@ -756,8 +758,9 @@ async fn register_part(
     tx: &mut Working,
     models: &Models,
     faxes: &[NewFax],
+    now: Timestamp,
 ) -> Result<usize, ApplyError> {
-    let mut stamps = Stamps::default();
+    let mut restoring = Registering::restoring(now);
     let mut new = 0;
     for (position, fax) in faxes.iter().enumerate() {
         if let Some(stored) = tx.fax(&fax.fax).await?
@@ -765,7 +768,7 @@ async fn register_part(
         {
             continue;
         }
-        let registered = register_one(tx, models, &mut stamps, fax, position).await?;
+        let registered = register_one(tx, models, &mut restoring, fax, position).await?;
         new += usize::from(registered.created);
     }
     Ok(new)

@@ -2,11 +2,14 @@
 #![expect(clippy::panic, reason = "the helper of the tests fails them")]
 
 use lineguard_core::assemble::{fax_facts, member_facts, object_facts};
+use lineguard_core::change::{AttachmentSource, SourceSet};
 use lineguard_core::facts::{Fact, ResourceFacts};
 use lineguard_core::id::{ModelDigest, Num, Revision, Timestamp};
+use lineguard_core::model::built_in_vocabulary;
 use lineguard_core::model::reach::{Direction, FaxState};
 use lineguard_core::port::{FaxRow, MemberRows, StoreError, TenantRow};
 use lineguard_core::row::{ALL, Link, LinkKind, Object, ObjectKind};
+use lineguard_core::vocabulary::{FactName, StoredType};
 use lineguard_testkit::ids as id;
 
 fn object(num: u64, kind: ObjectKind, name: &str, account: Option<u64>, body: &str) -> Object {
@@ -91,27 +94,147 @@ fn an_account_that_hangs_nowhere_is_no_answer() {
     corrupt(&rows, ("num", "tenant 9 num 1"));
 }
 
-#[test]
-fn nothing_of_a_fax_is_missing() {
-    let fax = FaxRow {
+/// A fax of which nothing is known that need not be.
+fn bare() -> FaxRow {
+    FaxRow {
         num: Num(1),
         id: id::fax("f"),
         account: Num(2),
         direction: Direction::Inbound,
         number: None,
-        faxbox: Some(Num(3)),
+        faxbox: None,
         creator: None,
-        assignee: Some(Num(4)),
+        assignee: None,
         state: FaxState::Active,
         labels: Vec::new(),
         at: Timestamp(0),
-    };
+        attachment_sources: None,
+    }
+}
+
+#[test]
+fn of_a_fax_only_what_nobody_said_is_missing() {
+    let fax = FaxRow { faxbox: Some(Num(3)), assignee: Some(Num(4)), ..bare() };
     let facts = fax_facts(&fax);
     assert_eq!(facts.account, Fact::Known(Num(2)));
     assert_eq!(facts.number, Fact::Absent);
     assert_eq!(facts.faxbox, Fact::Known(Num(3)));
     assert_eq!(facts.labels, Fact::Known(Box::default()));
     assert_eq!(facts.participants, Fact::Absent);
+    assert_eq!(facts.sources, Fact::Missing);
+    let none = FaxRow { attachment_sources: Some(SourceSet::default()), ..bare() };
+    assert_eq!(fax_facts(&none).sources, Fact::Known(Box::default()));
+    let both = [AttachmentSource::Cloud, AttachmentSource::Library];
+    let both = FaxRow { attachment_sources: Some(id::sources(&both)), ..bare() };
+    assert_eq!(fax_facts(&both).sources, Fact::Known(vec![Num(2), Num(4)].into()));
+}
+
+/// What is known of a fact, whatever its value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Said {
+    Missing,
+    Absent,
+    Known,
+}
+
+fn said_of<T>(fact: &Fact<T>) -> Said {
+    match fact {
+        Fact::Missing => Said::Missing,
+        Fact::Absent => Said::Absent,
+        Fact::Known(_) => Said::Known,
+    }
+}
+
+fn said(facts: &ResourceFacts, name: FactName) -> Said {
+    match name {
+        FactName::Account => said_of(&facts.account),
+        FactName::Creator => said_of(&facts.creator),
+        FactName::Participant => said_of(&facts.participants),
+        FactName::Assignee => said_of(&facts.assignee),
+        FactName::Faxbox => said_of(&facts.faxbox),
+        FactName::Number => said_of(&facts.number),
+        FactName::Extension => said_of(&facts.extension),
+        FactName::Queue => said_of(&facts.queue),
+        FactName::Label => said_of(&facts.labels),
+        FactName::Group => said_of(&facts.group),
+        FactName::Direction => said_of(&facts.direction),
+        FactName::State => said_of(&facts.state),
+        FactName::FormType => said_of(&facts.form_type),
+        FactName::DocumentType => said_of(&facts.document_type),
+        FactName::Template => said_of(&facts.template),
+        FactName::Source => said_of(&facts.sources),
+    }
+}
+
+/// Facts of a thing with everything, and of one with as little as a store can hold.
+fn full_and_empty(stored: StoredType) -> [ResourceFacts; 2] {
+    let one = Some(Num(5));
+    let of = |kind| {
+        let full = object_facts(&object(7, kind, "x", Some(1), "{}"), one, one);
+        [full, object_facts(&object(7, kind, "x", None, "{}"), None, None)]
+    };
+    match stored {
+        StoredType::Account => of(ObjectKind::Account),
+        StoredType::Member => of(ObjectKind::Member),
+        StoredType::Group => of(ObjectKind::Group),
+        StoredType::Number => of(ObjectKind::Number),
+        StoredType::Extension => of(ObjectKind::Extension),
+        StoredType::Queue => of(ObjectKind::Queue),
+        StoredType::Faxbox => of(ObjectKind::Faxbox),
+        StoredType::Fax => {
+            let attachment_sources = Some(SourceSet::default());
+            let full = FaxRow {
+                number: one,
+                faxbox: one,
+                creator: one,
+                assignee: one,
+                attachment_sources,
+                ..bare()
+            };
+            [fax_facts(&full), fax_facts(&bare())]
+        }
+    }
+}
+
+/// Facts that a stored thing may be known not to have. An account of its own it always has; a row
+/// without one is a broken row, and lies nowhere.
+const MAY_BE_NONE: [(StoredType, FactName); 12] = [
+    (StoredType::Member, FactName::Account),
+    (StoredType::Member, FactName::Creator),
+    (StoredType::Group, FactName::Account),
+    (StoredType::Number, FactName::Account),
+    (StoredType::Number, FactName::Faxbox),
+    (StoredType::Extension, FactName::Account),
+    (StoredType::Queue, FactName::Account),
+    (StoredType::Faxbox, FactName::Account),
+    (StoredType::Fax, FactName::Number),
+    (StoredType::Fax, FactName::Faxbox),
+    (StoredType::Fax, FactName::Creator),
+    (StoredType::Fax, FactName::Assignee),
+];
+
+/// Rulings R31: every declared fact of what is stored is the store's, or the question's to bring.
+/// One that neither holds would be absent by oversight, and an absent fact restricts nothing.
+#[test]
+fn every_declared_fact_of_what_is_stored_is_held_or_can_be_brought() {
+    for (_, def) in built_in_vocabulary().resources() {
+        let Some(stored) = def.stored else { continue };
+        let [full, empty] = full_and_empty(stored);
+        for (name, word) in FactName::ALL {
+            let what = format!("`{word}` of a {}", def.name);
+            if !def.facts.contains(&name) {
+                assert!(!stored.may_lack(name), "{what} is not declared, and may be brought");
+                continue;
+            }
+            assert_eq!(said(&full, name), Said::Known, "{what} is not held");
+            let expected = match (stored.may_lack(name), MAY_BE_NONE.contains(&(stored, name))) {
+                (true, _) => Said::Missing,
+                (false, true) => Said::Absent,
+                (false, false) => Said::Known,
+            };
+            assert_eq!(said(&empty, name), expected, "{what} where nothing is known");
+        }
+    }
 }
 
 #[test]

@@ -177,7 +177,8 @@ impl Collector<'_> {
             Change::AssignFax { .. }
             | Change::MoveFax { .. }
             | Change::SetFaxState { .. }
-            | Change::SetFaxLabels { .. } => self.fax(change),
+            | Change::SetFaxLabels { .. }
+            | Change::SetFaxAttachmentSources { .. } => self.fax(change),
             Change::SetModel { model } => {
                 self.world.model = Some(*model);
                 Ok(())

@@ -124,7 +124,8 @@ impl Collector<'_> {
         let (Change::AssignFax { fax, .. }
         | Change::MoveFax { fax, .. }
         | Change::SetFaxState { fax, .. }
-        | Change::SetFaxLabels { fax, .. }) = change
+        | Change::SetFaxLabels { fax, .. }
+        | Change::SetFaxAttachmentSources { fax, .. }) = change
         else {
             return Ok(());
         };
@@ -140,6 +141,9 @@ impl Collector<'_> {
             }
             Change::SetFaxState { state, .. } => fax.new.state = *state,
             Change::SetFaxLabels { labels, .. } => fax.new.labels = unique(labels),
+            Change::SetFaxAttachmentSources { attachment_sources, .. } => {
+                fax.new.attachment_sources = Some(*attachment_sources);
+            }
             _ => {}
         }
         Ok(())

@@ -1,5 +1,7 @@
 //! Mistakes of world files, each with its place.
 
+use lineguard_core::change::{AttachmentSource, SourceSet};
+
 use crate::world::World;
 
 /// The mistakes of a text, one a line: `line: problem; did you mean …`.
@@ -238,4 +240,53 @@ fn every_key_of_the_format_is_documented() {
     for key in super::TENANT {
         assert!(page.contains(key), "`{key}` is missing");
     }
+}
+
+#[test]
+fn a_fax_that_waits_says_who_sends_it() {
+    let rest = "[[tenant.fax]]\nid = \"f\"\ndirection = \"outbound\"\nstate = \"pending\"\n\
+                at = 2026-01-01T00:00:00Z\n\
+                [[tenant.fax_series]]\nprefix = \"s\"\ncount = 2\ndirection = \"outbound\"\n\
+                states = [\"draft\", \"pending\"]\nstart = 2026-01-01T00:00:00Z\nevery = \"7m\"\n";
+    told("standard", rest, "8: `state`: a fax is not pending without somebody who sends it");
+    told("standard", rest, "14: `state`: a fax is not pending without somebody who sends it");
+}
+
+#[test]
+fn what_is_known_of_attachments_reads_back() {
+    let fax = |id: &str, sources: &str| {
+        format!(
+            "[[tenant.fax]]\nid = \"{id}\"\ndirection = \"outbound\"\n{sources}\n\
+             at = 2026-01-01T00:00:00Z\n"
+        )
+    };
+    let rest = [
+        fax("unsaid", ""),
+        fax("none", "attachment_sources = []"),
+        fax("some", "attachment_sources = [\"library\", \"cloud\"]"),
+        "[[tenant.fax_series]]\nprefix = \"s\"\ncount = 1\ndirection = \"outbound\"\n\
+         attachment_sources = [\"computer\"]\nstart = 2026-01-01T00:00:00Z\nevery = \"7m\"\n"
+            .to_owned(),
+    ];
+    let world = World::parse(&in_tenant("standard", &rest.concat())).unwrap();
+    let (_, tenant) = world.tenants.first_key_value().unwrap();
+    let known: Vec<String> = tenant
+        .faxes
+        .values()
+        .map(|fax| {
+            let words = |set: SourceSet| set.iter().map(AttachmentSource::as_str).collect();
+            let known: Option<Vec<_>> = fax.new.attachment_sources.map(words);
+            format!("{} {known:?}", fax.new.fax)
+        })
+        .collect();
+    let expected = [
+        "none Some([])",
+        "s00001 Some([\"computer\"])",
+        "some Some([\"cloud\", \"library\"])",
+        "unsaid None",
+    ];
+    assert_eq!(known, expected);
+    assert_eq!(World::parse(&crate::world::print(&world)), Ok(world));
+    let wrong = fax("f", "attachment_sources = [\"cluod\"]");
+    told("standard", &wrong, "8: unknown value of `attachment_sources`: `cluod`");
 }

@@ -315,6 +315,10 @@ impl Printer {
         if !new.labels.is_empty() {
             self.line("labels", &list(new.labels.iter().map(ToString::to_string)));
         }
+        if let Some(sources) = new.attachment_sources {
+            let words = sources.iter().map(|source| source.as_str().to_owned());
+            self.line("attachment_sources", &list(words));
+        }
         self.line("at", &format_time(new.at));
     }
 }

@@ -14,5 +14,6 @@ mod r23_r25;
 mod r26_r27;
 mod r28_r29;
 mod r30;
+mod r31;
 mod r32_r37;
 mod r39;

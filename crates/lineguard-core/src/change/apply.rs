@@ -194,6 +194,9 @@ impl Door<'_> {
             C::MoveFax { fax, faxbox } => self.move_fax(fax, faxbox.as_ref()).await,
             C::SetFaxState { fax, state } => self.set_fax_state(fax, *state).await,
             C::SetFaxLabels { fax, labels } => self.set_fax_labels(fax, labels).await,
+            C::SetFaxAttachmentSources { fax, attachment_sources } => {
+                self.set_fax_attachment_sources(fax, *attachment_sources).await
+            }
             C::DeleteFax { fax } => self.delete_fax(fax).await,
         }
     }

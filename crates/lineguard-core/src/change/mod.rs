@@ -2,8 +2,11 @@
 
 pub mod apply;
 pub mod register;
+mod sources;
 
 use std::collections::BTreeMap;
+
+pub use sources::SourceSet;
 
 use crate::facts::{Capabilities, GrantList, MemberStatus};
 use crate::id::{
@@ -727,6 +730,14 @@ pub enum Change {
         /// All its labels.
         labels: Vec<ExternalId>,
     },
+    /// Says where the attachments of a fax come from. What a fax went out with is history: once
+    /// it is neither a draft nor pending, this fills in what was never said and changes nothing.
+    SetFaxAttachmentSources {
+        /// The fax.
+        fax: FaxId,
+        /// All its sources; the empty set says that nothing is attached.
+        attachment_sources: SourceSet,
+    },
     /// Deletes a fax for good. Its id is never used again.
     DeleteFax {
         /// The fax.
@@ -747,14 +758,17 @@ pub struct NewFax {
     pub number: Option<PhoneNumber>,
     /// Its faxbox. A received fax without one takes the auto-assign target, where that is a faxbox.
     pub faxbox: Option<FaxboxId>,
-    /// Who sent it.
+    /// Who sent it. A pending fax has one: nobody approves their own (rulings R22).
     pub creator: Option<Subject>,
     /// State.
     pub state: FaxState,
     /// Labels.
     pub labels: Vec<ExternalId>,
-    /// When it arrived or was sent; the time that orders lists.
+    /// When it arrived or was sent; the time that orders lists. Not before 1970, and at most
+    /// [`register::AHEAD`] after the clock of who registers it.
     pub at: Timestamp,
+    /// Where its attachments come from; none if that is not known.
+    pub attachment_sources: Option<SourceSet>,
 }
 
 /// The title of a new thing: what is said, or else its id.

@@ -87,10 +87,12 @@ fn resource(
 ) -> Result<ResourceFacts, String> {
     let def = vocabulary.resource(of).ok_or("no such resource type")?;
     only(facts, "facts", &FACTS)?;
-    // Facts of the store are known or known to be absent; others are missing if they are left out.
-    // A fact that the type does not have is absent.
-    let stored = def.stored.is_some();
-    let left_out = |fact| if stored || !def.facts.contains(&fact) { Known::No } else { Known::Not };
+    // Facts of the store are known or known to be absent, but for those that it may never have been
+    // told; these and all others are missing if they are left out. A fact that the type does not
+    // have is absent.
+    let held = |fact| def.stored.is_some_and(|stored| !stored.may_lack(fact));
+    let left_out =
+        |fact| if held(fact) || !def.facts.contains(&fact) { Known::No } else { Known::Not };
     let mut one = |key: &str, fact| -> Result<Fact<Num>, String> {
         Ok(match text(facts, key)? {
             Some(name) => Fact::Known(names.num(name)),

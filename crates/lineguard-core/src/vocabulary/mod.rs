@@ -140,6 +140,12 @@ impl StoredType {
         (Self::Faxbox, "faxbox"),
         (Self::Fax, "fax"),
     ];
+
+    /// Whether the store may not know a fact that the type has, because nobody has said it. Then a
+    /// question may bring it (rulings R31); every other fact of what is stored is the store's.
+    pub const fn may_lack(self, fact: FactName) -> bool {
+        matches!((self, fact), (Self::Fax, FactName::Source))
+    }
 }
 
 /// A fact about a resource that a decision may read.

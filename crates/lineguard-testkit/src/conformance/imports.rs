@@ -213,7 +213,7 @@ async fn a_fax_may_say_what_was_said_first_or_what_is_so_now(store: &dyn Store) 
     let answer = store.import(&import("neither", vec![part(vec![], vec![neither])]), NOW).await;
     holds(matches!(answer, Err(ApplyError::AlreadyExists(_))), "other facts were taken")?;
     // A registration by itself compares with the first alone.
-    let answers = store.register(&acme(), &[now]).await?;
+    let answers = store.register(&acme(), &[now], NOW).await?;
     holds(matches!(answers.first(), Some(Err(ApplyError::AlreadyExists(_)))), "it was taken")
 }
 

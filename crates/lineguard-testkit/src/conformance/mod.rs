@@ -9,6 +9,7 @@ mod members;
 mod numbers;
 mod objects;
 mod races;
+mod registering;
 mod rest;
 
 use std::fmt::Debug;
@@ -90,6 +91,7 @@ fn all() -> Vec<Behaviour> {
         members::ALL,
         numbers::ALL,
         faxes::ALL,
+        registering::ALL,
         lists::ALL,
         rest::ALL,
     ]

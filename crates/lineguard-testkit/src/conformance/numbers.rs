@@ -264,19 +264,19 @@ async fn a_number_that_is_given_back_registers_what_happened_on_it(store: &dyn S
         ..received(fax, "root", 0)
     };
     let number = num(store, ObjectKind::Number, NUMBER).await?;
-    store.register(&id::tenant("acme"), &[arrived("before", Direction::Inbound)]).await?;
+    store.register(&id::tenant("acme"), &[arrived("before", Direction::Inbound)], NOW).await?;
     apply(store, "remove", vec![remove()]).await?;
     let late = [
         arrived("before", Direction::Inbound),
         arrived("in", Direction::Inbound),
         arrived("out", Direction::Outbound),
     ];
-    for answer in store.register(&id::tenant("acme"), &late).await? {
+    for answer in store.register(&id::tenant("acme"), &late, NOW).await? {
         let fax = answer?.fax;
         same((fax.number, fax.assignee, fax.faxbox), (Some(number), None, None))?;
     }
     // It is nobody's number elsewhere.
-    let elsewhere = store.register(&id::tenant("rival"), &late).await?;
+    let elsewhere = store.register(&id::tenant("rival"), &late, NOW).await?;
     let unknown = |answer: &Result<_, _>| matches!(answer, Err(ApplyError::NotFound(_)));
     holds(elsewhere.iter().all(unknown), "another tenant's number was taken")
 }

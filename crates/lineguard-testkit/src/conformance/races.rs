@@ -177,8 +177,8 @@ async fn a_fax_that_is_registered_twice_is_one(stores: Stores<'_>) -> Shown {
     for round in 0..ROUNDS {
         let faxes = [received(&format!("f{round}"), "root", 0), received("same", "root", 0)];
         let (one, other) = both(
-            stores.one.register(&built.tenant, &faxes),
-            stores.other.register(&built.tenant, &faxes),
+            stores.one.register(&built.tenant, &faxes, NOW),
+            stores.other.register(&built.tenant, &faxes, NOW),
         )
         .await?;
         for (one, other) in one?.into_iter().zip(other?) {
@@ -197,8 +197,8 @@ async fn a_fax_that_is_told_in_two_ways_is_one_of_them(stores: Stores<'_>) -> Sh
         let fax = |minutes| [received(&format!("f{round}"), "root", minutes)];
         let (early, late) = (fax(1), fax(2));
         let (one, other) = both(
-            stores.one.register(&built.tenant, &early),
-            stores.other.register(&built.tenant, &late),
+            stores.one.register(&built.tenant, &early, NOW),
+            stores.other.register(&built.tenant, &late, NOW),
         )
         .await?;
         let answers = [one?, other?].concat();

@@ -14,6 +14,7 @@ use lineguard_core::port::{ApplyError, Store};
 use lineguard_core::vocabulary::{Action, SendChannel};
 
 use super::Rng;
+use super::world::any_sources;
 use crate::ids;
 use crate::world::{NOW, batch};
 
@@ -92,7 +93,7 @@ impl Story {
     /// else holds) is taken out of the story, so that another store has to take it as it is.
     pub async fn happen(&mut self, store: &dyn Store, tenant: &str) {
         self.setup = fitting(store, tenant, "setup", std::mem::take(&mut self.setup)).await;
-        let answers = store.register(&ids::tenant(tenant), &self.faxes).await;
+        let answers = store.register(&ids::tenant(tenant), &self.faxes, NOW).await;
         let answers = answers.expect("a registration is answered fax by fax");
         let told = std::mem::take(&mut self.faxes).into_iter().zip(answers);
         self.faxes = told.filter(|(_, answer)| answer.is_ok()).map(|(fax, _)| fax).collect();
@@ -540,6 +541,11 @@ impl Teller<'_> {
                     self.story.later.push(Change::SetFaxState { fax, state });
                 }
                 50..53 => self.story.later.push(Change::DeleteFax { fax }),
+                53..60 => {
+                    let attachment_sources = any_sources(self.rng).unwrap_or_default();
+                    let change = Change::SetFaxAttachmentSources { fax, attachment_sources };
+                    self.story.later.push(change);
+                }
                 _ => {}
             }
         }
@@ -626,5 +632,6 @@ pub fn random_fax(rng: &mut Rng, story: &Story, id: &str, from: Timestamp) -> Ne
         state: any_state(rng, direction),
         labels,
         at: Timestamp(from.0 + 60_000 * rng.below(40) as i64),
+        attachment_sources: any_sources(rng),
     }
 }

@@ -4,15 +4,13 @@ use lineguard_core::assemble::{Dump, member_facts};
 use lineguard_core::decision::{Decision, Effect, MissingFact, Obligations, Reason};
 use lineguard_core::engine::caller_id::{Candidates, Outcome, resolve};
 use lineguard_core::engine::{Authority, compile, decide, emergency_call};
-use lineguard_core::facts::{
-    Capabilities, Fact, MemberFacts, NumberFacts, Override, ResourceFacts,
-};
+use lineguard_core::facts::{Fact, MemberFacts, Override, ResourceFacts};
 use lineguard_core::model::reach::{Clause, Qualifiers};
 use lineguard_core::model::{Model, PermissionKind};
 use lineguard_core::request::{CallerIdQuestion, Question};
-use lineguard_core::row::{NumberBody, Object, ObjectKind};
+use lineguard_core::row::ObjectKind;
 use lineguard_core::vocabulary::Vocabulary;
-use lineguard_testkit::generate::Asked;
+use lineguard_testkit::generate::{Asked, number_facts};
 use lineguard_testkit::naive::CallerIdAnswer;
 
 use crate::rows::member_rows;
