@@ -292,3 +292,24 @@ async fn kept_key(store: &SqlStore, name: &'static str) -> Result<[u8; KEY_BYTES
     let kept = store.secret(name, &move || fresh.to_vec()).await?;
     kept.try_into().map_err(|_| OpenError::BadKey)
 }
+
+#[cfg(test)]
+mod tests {
+    use lineguard_core::id::{PhoneNumber, TenantId};
+
+    use super::*;
+
+    #[test]
+    fn a_migration_lists_the_numbers_that_are_active_in_several_tenants() {
+        assert_eq!(migrated(&[]), "The schema is up to date.");
+        let duplicate = DuplicateNumber {
+            number: PhoneNumber::parse("+15550100100").unwrap(),
+            tenants: ["a", "b"].map(|id| TenantId::parse(id).unwrap()).to_vec(),
+        };
+        let told = migrated(std::slice::from_ref(&duplicate));
+        assert!(told.starts_with("The schema is up to date.\n\n"), "{told}");
+        assert!(told.ends_with(":\n+15550100100  a, b"), "{told}");
+        let many = vec![duplicate; MAX_DUPLICATES];
+        assert!(migrated(&many).ends_with("\nThere may be more."));
+    }
+}

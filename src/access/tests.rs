@@ -132,3 +132,27 @@ fn nobody_who_is_limited_may_be_given_the_methods_of_sidecars() {
         Policy::parse(&text("\"*\"", rest)).unwrap();
     }
 }
+
+#[test]
+fn a_caller_provisions_only_where_it_says_so() {
+    let caller = |rights: &str| {
+        let text = format!(
+            "format = 1\n[[caller]]\nname = \"a\"\nanonymous = true\nmethods = [\"*\"]\n\
+             tenants = [\"*\"]\nproducts = [\"*\"]\non_behalf_of_others = true\n{rights}"
+        );
+        Policy::parse(&text).unwrap().of_peer(&super::Peer::Unknown).unwrap()
+    };
+    let (apply, import) = ("/lineguard.v1.AdminService/Apply", "/lineguard.v1.AdminService/Import");
+    let index = "/lineguard.v1.FaxService/RegisterFax";
+    let (may, may_not) = (caller("provisions = true\n"), caller(""));
+    assert!(may.provisions && !may_not.provisions);
+    assert!(!caller("provisions = false\n").provisions);
+    // A sidecar passes a call on unread, and its parent sees the rights of the sidecar.
+    for path in [apply, import, index] {
+        let name = path.trim_start_matches('/');
+        assert!(crate::wire::methods().iter().any(|method| *method == name), "{path} is no method");
+        assert!(may.may_be_passed_on(path));
+        assert_eq!(may_not.may_be_passed_on(path), path == index);
+    }
+    assert!(super::Caller::anybody().provisions);
+}

@@ -91,7 +91,7 @@ impl<'a> World<'a> {
         focus.extend(granted.into_iter().filter(|(_, def)| knotty.contains(&&*def.name)));
         let mut actions: Vec<_> = focus.iter().map(|(action, _)| *action).collect();
         actions.push(vocabulary.action("fax.view").unwrap());
-        let mut story = story(rng, model, text, &actions);
+        let mut story = story(rng, seed, model, text, &actions);
         let tenant = format!("t{seed}");
         story.happen(harness.app.store.as_ref(), &tenant).await;
         let faxes = faxes(harness, &tenant).await;

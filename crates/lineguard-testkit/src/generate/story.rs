@@ -52,8 +52,9 @@ pub struct Story {
 /// Labels, and values of scopes that are not stored objects.
 pub const PLAIN_NAMES: [&str; 3] = ["blue", "green", "red"];
 
-/// A random tenant on a model, rich in what bears on the actions of the focus.
-pub fn story(rng: &mut Rng, model: &Model, text: &str, focus: &[Action]) -> Story {
+/// A random tenant on a model, rich in what bears on the actions of the focus. `which` tells it from
+/// the other stories of a store: no two may have the same active number.
+pub fn story(rng: &mut Rng, which: u64, model: &Model, text: &str, focus: &[Action]) -> Story {
     let story = Story {
         setup: Vec::new(),
         faxes: Vec::new(),
@@ -77,7 +78,7 @@ pub fn story(rng: &mut Rng, model: &Model, text: &str, focus: &[Action]) -> Stor
     };
     let keys = model.permissions.iter().filter(|one| concerns(&one.kind)).map(|one| &one.key);
     let focus = keys.cloned().collect();
-    let mut teller = Teller { rng, model, focus, story };
+    let mut teller = Teller { rng, which, model, focus, story };
     teller.accounts(ModelDigest::of(text));
     teller.things();
     teller.roles();
@@ -140,6 +141,7 @@ async fn fitting(
 
 struct Teller<'a> {
     rng: &'a mut Rng,
+    which: u64,
     model: &'a Model,
     /// Permissions that bear on the focus.
     focus: Vec<Key>,
@@ -149,6 +151,10 @@ struct Teller<'a> {
 impl Teller<'_> {
     fn tell(&mut self, change: Change) {
         self.story.setup.push(change);
+    }
+
+    fn number(&self, at: usize) -> String {
+        format!("+1{:010}{at:02}", self.which % 10_000_000_000)
     }
 
     fn any_account(&mut self) -> String {
@@ -213,7 +219,7 @@ impl Teller<'_> {
             self.story.faxboxes.push((id, place));
         }
         for at in 0..self.rng.between(1, 7) {
-            let (id, place) = (format!("+1555010{at:04}"), self.any_account());
+            let (id, place) = (self.number(at), self.any_account());
             let (account, number) = (ids::account(&place), ids::number(&id));
             let capabilities =
                 Capabilities { voice: true, fax: true, message: self.rng.chance(80) };
@@ -551,7 +557,7 @@ impl Teller<'_> {
         }
         let turns = [
             Change::MoveNumber {
-                number: ids::number("+15550100000"),
+                number: ids::number(&self.number(0)),
                 account: ids::account(&self.any_account()),
             },
             Change::SetSealed {
@@ -568,6 +574,8 @@ impl Teller<'_> {
                 status: MemberStatus::Suspended,
             },
             Change::RemoveFaxbox { faxbox: ids::faxbox("box1") },
+            // Faxes that arrived on it keep its name.
+            Change::RemoveNumber { number: ids::number(&self.number(1)) },
             Change::RemoveGroup { group: ids::group("g1") },
         ];
         for turn in turns {
