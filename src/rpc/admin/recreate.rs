@@ -114,16 +114,15 @@ pub(super) fn tie(object: &Stored, out: &mut Vec<Change>) {
 
 fn make_account(made: &Account, out: &mut Vec<Change>) {
     let Account { account, parent, title, kind: _, sealed, .. } = made;
-    match parent {
-        Some(parent) => out.push(Change::AddAccount {
+    // The root comes with the tenant.
+    if let Some(parent) = parent {
+        out.push(Change::AddAccount {
             account: account.clone(),
             parent: parent.clone(),
             title: title.clone(),
             sealed: *sealed,
             owner: None,
-        }),
-        // The root comes with the tenant.
-        None => {}
+        });
     }
     if *sealed {
         out.push(Change::SetSealed { account: account.clone(), sealed: true });
