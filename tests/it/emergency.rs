@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use lineguard::access::Caller;
-use lineguard::answer::ColdReads;
+use lineguard::answer::{CacheSize, Caches, ColdReads};
 use lineguard::app::App;
 use lineguard::dial::Dial;
 use lineguard::metrics::Metrics;
@@ -182,7 +182,7 @@ async fn items_of_a_batch_are_answered_whatever_becomes_of_the_others() {
 async fn nothing_that_is_away_or_full_is_in_the_way() {
     let harness = Harness::start().await;
     build(&harness, "nuacom").await;
-    let full = App { cold: Arc::new(ColdReads::new(0, 1)), ..harness.app.clone() };
+    let full = App { cold: Arc::new(ColdReads::new(0, 1)), ..remembering_nothing(&harness.app) };
     for (app, code) in [(away(&harness.app), Code::Unavailable), (full, Code::ResourceExhausted)] {
         for of in ANYBODY {
             assert_eq!(directly(&app, view(of)).await.unwrap_err().code(), code);
@@ -284,7 +284,12 @@ async fn answers_are_counted_and_filters_refused() {
 
 /// The service while its database is away.
 fn away(app: &App) -> App {
-    App { store: Arc::new(Away), ..app.clone() }
+    App { store: Arc::new(Away), ..remembering_nothing(app) }
+}
+
+/// The service without caches, so that whatever is looked up is read.
+fn remembering_nothing(app: &App) -> App {
+    App { caches: Arc::new(Caches::new(CacheSize(None), None)), ..app.clone() }
 }
 
 /// A store that cannot be reached.
