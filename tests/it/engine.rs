@@ -140,7 +140,7 @@ fn in_repository(file: &str) -> Option<String> {
     }
     let mut parts = Vec::new();
     let whole = root().join(file);
-    for part in whole.strip_prefix(root()).expect("a file of this repository").components() {
+    for part in whole.strip_prefix(root()).unwrap().components() {
         match part {
             Component::ParentDir => drop(parts.pop()),
             other => parts.push(other.as_os_str().to_str()?),
