@@ -120,8 +120,8 @@ fn compiled() -> BTreeMap<String, BTreeSet<String>> {
         let crate_of = |name: &str| Some(name.strip_suffix(".d")?.rsplit_once('-')?.0.to_owned());
         let Some(name) = crate_of(name).filter(|name| of_program.contains(name)) else { continue };
         let notes = fs::read_to_string(&path).unwrap();
-        // What is made of the same sources to test them is no library, and reads more.
-        let rules = notes.lines().filter_map(|line| line.split_once(".rmeta: "));
+        // What tests or only checks the same sources makes no library, and reads more.
+        let rules = notes.lines().filter_map(|line| line.split_once(".rlib: "));
         let read = rules.flat_map(|(_, read)| read.split(' ')).filter_map(in_repository);
         compiled.entry(name).or_default().extend(read);
     }
@@ -140,7 +140,7 @@ fn in_repository(file: &str) -> Option<String> {
     }
     let mut parts = Vec::new();
     let whole = root().join(file);
-    for part in whole.strip_prefix(root()).expect("a file of this repository").components() {
+    for part in whole.strip_prefix(root()).unwrap().components() {
         match part {
             Component::ParentDir => drop(parts.pop()),
             other => parts.push(other.as_os_str().to_str()?),

@@ -2,6 +2,7 @@
 
 mod attacks;
 mod certificates;
+mod keys;
 mod limits;
 mod pki;
 mod provisioning;
