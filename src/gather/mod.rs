@@ -1,6 +1,7 @@
 //! Gathers what a decision may read: the member's authority, and the facts of the resources that a
 //! question names. All of one snapshot, so all of one revision.
 
+mod conferred;
 mod facts;
 mod known;
 

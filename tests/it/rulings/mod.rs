@@ -12,3 +12,4 @@ mod r20_r22;
 mod r23_r25;
 mod r26_r27;
 mod r28_r29;
+mod r33_r35;

@@ -161,7 +161,7 @@ impl Authority {
     }
 
     fn compare(&self, comparison: Comparison, facts: &ResourceFacts) -> Truth {
-        let one = |field: FactName, set: FactSet| compare_field(field, self.set(set), facts);
+        let one = |field: FactName, set: FactSet| self.lies_in(field, set, facts);
         match comparison {
             Comparison::Field(field, set) => one(field, set),
             Comparison::Word(word) => match word.alternatives() {
@@ -171,6 +171,18 @@ impl Authority {
                     .fold(Truth::False, |any, (field, set)| any.or(|| one(*field, *set))),
             },
         }
+    }
+
+    /// Whether a fact lies in one of the parts of a set.
+    fn lies_in(&self, field: FactName, set: FactSet, facts: &ResourceFacts) -> Truth {
+        self.parts(set).fold(Truth::False, |any, part| {
+            any.or(|| {
+                let within = part.within.map_or(Truth::True, |accounts| {
+                    compare_field(FactName::Account, accounts, facts)
+                });
+                within.and(|| compare_field(field, part.values, facts))
+            })
+        })
     }
 }
 

@@ -11,7 +11,10 @@ mod decide;
 mod effective;
 mod evaluate;
 
-pub use authority::{AccountReach, Authority, CompiledExcept, IdSet, Origin, OriginKind, Term};
+pub use authority::{
+    AccountReach, Authority, CompiledExcept, IdSet, Origin, OriginKind, Part, Term,
+};
 pub use compile::{UnknownKey, compile, levels_in_force};
 pub use decide::{decide, emergency_call, may_know, may_see, not_a_member};
+pub use effective::role_permissions;
 pub use evaluate::Truth;

@@ -237,10 +237,20 @@ pub struct ActionDef {
     pub exclusive: bool,
     /// Whether only owners may do it to an owner of the account (rulings R4).
     pub spares_owners: bool,
+    /// Whether a seal stops it although it sets things up.
+    pub stops_at_seals: bool,
     /// What the target confers, where it does (rulings R15).
     pub confers: Option<Confers>,
     /// What kind of operation it is during an outage; none fails closed, whatever operators say.
     pub outage: Option<Outage>,
+}
+
+impl ActionDef {
+    /// Whether grants from above a seal pass it: those that set things up do, unless that would
+    /// open what the seal closes.
+    pub fn passes_seals(&self) -> bool {
+        self.kind == ActionKind::Manage && !self.stops_at_seals
+    }
 }
 
 /// One resource type of the vocabulary.

@@ -26,6 +26,7 @@ const ACTION_KEYS: &[&str] = &[
     "recipient",
     "exclusive",
     "spares_owners",
+    "stops_at_seals",
     "confers",
     "outage",
 ];
@@ -184,6 +185,11 @@ impl Names<'_, '_> {
         }
         if fields.text("resource") != Some("member") {
             fields.refuse(&["spares_owners"], "is for actions on `member`");
+            // What it is worth depends on the account of the member who gets it.
+            fields.refuse(&["confers"], "is for actions on `member`");
+        }
+        if fields.text("kind") != Some("manage") {
+            fields.refuse(&["stops_at_seals"], "is for actions that manage; all others stop");
         }
         ActionDef {
             name: name.clone(),
@@ -202,6 +208,7 @@ impl Names<'_, '_> {
             recipient: fields.bool("recipient", false),
             exclusive: fields.bool("exclusive", false),
             spares_owners: fields.bool("spares_owners", false),
+            stops_at_seals: fields.bool("stops_at_seals", false),
             confers: fields.choice("confers", CONFERS),
             outage: fields.choice("outage", &Outage::ALL),
         }

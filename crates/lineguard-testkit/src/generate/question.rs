@@ -1,11 +1,12 @@
 //! Random questions about a tenant.
 
-use lineguard_core::assemble::Dump;
+use lineguard_core::assemble::{Dump, role_definition};
 use lineguard_core::change::AttachmentSource;
+use lineguard_core::engine::role_permissions;
 use lineguard_core::facts::{Fact, ResourceFacts};
 use lineguard_core::id::{Key, Num};
 use lineguard_core::model::reach::{Direction, FaxState};
-use lineguard_core::model::{Channel, Model};
+use lineguard_core::model::{Channel, Model, PermissionIx};
 use lineguard_core::request::{CallerIdQuestion, Conferred, Context, Presentation, Question};
 use lineguard_core::row::{Object, ObjectKind};
 use lineguard_core::vocabulary::{
@@ -115,12 +116,13 @@ impl<'a> Asking<'a> {
         }
         let target = def.target.and_then(|kind| self.vocabulary.resource(kind));
         let target = target.map(|kind| self.facts(kind)).filter(|_| self.rng.chance(90));
+        let conferred = def.confers.and_then(|confers| self.conferred(confers, &resource));
         Question {
             action,
             names_stored_resource: named,
             resource,
             target,
-            conferred: def.confers.and_then(|confers| self.conferred(confers)),
+            conferred,
             context: self.context(),
         }
     }
@@ -244,7 +246,7 @@ impl<'a> Asking<'a> {
         self.wrap(values.into())
     }
 
-    fn conferred(&mut self, confers: Confers) -> Option<Conferred> {
+    fn conferred(&mut self, confers: Confers, resource: &ResourceFacts) -> Option<Conferred> {
         if self.rng.chance(12) {
             return None;
         }
@@ -256,13 +258,33 @@ impl<'a> Asking<'a> {
                 let own = self.rng.pick(&own).and_then(|role| Key::parse(&role.id).ok());
                 let built_in = self.rng.pick(&model.roles).map(|role| role.key.clone());
                 let key = if self.rng.chance(40) { own.or(built_in) } else { built_in };
-                Conferred::Role(key.filter(|_| self.rng.chance(96)).unwrap_or_else(unknown))
+                let key = key.filter(|_| self.rng.chance(96)).unwrap_or_else(unknown);
+                let permissions = self.worth(&key, &resource.account);
+                Conferred::Role { key, permissions }
             }
             Confers::Permission => {
                 let key = self.rng.pick(&model.permissions).map(|one| one.key.clone());
                 Conferred::Permission(key.filter(|_| self.rng.chance(96)).unwrap_or_else(unknown))
             }
         })
+    }
+
+    /// What a role gives in an account: by the nearest definition on its path.
+    fn worth(&self, key: &Key, account: &Fact<Num>) -> Option<Box<[PermissionIx]>> {
+        let mut level = match account {
+            Fact::Known(account) => Some(*account),
+            Fact::Missing | Fact::Absent => None,
+        };
+        let mut defined = None;
+        while let (Some(account), None) = (level, &defined) {
+            let mut roles = self.dump.objects.iter().filter(|one| one.kind == ObjectKind::Role);
+            let nearest =
+                roles.find(|role| role.account == Some(account) && role.id == key.as_str());
+            defined = nearest
+                .map(|role| role_definition(self.dump.tenant.num, role).expect("a role's body"));
+            level = self.dump.objects.iter().find(|one| one.num == account)?.account;
+        }
+        role_permissions(self.model, key, defined.as_ref()).expect("generated keys are known")
     }
 
     fn context(&mut self) -> Context {
