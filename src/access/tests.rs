@@ -140,7 +140,7 @@ fn a_caller_provisions_only_where_it_says_so() {
             "format = 1\n[[caller]]\nname = \"a\"\nanonymous = true\nmethods = [\"*\"]\n\
              tenants = [\"*\"]\nproducts = [\"*\"]\non_behalf_of_others = true\n{rights}"
         );
-        Policy::parse(&text).unwrap().of_peer(&super::Peer::Unknown).unwrap()
+        Policy::parse(&text).unwrap().of_peer(&Peer::Anonymous).unwrap()
     };
     let (apply, import) = ("/lineguard.v1.AdminService/Apply", "/lineguard.v1.AdminService/Import");
     let index = "/lineguard.v1.FaxService/RegisterFax";

@@ -10,10 +10,12 @@ use lineguard_core::request::{Context, Question, sent_from};
 use lineguard_core::row::ObjectKind;
 use lineguard_core::vocabulary::{ActionKind, FactName, ResourceDef, StoredType, Vocabulary};
 
+use super::conferred::conferred;
 use super::known::{Known, kind_of};
 use crate::wire::check::{CheckCall, ResourceRef};
 use crate::wire::facts::{SentFacts, field_of};
 use crate::wire::invalid::{InvalidRequest, Violation};
+use crate::wire::status::Failure;
 
 /// The question that the engine decides. Facts that the caller sends about something the store
 /// holds are compared with the store's, and a difference is an error: they are never a substitute.
@@ -25,7 +27,7 @@ pub fn question(
     model: &Model,
     vocabulary: &Vocabulary,
     authority: &Authority,
-) -> Result<Question, InvalidRequest> {
+) -> Result<Question, Failure> {
     let reader = Reader { known, model, vocabulary, authority, manages: manages(call, vocabulary) };
     let (mut faults, mut of_target) = (Vec::new(), Vec::new());
     let resource = reader.facts(&call.resource, "resource", &mut faults);
@@ -37,7 +39,7 @@ pub fn question(
         resource,
         target,
         sent_from: None,
-        conferred: call.conferred.clone(),
+        conferred: conferred(call, known, model)?,
         context: Context {
             channel: call.channel,
             recipient_verified: call.recipient_verified,
@@ -58,7 +60,7 @@ pub fn question(
     faults.append(&mut of_target);
     // Only now is it certain what the question is about.
     question.sent_from = reader.sent_from(&question);
-    if faults.is_empty() { Ok(question) } else { Err(InvalidRequest { violations: faults }) }
+    if faults.is_empty() { Ok(question) } else { Err(InvalidRequest { violations: faults }.into()) }
 }
 
 fn names_a_fax(target: Option<&ResourceRef>, vocabulary: &Vocabulary) -> bool {

@@ -9,7 +9,7 @@ use lineguard_core::change::{AttachmentSource, SourceSet};
 use lineguard_core::concern::Concern;
 use lineguard_core::id::{FaxId, ModelDigest, Num, Revision, TenantId, Timestamp};
 use lineguard_core::model::reach::{Direction, FaxState};
-use lineguard_core::port::{FaxRow, MemberRows, StoreError, TenantRow};
+use lineguard_core::port::{FaxRow, Home, MemberRows, StoreError, TenantRow};
 use lineguard_core::row::{Link, LinkKind, Object, ObjectKind};
 use lineguard_core::stamp::{ConcernRow, Shard, Stamp};
 use lineguard_lease::Renewed;
@@ -167,24 +167,38 @@ pub fn links(messages: Vec<pb::LinkRow>) -> Result<Vec<Link>, StoreError> {
 /// What is known of a subject to the wire.
 pub fn member_to_wire(rows: MemberRows) -> pb::MemberRows {
     // The tenant is known from the beginning of the stream, and of the same state.
-    let MemberRows { tenant: _, subject, path, objects, links } = rows;
+    let MemberRows { tenant: _, subject, path, objects, links, homes, standings } = rows;
     pb::MemberRows {
         subject: subject.map(|subject| subject.0),
         path: path.into_iter().map(|num| num.0).collect(),
         objects: objects.into_iter().map(object_to_wire).collect(),
         links: links.into_iter().map(link_to_wire).collect(),
+        homes: homes.into_iter().map(home_to_wire).collect(),
+        // Apart from the other objects: a sidecar that does not know of them takes none of them
+        // for a membership of the subject.
+        standings: standings.into_iter().map(object_to_wire).collect(),
     }
+}
+
+fn home_to_wire(Home { num, account }: Home) -> pb::HomeRow {
+    pb::HomeRow { num: num.0, account: account.map(|account| account.0) }
+}
+
+fn home(pb::HomeRow { num, account }: pb::HomeRow) -> Home {
+    Home { num: Num(num), account: account.map(Num) }
 }
 
 /// What is known of a subject from the wire.
 pub fn member(tenant: TenantRow, message: pb::MemberRows) -> Result<MemberRows, StoreError> {
-    let pb::MemberRows { subject, path, objects: known, links: linked } = message;
+    let pb::MemberRows { subject, path, objects: known, links: linked, homes, standings } = message;
     Ok(MemberRows {
         tenant,
         subject: subject.map(Num),
         path: path.into_iter().map(Num).collect(),
         objects: objects(known)?,
         links: links(linked)?,
+        homes: homes.into_iter().map(home).collect(),
+        standings: objects(standings)?,
     })
 }
 

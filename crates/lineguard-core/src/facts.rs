@@ -22,7 +22,8 @@ pub struct MemberFacts {
     pub path: Vec<AccountLevel>,
     /// Accounts below the acting account, parents before children.
     pub below: Vec<AccountBelow>,
-    /// Groups on the path that the person belongs to.
+    /// Groups on the path that the person belongs to. Here and below only what counts: what hangs
+    /// on a membership that is not active is left out (rulings R33).
     pub groups: Vec<GroupFacts>,
     /// Accounts on the path that the person owns.
     pub owned_accounts: Vec<Num>,
@@ -32,10 +33,24 @@ pub struct MemberFacts {
     pub owned_faxboxes: Vec<Num>,
     /// Groups the person owns.
     pub owned_groups: Vec<Num>,
-    /// Subjects who are members of groups that the person owns.
+    /// Subjects who are members of groups on the path that the person owns: supervised in the
+    /// acting account and below it.
     pub supervised: Vec<Num>,
+    /// Subjects who are supervised in a part of what lies below the acting account, and not in all
+    /// of it.
+    pub supervised_below: Vec<SupervisedBelow>,
     /// Subjects who delegated to the person.
     pub delegators: Vec<Num>,
+}
+
+/// Members of groups of one account below the acting account that the person owns: supervised in
+/// that account and below it, and nowhere beside it (rulings R34).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SupervisedBelow {
+    /// The account of the groups; one of those below.
+    pub account: Num,
+    /// The subjects.
+    pub members: Vec<Num>,
 }
 
 /// One account on the path from the acting account to the root.

@@ -160,15 +160,32 @@ pub struct MemberRows {
     pub subject: Option<Num>,
     /// The acting account first, then its ancestors up to the root.
     pub path: Vec<Num>,
-    /// Objects: accounts of the path and below; roles defined on the path; the subject's members
-    /// on the path; groups on the path that the subject belongs to; members of the acting account
-    /// who delegated to the subject, and their subjects; in any order, without repeats.
+    /// Objects: accounts of the path and below; roles defined on the path; the subject, and its
+    /// members on the path; groups on the path that the subject belongs to; members of the acting
+    /// account who delegated to the subject, and their subjects; in any order, without repeats.
     pub objects: Vec<Object>,
     /// Links: from the subject's members on the path (kinds 20 to 34); `GroupMember`,
     /// `FaxboxUser`, and every `…Owner` link to the subject; `FaxboxGroup` to the groups above;
     /// `GroupMember` from groups that the subject owns; `Delegation` to the subject from members
     /// of the acting account. Any order, without repeats.
     pub links: Vec<Link>,
+    /// Where the faxboxes of these links lie, and the groups that the subject owns; and the parents
+    /// of those accounts, up to the root. Any order, without repeats.
+    pub homes: Vec<Home>,
+    /// Memberships that only decide whether others count, whatever their status; which of them
+    /// does is not the store's to say: the subject's members of the accounts in `homes` that are
+    /// not on the path, and, of those who delegated, the members of the accounts above the acting
+    /// one. Any order, without repeats.
+    pub standings: Vec<Object>,
+}
+
+/// Where something lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Home {
+    /// A group, a faxbox or an account.
+    pub num: Num,
+    /// The account it belongs to; the parent of an account, none for a root.
+    pub account: Option<Num>,
 }
 
 /// Reads of one tenant from one snapshot: all answers are of one revision.

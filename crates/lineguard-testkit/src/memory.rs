@@ -17,8 +17,8 @@ use lineguard_core::id::{
 };
 use lineguard_core::model::{self, Model};
 use lineguard_core::port::{
-    AccountOfSubject, ApplyError, DuplicateNumber, Fault, FaxColumn, FaxRow, FaxSlice, MemberRows,
-    Registered, Seek, Store, StoreError, TenantReader, TenantRow, TenantTx,
+    AccountOfSubject, ApplyError, DuplicateNumber, Fault, FaxColumn, FaxRow, FaxSlice, Home,
+    MemberRows, Registered, Seek, Store, StoreError, TenantReader, TenantRow, TenantTx,
 };
 use lineguard_core::row::{self, Link, LinkKind, NumberBody, Object, ObjectKind};
 use lineguard_core::stamp::Stamp;
@@ -150,7 +150,7 @@ impl Tenant {
         let qualified = subject.qualified();
         let subject = self.object(ObjectKind::Subject, Num(0), &qualified).map(|one| one.num);
         let path = self.path(acting);
-        let mut wanted = Wanted { objects: BTreeSet::new(), links: BTreeSet::new() };
+        let mut wanted = Wanted::default();
         for object in self.objects.values() {
             let on_path = object.account.is_some_and(|account| path.contains(&account));
             let wants = match object.kind {
@@ -167,15 +167,21 @@ impl Tenant {
         }
         self.add_member_links(&path, &qualified, &mut wanted);
         if let Some(subject) = subject {
+            wanted.objects.insert(subject);
             self.add_subject_links(&path, acting, subject, &mut wanted);
         }
-        let objects = wanted.objects.iter().filter_map(|num| self.objects.get(num));
+        self.add_homes(&path, &qualified, &mut wanted);
+        let found = |nums: &BTreeSet<Num>| -> Vec<Object> {
+            nums.iter().filter_map(|num| self.objects.get(num)).cloned().collect()
+        };
         Some(MemberRows {
             tenant: self.row.clone(),
             subject,
             path,
-            objects: objects.cloned().collect(),
+            objects: found(&wanted.objects),
+            standings: found(&wanted.standings),
             links: wanted.links.into_iter().collect(),
+            homes: wanted.homes.into_iter().collect(),
         })
     }
 
@@ -211,13 +217,13 @@ impl Tenant {
                 LinkKind::FaxboxUser | LinkKind::FaxboxOwner | LinkKind::AccountOwner => {
                     wanted.links.insert(*link);
                 }
-                LinkKind::Delegation => self.add_delegation(acting, *link, wanted),
+                LinkKind::Delegation => self.add_delegation(path, acting, *link, wanted),
                 _ => {}
             }
         }
     }
 
-    fn add_delegation(&self, acting: Num, link: Link, wanted: &mut Wanted) {
+    fn add_delegation(&self, path: &[Num], acting: Num, link: Link, wanted: &mut Wanted) {
         let Some(member) = self.objects.get(&link.a) else {
             return;
         };
@@ -228,12 +234,41 @@ impl Tenant {
         wanted.objects.insert(member.num);
         let subject = self.object(ObjectKind::Subject, Num(0), &member.id);
         wanted.objects.extend(subject.map(|subject| subject.num));
+        for account in path.iter().filter(|account| **account != acting) {
+            let above = self.object(ObjectKind::Member, *account, &member.id);
+            wanted.standings.extend(above.map(|member| member.num));
+        }
+    }
+
+    /// Where faxboxes and owned groups lie, and who the subject is there.
+    fn add_homes(&self, path: &[Num], qualified: &str, wanted: &mut Wanted) {
+        for link in &wanted.links {
+            let is_thing = matches!(
+                link.kind,
+                LinkKind::FaxboxUser
+                    | LinkKind::FaxboxGroup
+                    | LinkKind::FaxboxOwner
+                    | LinkKind::GroupOwner
+            );
+            let Some(thing) = self.objects.get(&link.a).filter(|_| is_thing) else { continue };
+            wanted.homes.insert(Home { num: thing.num, account: thing.account });
+            for account in thing.account.map(|account| self.path(account)).unwrap_or_default() {
+                let parent = self.objects.get(&account).and_then(|object| object.account);
+                wanted.homes.insert(Home { num: account, account: parent });
+                let member = self.object(ObjectKind::Member, account, qualified);
+                let member = member.filter(|_| !path.contains(&account));
+                wanted.standings.extend(member.map(|member| member.num));
+            }
+        }
     }
 }
 
+#[derive(Default)]
 struct Wanted {
     objects: BTreeSet<Num>,
+    standings: BTreeSet<Num>,
     links: BTreeSet<Link>,
+    homes: BTreeSet<Home>,
 }
 
 /// What a request asked for.

@@ -7,7 +7,7 @@ use lineguard_core::facts::{Fact, ResourceFacts};
 use lineguard_core::id::{ModelDigest, Num, Revision, Timestamp};
 use lineguard_core::model::built_in_vocabulary;
 use lineguard_core::model::reach::{Direction, FaxState};
-use lineguard_core::port::{FaxRow, MemberRows, StoreError, TenantRow};
+use lineguard_core::port::{FaxRow, Home, MemberRows, StoreError, TenantRow};
 use lineguard_core::row::{ALL, Link, LinkKind, Object, ObjectKind};
 use lineguard_core::vocabulary::{FactName, StoredType};
 use lineguard_testkit::ids as id;
@@ -33,8 +33,11 @@ fn rows() -> MemberRows {
         objects: vec![
             object(1, ObjectKind::Account, "root", None, "{}"),
             object(3, ObjectKind::Member, "user:ada", Some(1), r#"{"status":"active"}"#),
+            object(2, ObjectKind::Subject, "user:ada", None, "{}"),
         ],
         links: Vec::new(),
+        homes: Vec::new(),
+        standings: Vec::new(),
     }
 }
 
@@ -92,6 +95,72 @@ fn an_account_that_hangs_nowhere_is_no_answer() {
     assert_eq!(facts.below.iter().map(|one| one.account).collect::<Vec<_>>(), [Num(4), Num(5)]);
     rows.objects.remove(0);
     corrupt(&rows, ("num", "tenant 9 num 1"));
+}
+
+#[test]
+fn a_subject_that_was_not_read_is_no_answer() {
+    let mut rows = rows();
+    rows.objects.pop();
+    corrupt(&rows, ("num", "tenant 9 num 2"));
+}
+
+#[test]
+fn what_lies_nowhere_is_no_answer() {
+    let home = |num, account| Home { num: Num(num), account };
+    for kind in [LinkKind::FaxboxUser, LinkKind::FaxboxOwner, LinkKind::GroupOwner] {
+        let mut rows = rows();
+        rows.links.push(Link { kind, a: Num(7), b: Num(2) });
+        corrupt(&rows, ("account", "tenant 9 num 7"));
+        rows.homes.push(home(7, None));
+        corrupt(&rows, ("account", "tenant 9 num 7"));
+        rows.homes = vec![home(7, Some(Num(8)))];
+        corrupt(&rows, ("account", "tenant 9 num 8"));
+        // A circle.
+        rows.homes.extend([home(8, Some(Num(9))), home(9, Some(Num(8)))]);
+        assert!(matches!(member_facts(&rows), Err(StoreError::Corrupt { column: "account", .. })));
+        rows.homes = vec![home(7, Some(Num(8))), home(8, Some(Num(1)))];
+        let facts = member_facts(&rows).expect("good rows").expect("facts");
+        let held = [facts.faxboxes, facts.owned_faxboxes, facts.owned_groups].concat();
+        assert_eq!(held, [Num(7)], "{kind:?}");
+    }
+}
+
+/// Faxbox 7 of account 8 below account 1, used by the subject; the statuses of its memberships of
+/// both, nearest first.
+fn uses(below: Option<&str>, here: &str) -> bool {
+    let body = |status: &str| format!(r#"{{"status":"{status}"}}"#);
+    let mut rows = rows();
+    rows.objects[1].body = body(here);
+    rows.links.push(Link { kind: LinkKind::FaxboxUser, a: Num(7), b: Num(2) });
+    rows.homes.push(Home { num: Num(7), account: Some(Num(8)) });
+    rows.homes.push(Home { num: Num(8), account: Some(Num(1)) });
+    let member = |status: &str| object(9, ObjectKind::Member, "user:ada", Some(8), &body(status));
+    rows.standings.extend(below.map(member));
+    !member_facts(&rows).expect("good rows").expect("facts").faxboxes.is_empty()
+}
+
+#[test]
+fn the_nearest_membership_that_is_active_or_suspended_decides() {
+    let silent = [None, Some("invited"), Some("unverified"), Some("removed")];
+    for below in silent {
+        assert!(uses(below, "active"), "{below:?}");
+        assert!(!uses(below, "suspended"), "{below:?}");
+        for nobody in ["invited", "unverified", "removed"] {
+            assert!(!uses(below, nobody), "{below:?}, {nobody}");
+        }
+    }
+    for here in ["active", "suspended", "removed"] {
+        assert!(uses(Some("active"), here), "{here}");
+        assert!(!uses(Some("suspended"), here), "{here}");
+    }
+}
+
+#[test]
+fn a_status_that_does_not_parse_is_no_answer() {
+    let mut rows = rows();
+    let body = r#"{"status":"fine"}"#;
+    rows.standings.push(object(9, ObjectKind::Member, "user:ada", Some(8), body));
+    corrupt(&rows, ("body", "tenant 9 num 9"));
 }
 
 /// A fax of which nothing is known that need not be.

@@ -123,7 +123,7 @@ impl<'a> Lived<'a> {
     async fn make(harness: &'a Harness, seed: u64, model: &Model, model_text: &str) -> Self {
         let rng = &mut Rng::new(seed);
         let actions = focus(rng, built_in_vocabulary(), Some(model));
-        let mut story = story(rng, model, model_text, &actions);
+        let mut story = story(rng, seed, model, model_text, &actions);
         let tenant = format!("t{seed}");
         story.happen(harness.app.store.as_ref(), &tenant).await;
         let exported = export(harness, &tenant).await;

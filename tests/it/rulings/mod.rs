@@ -16,4 +16,5 @@ mod r28_r29;
 mod r30;
 mod r31;
 mod r32_r37;
+mod r33_r35;
 mod r39;

@@ -264,32 +264,40 @@ impl<'a> Inquiry<'a> {
         }
     }
 
-    /// Nobody confers what they neither hold nor may confer by the model (rulings R15).
+    /// Nobody confers what they neither hold nor may confer by the model (rulings R15), nor what
+    /// does not exist.
     fn conferral(&self) -> Result<Option<Reason>, MissingFact> {
         let Some(confers) = self.def.confers else { return Ok(None) };
+        let worth = self.question.conferred.as_ref().map(|one| self.worth(one, confers));
+        if worth == Some(None) {
+            return Ok(Some(Reason::MayNotConfer));
+        }
         let declared = self.may_confer_by_the_model(confers);
         if declared == Truth::True {
             return Ok(None);
         }
-        let held = |ix| self.authority.standing(ix).is_some_and(|standing| standing.held);
-        let holds = match (&self.question.conferred, confers) {
-            (None, _) => return Err(MissingFact { of: FactOwner::Target, fact: None }),
-            (Some(Conferred::Role(role)), Confers::Role) => self
-                .authority
-                .roles
-                .get(role)
-                .is_some_and(|permissions| permissions.iter().all(|ix| held(*ix))),
-            (Some(Conferred::Permission(key)), Confers::Permission) => self
-                .model
-                .permission(key.as_str())
-                .and_then(|(ix, _)| u16::try_from(ix).ok())
-                .is_some_and(|ix| held(PermissionIx(ix))),
-            (Some(_), _) => false,
+        let Some(worth) = worth.flatten() else {
+            return Err(MissingFact { of: FactOwner::Target, fact: None });
         };
+        let held = |ix| self.authority.standing(ix).is_some_and(|standing| standing.held);
         match declared {
-            _ if holds => Ok(None),
+            _ if worth.iter().all(|ix| held(*ix)) => Ok(None),
             Truth::Unknown(missing) => Err(missing),
             Truth::True | Truth::False => Ok(Some(Reason::MayNotConfer)),
+        }
+    }
+
+    /// What it gives to whoever gets it; none if there is no such thing.
+    fn worth(&self, conferred: &Conferred, confers: Confers) -> Option<Vec<PermissionIx>> {
+        match (conferred, confers) {
+            (Conferred::Role { permissions, .. }, Confers::Role) => {
+                permissions.as_ref().map(|permissions| permissions.to_vec())
+            }
+            (Conferred::Permission(key), Confers::Permission) => {
+                let (ix, _) = self.model.permission(key.as_str())?;
+                Some(vec![PermissionIx(u16::try_from(ix).ok()?)])
+            }
+            _ => None,
         }
     }
 

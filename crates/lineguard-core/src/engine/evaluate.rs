@@ -226,7 +226,7 @@ impl Authority {
     }
 
     fn compare(&self, comparison: Comparison, side: Side<'_>, used: Use) -> Truth {
-        let one = |field: FactName, set: FactSet| compare_field(field, self.set(set), side, used);
+        let one = |field: FactName, set: FactSet| self.lies_in(field, set, side, used);
         match comparison {
             Comparison::Field(field, set) => one(field, set),
             Comparison::Word(word) => match word.alternatives() {
@@ -236,6 +236,18 @@ impl Authority {
                     .fold(Truth::False, |any, (field, set)| any.or(|| one(*field, *set))),
             },
         }
+    }
+
+    /// Whether a fact lies in one of the parts of a set.
+    fn lies_in(&self, field: FactName, set: FactSet, side: Side<'_>, used: Use) -> Truth {
+        self.parts(set).fold(Truth::False, |any, part| {
+            any.or(|| {
+                let within = part.within.map_or(Truth::True, |accounts| {
+                    compare_field(FactName::Account, accounts, side, used)
+                });
+                within.and(|| compare_field(field, part.values, side, used))
+            })
+        })
     }
 }
 

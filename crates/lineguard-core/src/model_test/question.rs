@@ -3,6 +3,7 @@
 use toml::Table;
 
 use super::{Names, flag, given, only, strings, table, text};
+use crate::engine::role_permissions;
 use crate::facts::{Fact, ResourceFacts};
 use crate::id::{Key, Num};
 use crate::model::reach::{Direction, FaxState};
@@ -60,7 +61,10 @@ fn conferral(model: &Model, confers: Confers, target: &Table) -> Result<Conferre
     let key = Key::parse(named).ok().filter(|_| exists);
     let key = key.ok_or_else(|| format!("unknown {word} `{named}`"))?;
     Ok(match confers {
-        Confers::Role => Conferred::Role(key),
+        Confers::Role => {
+            let permissions = role_permissions(model, &key, None).map_err(|e| e.to_string())?;
+            Conferred::Role { key, permissions }
+        }
         Confers::Permission => Conferred::Permission(key),
     })
 }

@@ -263,6 +263,8 @@ pub struct ActionDef {
     pub exclusive: bool,
     /// Whether only owners may do it to an owner of the account (rulings R4).
     pub spares_owners: bool,
+    /// Whether a seal stops it although it sets things up.
+    pub stops_at_seals: bool,
     /// What the target confers, where it does (rulings R15).
     pub confers: Option<Confers>,
     /// What kind of operation it is during an outage; none fails closed, whatever operators say.
@@ -276,6 +278,14 @@ impl ActionDef {
     /// and not what is conferred.
     pub const fn two_sided(&self) -> bool {
         self.target.is_some() && self.confers.is_none()
+    }
+}
+
+impl ActionDef {
+    /// Whether grants from above a seal pass it: those that set things up do, unless that would
+    /// open what the seal closes.
+    pub fn passes_seals(&self) -> bool {
+        self.kind == ActionKind::Manage && !self.stops_at_seals
     }
 }
 

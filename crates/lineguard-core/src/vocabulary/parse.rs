@@ -28,6 +28,7 @@ const ACTION_KEYS: &[&str] = &[
     "recipient",
     "exclusive",
     "spares_owners",
+    "stops_at_seals",
     "confers",
     "outage",
     "emergency",
@@ -210,6 +211,11 @@ impl Names<'_, '_> {
         }
         if fields.text("resource") != Some("member") {
             fields.refuse(&["spares_owners"], "is for actions on `member`");
+            // What it is worth depends on the account of the member who gets it.
+            fields.refuse(&["confers"], "is for actions on `member`");
+        }
+        if fields.text("kind") != Some("manage") {
+            fields.refuse(&["stops_at_seals"], "is for actions that manage; all others stop");
         }
         let emergency = fields.bool("emergency", false);
         if emergency {
@@ -233,6 +239,7 @@ impl Names<'_, '_> {
             recipient: fields.bool("recipient", false),
             exclusive: fields.bool("exclusive", false),
             spares_owners: fields.bool("spares_owners", false),
+            stops_at_seals: fields.bool("stops_at_seals", false),
             confers: fields.choice("confers", CONFERS),
             outage: fields.choice("outage", &Outage::ALL),
             emergency,

@@ -142,7 +142,7 @@ impl Person<'_> {
                 let mut all = permissions(self.world.model);
                 all.any(|(ix, permission)| permission.key == *key && held(ix)).into()
             }
-            (Confers::Role, Some(Conferred::Role(key))) => {
+            (Confers::Role, Some(Conferred::Role { key, .. })) => {
                 let role = self.role_at(0, key.as_str());
                 role.is_some_and(|role| role.holds.iter().all(|(ix, _)| held(*ix))).into()
             }
