@@ -6,7 +6,7 @@ mod story;
 mod world;
 
 pub use model::model;
-pub use question::{Asked, caller_id_question, question};
+pub use question::{Asked, caller_id_question, number_facts, question};
 pub use story::{PLAIN_NAMES, Story, random_fax, story};
 pub use world::{focus, world};
 

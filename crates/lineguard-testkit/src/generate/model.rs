@@ -4,9 +4,9 @@ use lineguard_core::id::Key;
 use lineguard_core::model::reach::{Clause, Comparison, Direction, Except, FaxState, Qualifiers};
 use lineguard_core::model::{
     AutoAssignRules, CallerIdRules, Channel, FactSet, Flag, FlagIx, Grant, Level, Members, Model,
-    Obligation, OutgoingRules, Overlay, OverlayGives, OwnedKind, Permission, PermissionIx, PermissionKind,
-    Product, ProductIx, Requirement, RestrictionList, Role, RolePermission, ScopeKind, Setting,
-    SettingRule, Tree, Word, narrowed,
+    Obligation, OutgoingRules, Overlay, OverlayGives, OwnedKind, Permission, PermissionIx,
+    PermissionKind, Product, ProductIx, Requirement, RestrictionList, Role, RolePermission,
+    ScopeKind, Setting, SettingRule, Tree, Word, narrowed,
 };
 use lineguard_core::vocabulary::{Action, Confers, FactName, SendChannel, Vocabulary};
 
@@ -104,7 +104,8 @@ impl Maker<'_> {
     fn outgoing(&mut self, vocabulary: &Vocabulary, can_be_held: bool) -> OutgoingRules {
         let sends = vocabulary.actions().filter(|(_, def)| def.sends.is_some());
         let sends: Vec<_> = sends.map(|(action, _)| action).collect();
-        let held = if can_be_held && self.rng.chance(50) { self.rng.some(&sends, 4) } else { Vec::new() };
+        let held =
+            if can_be_held && self.rng.chance(50) { self.rng.some(&sends, 4) } else { Vec::new() };
         OutgoingRules { by_faxbox: self.rng.chance(30), held }
     }
 

@@ -4,6 +4,7 @@ use lineguard_core::assemble::Dump;
 use lineguard_core::facts::{Fact, ResourceFacts};
 use lineguard_core::id::Num;
 use lineguard_core::model::Model;
+use lineguard_core::model::reach::FaxState;
 use lineguard_core::port::FaxRow;
 use lineguard_core::row::{
     AccountBody, GroupBody, Link, LinkKind, MemberBody, NumberBody, Object, ObjectKind, RoleBody,
@@ -136,6 +137,21 @@ impl<'a> World<'a> {
         path
     }
 
+    /// The account that an object lies in.
+    pub(super) fn account_of(&self, num: Num) -> Option<Num> {
+        self.objects.iter().find(|object| object.num == num).and_then(|object| object.account)
+    }
+
+    /// Whether an account is another one or lies below it.
+    pub(super) fn lies_in(&self, account: Num, other: Num) -> bool {
+        self.path(account).iter().any(|one| one.num == other)
+    }
+
+    /// The row of a number of the tenant.
+    pub(super) fn number(&self, num: Num) -> Option<&NumberRow> {
+        self.numbers.iter().find(|row| row.num == num)
+    }
+
     /// Whether the tenant has this link.
     pub(super) fn linked(&self, kind: LinkKind, a: Num, b: Num) -> bool {
         self.links.contains(&Link { kind, a, b })
@@ -182,17 +198,21 @@ impl<'a> World<'a> {
     }
 }
 
-/// The facts of a registered fax.
+/// The facts of a registered fax. Its attachment sources are not in the row. A draft or pending fax
+/// was written by somebody, so where the row does not say who, that is missing.
 pub fn fax_facts(fax: &FaxRow) -> ResourceFacts {
+    let outgoing = matches!(fax.state, FaxState::Draft | FaxState::Pending);
+    let nobody = if outgoing { Fact::Missing } else { Fact::Absent };
     ResourceFacts {
         account: Fact::Known(fax.account),
         direction: Fact::Known(fax.direction),
         number: known(fax.number),
         faxbox: known(fax.faxbox),
-        creator: known(fax.creator),
+        creator: fax.creator.map_or(nobody, Fact::Known),
         assignee: known(fax.assignee),
         state: Fact::Known(fax.state),
         labels: Fact::Known(fax.labels.clone().into()),
+        sources: Fact::Missing,
         ..ResourceFacts::nowhere()
     }
 }

@@ -4,15 +4,13 @@ use lineguard_core::assemble::{Dump, member_facts};
 use lineguard_core::decision::{Decision, Effect, MissingFact, Obligations, Reason};
 use lineguard_core::engine::caller_id::{Candidates, Outcome, resolve};
 use lineguard_core::engine::{Authority, compile, decide};
-use lineguard_core::facts::{
-    Capabilities, Fact, MemberFacts, NumberFacts, Override, ResourceFacts,
-};
+use lineguard_core::facts::{Fact, MemberFacts, Override, ResourceFacts};
 use lineguard_core::model::reach::{Clause, Qualifiers};
 use lineguard_core::model::{Model, PermissionKind};
 use lineguard_core::request::{CallerIdQuestion, Question};
-use lineguard_core::row::{NumberBody, Object, ObjectKind};
+use lineguard_core::row::ObjectKind;
 use lineguard_core::vocabulary::Vocabulary;
-use lineguard_testkit::generate::Asked;
+use lineguard_testkit::generate::{Asked, number_facts};
 use lineguard_testkit::naive::CallerIdAnswer;
 
 use crate::rows::member_rows;
@@ -77,21 +75,20 @@ impl<'a> Engine<'a> {
         subject: &str,
         account: &str,
         question: &CallerIdQuestion,
-    ) -> CallerIdAnswer {
+    ) -> Result<CallerIdAnswer, MissingFact> {
         let Some(authority) = self.authority(dump, subject, account) else {
-            return CallerIdAnswer::Denied;
+            return Ok(CallerIdAnswer::Denied);
         };
         let numbers = dump.objects.iter().filter(|one| one.kind == ObjectKind::Number);
         let numbers: Vec<_> = numbers.filter_map(|one| number_facts(dump, one.num)).collect();
         let candidates = Candidates { numbers: &numbers, complete: true };
         let answer = resolve(&self.model, self.vocabulary, &authority, question, candidates);
-        match answer.map(|answer| (answer.outcome, answer.selectable)) {
-            Ok((Outcome::Number(number, _), _)) => CallerIdAnswer::Number(number),
-            Ok((Outcome::Anonymous, _)) => CallerIdAnswer::Anonymous,
-            Ok((Outcome::None(_), selectable)) => CallerIdAnswer::None(selectable),
-            Ok((Outcome::Denied(_), _)) => CallerIdAnswer::Denied,
-            Err(missing) => CallerIdAnswer::Missing(vec![missing]),
-        }
+        answer.map(|answer| match answer.outcome {
+            Outcome::Number(number, _) => CallerIdAnswer::Number(number),
+            Outcome::Anonymous => CallerIdAnswer::Anonymous,
+            Outcome::None(_) => CallerIdAnswer::None(answer.selectable),
+            Outcome::Denied(_) => CallerIdAnswer::Denied,
+        })
     }
 
     fn spoil(&self, facts: &mut MemberFacts) {
