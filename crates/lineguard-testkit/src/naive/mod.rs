@@ -17,7 +17,7 @@ use lineguard_core::facts::Fact;
 use lineguard_core::id::Num;
 use lineguard_core::model::{Obligation, PermissionIx, PermissionKind, SettingRule};
 use lineguard_core::request::{Conferred, Context, Question};
-use lineguard_core::vocabulary::{ActionDef, Confers, FactName, Outage, SendChannel};
+use lineguard_core::vocabulary::{Action, ActionDef, Confers, FactName, Outage, SendChannel};
 
 pub use caller_id::{CallerIdAnswer, caller_id};
 pub use rows::{World, fax_facts};
@@ -45,7 +45,9 @@ pub fn check(world: &World<'_>, subject: &str, account: &str, question: &Questio
         return Answer::Allow(Vec::new());
     }
     let Some(person) = Person::find(world, subject, account) else { return Answer::Deny };
-    match person.decides(def, question) {
+    let decided = person.decides(def, question);
+    let decided = if question.target.is_none() { decided.without_target() } else { decided };
+    match decided {
         Truth::False => Answer::Deny,
         // To name the missing fact would tell that there is such a resource.
         Truth::Unknown(_) if !person.may_know_of(def, question) => Answer::Deny,
@@ -83,9 +85,7 @@ impl Person<'_> {
     fn may_know_of(&self, def: &ActionDef, question: &Question) -> bool {
         let view = self.world.vocabulary.resource(def.resource).and_then(|kind| kind.view);
         match view {
-            Some(view) if question.names_stored_resource => {
-                self.any_term(view, question) == Truth::True
-            }
+            Some(view) if question.names_stored_resource => self.has(view, question) == Truth::True,
             _ => true,
         }
     }
@@ -103,13 +103,18 @@ impl Person<'_> {
             .and(self.recipient_fits(def, question))
     }
 
+    /// Whether the person has another action on the resource. That is about the resource alone.
+    fn has(&self, action: Action, question: &Question) -> Truth {
+        self.any_term(action, &Question { target: None, ..question.clone() }).without_target()
+    }
+
     /// Whether the person sees the resource, if that is needed: where the action says so, also of
     /// what is only described; where the type says so, for every action on what is named, but for
     /// the seeing itself.
     fn sees(&self, def: &ActionDef, question: &Question) -> Truth {
         let mut seen = Truth::True;
         if let Some(action) = def.sees {
-            seen = seen.and(self.any_term(action, question));
+            seen = seen.and(self.has(action, question));
         }
         if let Some(kind) = self.world.vocabulary.resource(def.resource)
             && let Some(view) = kind.view
@@ -117,7 +122,7 @@ impl Person<'_> {
             && question.names_stored_resource
             && view != question.action
         {
-            seen = seen.and(self.any_term(view, question));
+            seen = seen.and(self.has(view, question));
         }
         seen
     }
