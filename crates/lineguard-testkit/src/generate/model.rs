@@ -24,7 +24,6 @@ pub fn model(rng: &mut Rng, vocabulary: &Vocabulary, focus: &[Action]) -> Model 
     let levels = (0..3).map(|at| maker.level(at)).collect();
     let permissions: Vec<_> =
         (0..maker.rng.between(10, 30)).map(|at| maker.permission(at)).collect();
-    let permissions = without_targets(permissions, caller_id);
     let roles = (0..4).map(|at| maker.role(at, permissions.len())).collect();
     let overlays = maker.overlays(permissions.len());
     let outgoing = maker.outgoing(vocabulary, caller_id.is_some());
@@ -61,25 +60,7 @@ fn caller_id(rng: &mut Rng, vocabulary: &Vocabulary) -> Option<CallerIdRules> {
         default: vocabulary.action("caller_id.use_default").filter(|_| rng.chance(50)),
         single_number_is_default: rng.chance(50),
     };
-    rng.chance(50).then_some(rules)
-}
-
-/// A question about a caller ID has no target that a permission could require anything of.
-fn without_targets(
-    mut permissions: Vec<Permission>,
-    caller_id: Option<CallerIdRules>,
-) -> Vec<Permission> {
-    let Some(rules) = caller_id else { return permissions };
-    let actions = [Some(rules.choose), Some(rules.hide), rules.default];
-    for permission in &mut permissions {
-        let PermissionKind::Grant(grants) = &permission.kind else { continue };
-        let mut granted = grants.iter().flat_map(|grant| &grant.actions);
-        if granted.any(|action| actions.contains(&Some(*action))) {
-            let of_target = [Requirement::TargetFaxboxMember, Requirement::CoverPageOfFaxbox];
-            permission.requires.retain(|one| !of_target.contains(one));
-        }
-    }
-    permissions
+    rng.chance(60).then_some(rules)
 }
 
 fn key(text: &str) -> Key {
@@ -105,7 +86,7 @@ impl Maker<'_> {
         let sends = vocabulary.actions().filter(|(_, def)| def.sends.is_some());
         let sends: Vec<_> = sends.map(|(action, _)| action).collect();
         let held =
-            if can_be_held && self.rng.chance(50) { self.rng.some(&sends, 4) } else { Vec::new() };
+            if can_be_held && self.rng.chance(60) { self.rng.some(&sends, 7) } else { Vec::new() };
         OutgoingRules { by_faxbox: self.rng.chance(30), held }
     }
 
@@ -256,7 +237,7 @@ impl Maker<'_> {
     }
 
     fn qualifiers(&mut self) -> Qualifiers {
-        let except = if self.rng.chance(20) { vec![self.except()] } else { Vec::new() };
+        let except = if self.rng.chance(25) { vec![self.except()] } else { Vec::new() };
         Qualifiers { direction: self.direction(), states: self.states(), except }
     }
 

@@ -3,16 +3,17 @@
 use lineguard_core::assemble::{self, Dump, role_definition};
 use lineguard_core::change::AttachmentSource;
 use lineguard_core::engine::role_permissions;
-use lineguard_core::facts::{Fact, NumberFacts, ResourceFacts};
+use lineguard_core::facts::{Fact, MemberStatus, NumberFacts, ResourceFacts};
 use lineguard_core::id::{Key, Num};
 use lineguard_core::model::reach::{Direction, FaxState};
 use lineguard_core::model::{Channel, Model, PermissionIx};
 use lineguard_core::request::{
     CallerIdQuestion, Conferred, Context, Presentation, Question, sent_from,
 };
-use lineguard_core::row::{LinkKind, Object, ObjectKind};
+use lineguard_core::row::{LinkKind, MemberBody, Object, ObjectKind};
 use lineguard_core::vocabulary::{
-    Action, ActionDef, Confers, FactName, ResourceDef, SendChannel, StoredType, Vocabulary,
+    Action, ActionDef, Confers, FactName, Outgoing, ResourceDef, SendChannel, StoredType,
+    Vocabulary,
 };
 
 use super::Rng;
@@ -75,6 +76,11 @@ pub fn number_facts(dump: &Dump, number: Num) -> Option<NumberFacts> {
     assemble::number_facts(dump.tenant.num, object, &faxboxes).ok()
 }
 
+fn is_active(member: &Object) -> bool {
+    let body: Result<MemberBody, _> = serde_json::from_str(&member.body);
+    body.is_ok_and(|body| body.status == MemberStatus::Active.as_str())
+}
+
 struct Asking<'a> {
     rng: &'a mut Rng,
     dump: &'a Dump,
@@ -94,7 +100,9 @@ impl<'a> Asking<'a> {
         let (members, dump) = (self.objects(ObjectKind::Member), self.dump);
         let accounts = self.objects(ObjectKind::Account);
         let subjects = self.objects(ObjectKind::Subject);
-        let member = self.rng.pick(&members).copied().filter(|_| self.rng.chance(94));
+        let active: Vec<_> = members.iter().filter(|one| is_active(one)).copied().collect();
+        let from = if self.rng.chance(70) { &active } else { &members };
+        let member = self.rng.pick(from).copied().filter(|_| self.rng.chance(94));
         let account = match member {
             Some(member) => dump.objects.iter().find(|one| Some(one.num) == member.account),
             None => self.rng.pick(&accounts).copied(),
@@ -124,8 +132,14 @@ impl<'a> Asking<'a> {
             let owner = self.rng.chance(50);
             resource.owner = self.wrap(owner);
         }
-        let target = def.target.and_then(|kind| self.vocabulary.resource(kind));
-        let target = target.map(|kind| self.facts(kind)).filter(|_| self.rng.chance(80));
+        let mut target = def.target.and_then(|kind| self.target(self.vocabulary.resource(kind)?));
+        if def.sends.is_some() && self.rng.chance(60) {
+            match (def.outgoing, &mut target) {
+                (Outgoing::Target, Some(target)) => self.give_number(target),
+                _ if !named => self.give_number(&mut resource),
+                _ => {}
+            }
+        }
         let number = sent_from(def, &resource, target.as_ref()).filter(|_| def.sends.is_some());
         let sent_from = number.and_then(|number| number_facts(self.dump, number));
         let conferred = def.confers.and_then(|confers| self.conferred(confers, &resource));
@@ -137,6 +151,31 @@ impl<'a> Asking<'a> {
             sent_from,
             conferred,
             context: self.context(),
+        }
+    }
+
+    /// A target: not named, stored but not seen and so without facts, stored, or described.
+    fn target(&mut self, kind: &ResourceDef) -> Option<ResourceFacts> {
+        match (self.rng.below(100), kind.stored) {
+            (0..18, _) => None,
+            (18..23, _) => Some(ResourceFacts::nowhere()),
+            (23..45, Some(stored)) => Some(self.stored(stored)),
+            _ => Some(self.facts(kind)),
+        }
+    }
+
+    /// A number, mostly of the account that the facts name, and mostly in one of its faxboxes.
+    fn give_number(&mut self, facts: &mut ResourceFacts) {
+        let mut numbers = self.objects(ObjectKind::Number);
+        if let (Fact::Known(account), true) = (&facts.account, self.rng.chance(60)) {
+            numbers.retain(|number| number.account == Some(*account));
+        }
+        let Some(number) = self.rng.pick(&numbers) else { return };
+        facts.number = Fact::Known(number.num);
+        let links = self.dump.links.iter().filter(|link| link.kind == LinkKind::NumberFaxbox);
+        let boxes: Vec<_> = links.filter(|link| link.a == number.num).map(|link| link.b).collect();
+        if let Some(faxbox) = self.rng.pick(&boxes).filter(|_| self.rng.chance(70)) {
+            facts.faxbox = Fact::Known(*faxbox);
         }
     }
 
@@ -238,7 +277,15 @@ impl<'a> Asking<'a> {
 
     fn value(&mut self, kind: ObjectKind) -> Num {
         let all: Vec<_> = self.objects(kind).iter().map(|object| object.num).collect();
-        if self.rng.chance(4) {
+        // Names that belong to other services are often such as the tenant has never seen.
+        let opaque = matches!(
+            kind,
+            ObjectKind::Label
+                | ObjectKind::FormType
+                | ObjectKind::DocumentType
+                | ObjectKind::Template
+        );
+        if self.rng.chance(if opaque { 25 } else { 4 }) {
             return Num::UNKNOWN;
         }
         self.rng.pick(&all).copied().unwrap_or(Num::UNKNOWN)

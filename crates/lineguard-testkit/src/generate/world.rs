@@ -20,10 +20,16 @@ use super::Rng;
 /// A few actions that a world and the questions about it are to be about: mostly such as the model
 /// grants, where there is one already.
 pub fn focus(rng: &mut Rng, vocabulary: &Vocabulary, model: Option<&Model>) -> Vec<Action> {
-    const KNOTTY: [&str; 8] = [
+    const KNOTTY: [&str; 14] = [
         "fax.view",
         "fax.send",
         "fax.forward",
+        "fax.resend",
+        "fax.move",
+        "cover_page.use",
+        "message.send",
+        "message.forward",
+        "call.make",
         "role.assign",
         "permission.assign",
         "fax.approve",
@@ -31,7 +37,7 @@ pub fn focus(rng: &mut Rng, vocabulary: &Vocabulary, model: Option<&Model>) -> V
         "document.redact",
     ];
     let knotty = KNOTTY.iter().filter_map(|name| vocabulary.action(name));
-    let mut focus: Vec<_> = knotty.filter(|_| rng.chance(40)).collect();
+    let mut focus: Vec<_> = knotty.filter(|_| rng.chance(35)).collect();
     let all: Vec<_> = vocabulary.actions().map(|(action, _)| action).collect();
     let granted =
         |action: &&Action| model.is_none_or(|model| !model.permissions_for(**action).is_empty());
@@ -189,7 +195,8 @@ impl Builder<'_> {
 
     fn roles(&mut self, account: Num) {
         if self.rng.chance(35) {
-            let key = format!("custom_{}", account.0);
+            // Several accounts may define the same key differently; the nearest one counts.
+            let key = format!("custom_{}", self.rng.below(2));
             let body = RoleBody::Custom {
                 title: String::new(),
                 permissions: self.permissions(14),
@@ -239,11 +246,13 @@ impl Builder<'_> {
                 };
                 let id = format!("{}{at}", kind.as_str());
                 let num = self.object(kind, Num(0), id, account, &body);
-                if let Some(faxbox) = self.one_of(ObjectKind::Faxbox)
-                    && kind == ObjectKind::Number
-                    && self.rng.chance(50)
-                {
-                    self.link(LinkKind::NumberFaxbox, num, faxbox);
+                let routes = if self.rng.chance(15) { 2 } else { 1 };
+                for _ in 0..if kind == ObjectKind::Number { routes } else { 0 } {
+                    if let Some(faxbox) = self.one_of(ObjectKind::Faxbox)
+                        && self.rng.chance(60)
+                    {
+                        self.link(LinkKind::NumberFaxbox, num, faxbox);
+                    }
                 }
             }
         }
@@ -299,10 +308,10 @@ impl Builder<'_> {
     fn links_of_people(&mut self) {
         for (kind, from, to, percent) in [
             (LinkKind::GroupMember, ObjectKind::Group, ObjectKind::Subject, 40),
-            (LinkKind::GroupOwner, ObjectKind::Group, ObjectKind::Subject, 15),
+            (LinkKind::GroupOwner, ObjectKind::Group, ObjectKind::Subject, 25),
             (LinkKind::FaxboxUser, ObjectKind::Faxbox, ObjectKind::Subject, 30),
             (LinkKind::FaxboxGroup, ObjectKind::Faxbox, ObjectKind::Group, 30),
-            (LinkKind::FaxboxOwner, ObjectKind::Faxbox, ObjectKind::Subject, 15),
+            (LinkKind::FaxboxOwner, ObjectKind::Faxbox, ObjectKind::Subject, 25),
             (LinkKind::AccountOwner, ObjectKind::Account, ObjectKind::Subject, 12),
         ] {
             for a in self.nums(from) {
@@ -331,10 +340,11 @@ impl Builder<'_> {
     }
 
     fn member(&mut self, account: Num) -> MemberBody {
-        let status = if self.rng.chance(86) {
-            MemberStatus::Active
-        } else {
-            self.rng.pick(&MemberStatus::ALL).map_or(MemberStatus::Active, |(status, _)| *status)
+        let any = self.rng.pick(&MemberStatus::ALL).map(|(status, _)| *status);
+        let status = match self.rng.below(100) {
+            0..72 => MemberStatus::Active,
+            72..82 => MemberStatus::Suspended,
+            _ => any.unwrap_or(MemberStatus::Active),
         };
         let most = if self.model.members.one_role { 1 } else { 3 };
         let roles = self.role_keys(account, most);

@@ -1,16 +1,16 @@
 //! Which number a person may present.
 
-use lineguard_core::decision::MissingFact;
 use lineguard_core::facts::{Fact, ResourceFacts};
 use lineguard_core::id::Num;
 use lineguard_core::model::CallerIdRules;
 use lineguard_core::request::{CallerIdQuestion, Presentation, Question};
 use lineguard_core::row::LinkKind;
-use lineguard_core::vocabulary::{Action, SendChannel};
+use lineguard_core::vocabulary::{Action, FactName, SendChannel};
 
+use super::outgoing::{is_able, serves};
 use super::person::Person;
 use super::rows::{NumberRow, World};
-use super::{Answer, check};
+use super::truth::Truth;
 
 /// An answer about a caller ID.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,8 +23,6 @@ pub enum CallerIdAnswer {
     None(Vec<Num>),
     /// What was asked for may not be used.
     Denied,
-    /// It depends on facts that the question does not carry.
-    Missing(Vec<MissingFact>),
 }
 
 /// Which number may this subject, acting as this account, present?
@@ -41,121 +39,105 @@ pub fn caller_id(
         return CallerIdAnswer::Denied;
     }
     let Some(rules) = world.model.caller_id else { return CallerIdAnswer::None(Vec::new()) };
-    let asking = Asking { world, person, account, question, rules };
-    asking.answer().unwrap_or_else(CallerIdAnswer::Missing)
+    let asking = Asking { person: &person, question, rules };
+    let allowed = match question.requested {
+        Presentation::Unspecified => Some(asking.unasked()),
+        Presentation::Anonymous => {
+            let facts = asking.here(Fact::Absent);
+            asking.allows(rules.hide, facts).then_some(CallerIdAnswer::Anonymous)
+        }
+        Presentation::Number(number) => {
+            asking.presents(number).then_some(CallerIdAnswer::Number(number))
+        }
+    };
+    allowed.unwrap_or(CallerIdAnswer::Denied)
 }
 
-struct Asking<'w> {
-    world: &'w World<'w>,
-    person: Person<'w>,
-    account: &'w str,
-    question: &'w CallerIdQuestion,
+/// Whether a person would be given this number if they asked for it.
+pub(super) fn presents(person: &Person<'_>, question: &CallerIdQuestion, number: Num) -> bool {
+    let Some(rules) = person.world.model.caller_id else { return false };
+    person.channel_allowed(&question.context) && Asking { person, question, rules }.presents(number)
+}
+
+struct Asking<'a, 'w> {
+    person: &'a Person<'w>,
+    question: &'a CallerIdQuestion,
     rules: CallerIdRules,
 }
 
-type OrMissing<T> = Result<T, Vec<MissingFact>>;
-
-impl Asking<'_> {
-    /// Every answer goes with the list of what could be chosen, so it depends on that, too.
-    fn answer(&self) -> OrMissing<CallerIdAnswer> {
-        let mut selectable = Vec::new();
-        for number in &self.world.numbers {
-            if self.is_selectable(number)? {
-                selectable.push(number.num);
-            }
-        }
-        let allowed = match self.question.requested {
-            Presentation::Unspecified => Some(self.unasked(selectable)?),
-            Presentation::Anonymous => {
-                let facts = here(self.person.acting());
-                self.allows(self.rules.hide, facts)?.then_some(CallerIdAnswer::Anonymous)
-            }
-            Presentation::Number(number) => {
-                let usable = selectable.contains(&number) || self.is_usable_default(number)?;
-                usable.then_some(CallerIdAnswer::Number(number))
-            }
-        };
-        Ok(allowed.unwrap_or(CallerIdAnswer::Denied))
+impl Asking<'_, '_> {
+    fn presents(&self, number: Num) -> bool {
+        let row = self.person.world.number(number);
+        row.is_some_and(|row| self.is_selectable(row)) || self.is_usable_default(number)
     }
 
     /// The preset default if it can be used; else the only number there is to choose, where the
     /// model says so.
-    fn unasked(&self, selectable: Vec<Num>) -> OrMissing<CallerIdAnswer> {
-        let member = self.person.member.num;
-        let preset = self.world.from(LinkKind::DefaultNumber, member).first().copied();
+    fn unasked(&self) -> CallerIdAnswer {
+        let (world, member) = (self.person.world, self.person.member.num);
+        let preset = world.from(LinkKind::DefaultNumber, member).first().copied();
         if let Some(preset) = preset
-            && self.is_usable_default(preset)?
+            && self.is_usable_default(preset)
         {
-            return Ok(CallerIdAnswer::Number(preset));
+            return CallerIdAnswer::Number(preset);
         }
-        Ok(match selectable.as_slice() {
+        let all = world.numbers.iter().filter(|row| self.is_selectable(row));
+        let selectable: Vec<_> = all.map(|row| row.num).collect();
+        match selectable.as_slice() {
             [only] if self.rules.single_number_is_default => CallerIdAnswer::Number(*only),
             _ => CallerIdAnswer::None(selectable),
-        })
-    }
-
-    /// Whether a number is active, can do what it is wanted for, and is not left out by the list
-    /// of numbers to send from.
-    fn fits(&self, row: &NumberRow) -> bool {
-        let able = match self.question.channel {
-            SendChannel::Call => row.body.voice,
-            SendChannel::Fax => row.body.fax,
-            SendChannel::Message => row.body.message,
-        };
-        let list = self.person.send_from(self.question.channel);
-        able && row.body.active && list.is_none_or(|list| list.has(row.num))
-    }
-
-    fn is_selectable(&self, number: &NumberRow) -> OrMissing<bool> {
-        Ok(self.allows(self.rules.choose, self.number_facts(number))? && self.fits(number))
-    }
-
-    /// Whether a number is the preset default and belongs to the account.
-    fn is_usable_default(&self, number: Num) -> OrMissing<bool> {
-        let preset = self.world.linked(LinkKind::DefaultNumber, self.person.member.num, number);
-        let row = self.world.numbers.iter().find(|row| row.num == number).filter(|_| preset);
-        let Some(row) = row.filter(|row| self.serves(row) == self.person.acting()) else {
-            return Ok(false);
-        };
-        let allowed = match self.rules.default {
-            Some(action) => self.allows(action, self.number_facts(row))?,
-            None => true,
-        };
-        Ok(allowed && self.fits(row))
-    }
-
-    /// The account that a number serves: the acting one if it flows down from above, else its own.
-    fn serves(&self, number: &NumberRow) -> Num {
-        let above = self.person.path.iter().any(|account| account.num == number.account);
-        if self.world.model.tree.numbers_flow_down && above {
-            self.person.acting()
-        } else {
-            number.account
         }
     }
 
-    fn number_facts(&self, number: &NumberRow) -> ResourceFacts {
-        ResourceFacts { number: Fact::Known(number.num), ..here(self.serves(number)) }
+    /// Whether a number can be used from the acting account for what it is wanted for, and the list
+    /// of numbers to send from does not leave it out.
+    fn fits(&self, row: &NumberRow) -> bool {
+        let world = self.person.world;
+        let channel = self.question.channel;
+        let routed = channel != SendChannel::Fax
+            || !world.model.outgoing.by_faxbox
+            || !world.from(LinkKind::NumberFaxbox, row.num).is_empty();
+        let list = self.person.send_from(channel);
+        is_able(row, channel)
+            && serves(world, row, self.person.acting())
+            && routed
+            && list.is_none_or(|list| list.has(FactName::Number, row.num))
     }
 
-    fn allows(&self, action: Action, resource: ResourceFacts) -> OrMissing<bool> {
+    fn is_selectable(&self, row: &NumberRow) -> bool {
+        self.fits(row) && self.allows(self.rules.choose, self.here(Fact::Known(row.num)))
+    }
+
+    /// Whether a number is the preset default, and can be used.
+    fn is_usable_default(&self, number: Num) -> bool {
+        let world = self.person.world;
+        let preset = world.linked(LinkKind::DefaultNumber, self.person.member.num, number);
+        let row = world.number(number).filter(|_| preset);
+        let may = || match self.rules.default {
+            Some(action) => self.allows(action, self.here(Fact::Known(number))),
+            None => true,
+        };
+        row.is_some_and(|row| self.fits(row)) && may()
+    }
+
+    /// A number that fits serves the acting account, whether it was set up there or above.
+    fn here(&self, number: Fact<Num>) -> ResourceFacts {
+        let account = Fact::Known(self.person.acting());
+        ResourceFacts { account, number, ..ResourceFacts::nowhere() }
+    }
+
+    /// Nothing is sent yet, so no requirement about a target holds.
+    fn allows(&self, action: Action, resource: ResourceFacts) -> bool {
         let question = Question {
             action,
             names_stored_resource: false,
             resource,
-            target: None,
+            target: Some(ResourceFacts::nowhere()),
             sent_from: None,
             conferred: None,
             context: self.question.context,
         };
-        match check(self.world, &self.person.qualified, self.account, &question) {
-            Answer::Allow(_) => Ok(true),
-            Answer::Deny => Ok(false),
-            Answer::Missing(facts) => Err(facts),
-        }
+        let def = self.person.world.vocabulary.def(action);
+        def.is_some_and(|def| self.person.decides(def, &question) == Truth::True)
     }
-}
-
-fn here(account: Num) -> ResourceFacts {
-    ResourceFacts { account: Fact::Known(account), ..ResourceFacts::nowhere() }
 }

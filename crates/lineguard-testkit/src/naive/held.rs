@@ -42,9 +42,10 @@ pub(super) struct KnownRole {
 }
 
 impl Person<'_> {
-    /// The role of this key, by the nearest definition from a level of the path upwards.
-    pub(super) fn role_at(&self, level: usize, key: &str) -> Option<KnownRole> {
-        let defined = self.path.iter().skip(level).find_map(|account| {
+    /// The role of this key as an account knows it: by the nearest definition from there upwards.
+    pub(super) fn role_at(&self, account: Num, key: &str) -> Option<KnownRole> {
+        let path = self.world.path(account);
+        let defined = path.iter().find_map(|account| {
             let mut roles = self.world.roles.iter();
             roles.find(|role| role.account == account.num && role.key == key)
         });
@@ -97,7 +98,7 @@ impl Person<'_> {
         for group in self.groups_of(account.num) {
             keys.extend(group.body.roles.iter().cloned());
         }
-        keys.iter().filter_map(|key| self.role_at(level, key)).collect()
+        keys.iter().filter_map(|key| self.role_at(account.num, key)).collect()
     }
 
     /// All that is left of a permission, wherever it comes from.
@@ -112,7 +113,7 @@ impl Person<'_> {
             (OwnedKind::Faxbox, LinkKind::FaxboxOwner, Word::OwnedFaxbox),
             (OwnedKind::Group, LinkKind::GroupOwner, Word::OwnedGroup),
         ] {
-            if !self.world.to(owned, self.subject).is_empty() {
+            if !self.owned(owned).is_empty() {
                 let times = self.overlays_with(ix, of);
                 let given = Contribution::at(0, Some(vec![Clause::word(word)]));
                 left.extend(std::iter::repeat_n(given, times));

@@ -8,6 +8,7 @@ use lineguard_core::model::{FactSet, ScopeKind, SettingRule};
 use lineguard_core::vocabulary::{ActionKind, FactName};
 
 use super::person::{Person, Set};
+use super::sides::Side;
 use super::truth::Truth;
 
 /// The values of a fact; none if it is absent, an error of its name if it is missing.
@@ -49,7 +50,7 @@ fn values(facts: &ResourceFacts, name: FactName) -> Fact<Vec<Num>> {
 /// to be, also not in an empty one.
 pub(super) fn any_in(facts: &ResourceFacts, of: FactOwner, name: FactName, set: &Set) -> Truth {
     match values(facts, name) {
-        Fact::Known(values) => values.into_iter().any(|value| set.has(value)).into(),
+        Fact::Known(values) => values.into_iter().any(|value| set.has(name, value)).into(),
         Fact::Absent => Truth::False,
         Fact::Missing => Truth::missing(of, Some(name)),
     }
@@ -58,7 +59,7 @@ pub(super) fn any_in(facts: &ResourceFacts, of: FactOwner, name: FactName, set: 
 /// Whether all values of the fact are in the set; true if there are none.
 pub(super) fn all_in(facts: &ResourceFacts, of: FactOwner, name: FactName, set: &Set) -> Truth {
     match values(facts, name) {
-        Fact::Known(values) => values.into_iter().all(|value| set.has(value)).into(),
+        Fact::Known(values) => values.into_iter().all(|value| set.has(name, value)).into(),
         Fact::Absent => Truth::True,
         Fact::Missing => Truth::missing(of, Some(name)),
     }
@@ -83,14 +84,34 @@ fn conditions(facts: &ResourceFacts, direction: Option<Direction>, states: &[Fax
 impl Person<'_> {
     /// Whether a comparison holds.
     pub(super) fn matches(&self, comparison: &Comparison, facts: &ResourceFacts) -> Truth {
+        self.compare(comparison, facts, false)
+    }
+
+    fn compare(&self, comparison: &Comparison, facts: &ResourceFacts, excepts: bool) -> Truth {
         let alternatives = comparison.alternatives();
         if alternatives.is_empty() {
             return Truth::True;
         }
         let in_set = |(name, set): (FactName, FactSet)| {
-            any_in(facts, FactOwner::Resource, name, &self.set(set))
+            if set == FactSet::Supervised {
+                return self.is_supervised(name, facts);
+            }
+            let set = self.set(set);
+            let set = if excepts { set.in_exception() } else { set };
+            any_in(facts, FactOwner::Resource, name, &set)
         };
         Truth::any(alternatives.into_iter().map(in_set))
+    }
+
+    /// Whether a fact names somebody whom the person supervises there where the resource lies.
+    fn is_supervised(&self, name: FactName, facts: &ResourceFacts) -> Truth {
+        let among = |members| any_in(facts, FactOwner::Resource, name, &Set::These(members));
+        match facts.account {
+            Fact::Known(account) => among(self.supervised(Some(account))),
+            Fact::Absent => among(Vec::new()),
+            Fact::Missing => among(self.supervised(None))
+                .and(Truth::missing(FactOwner::Resource, Some(FactName::Account))),
+        }
     }
 
     /// Whether direction and states fit and no exception holds.
@@ -105,15 +126,12 @@ impl Person<'_> {
             return Truth::False;
         }
         let conditions = conditions(facts, except.direction, &except.states);
-        self.matches(&except.comparison, facts).and(conditions)
+        self.compare(&except.comparison, facts, true).and(conditions)
     }
 
-    /// Whether the facts lie in the limits of a scoped override.
-    pub(super) fn in_scopes(
-        &self,
-        scopes: &[(ScopeKind, Vec<Num>)],
-        facts: &ResourceFacts,
-    ) -> Truth {
+    /// Whether what goes out lies in the limits of a scoped override.
+    pub(super) fn in_scopes(&self, scopes: &[(ScopeKind, Vec<Num>)], side: &Side<'_>) -> Truth {
+        let Side { facts, of } = side;
         Truth::all(scopes.iter().map(|(scope, values)| {
             let set = Set::These(values.clone());
             let name = match scope {
@@ -124,25 +142,20 @@ impl Person<'_> {
                 // Nothing matches an absent fact.
                 ScopeKind::Source if facts.sources == Fact::Absent => return Truth::False,
                 ScopeKind::Source => {
-                    return all_in(facts, FactOwner::Resource, FactName::Source, &set);
+                    return all_in(facts, *of, FactName::Source, &set);
                 }
             };
-            any_in(facts, FactOwner::Resource, name, &set)
+            any_in(facts, *of, name, &set)
         }))
     }
 
-    /// Whether the resource lies in the acting account or, if that counts, below it.
-    pub(super) fn in_account(
-        &self,
-        facts: &ResourceFacts,
-        inherited: bool,
-        kind: ActionKind,
-    ) -> Truth {
-        match facts.account {
+    /// Whether a side lies in the acting account or, if that counts, below it.
+    pub(super) fn in_account(&self, side: &Side<'_>, inherited: bool, kind: ActionKind) -> Truth {
+        match side.facts.account {
             Fact::Known(account) if account == self.acting() => Truth::True,
             Fact::Known(account) => (inherited && self.is_reachable_below(account, kind)).into(),
             Fact::Absent => Truth::False,
-            Fact::Missing => Truth::missing(FactOwner::Resource, Some(FactName::Account)),
+            Fact::Missing => Truth::missing(side.of, Some(FactName::Account)),
         }
     }
 

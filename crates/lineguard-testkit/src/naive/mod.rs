@@ -5,27 +5,25 @@
 mod caller_id;
 mod held;
 mod matching;
+mod outgoing;
 mod person;
 mod rows;
+mod sides;
 mod terms;
 mod truth;
 
 use lineguard_core::decision::{FactOwner, MissingFact};
 use lineguard_core::facts::Fact;
 use lineguard_core::id::Num;
-use lineguard_core::model::{
-    Obligation, PermissionIx, PermissionKind, RestrictionList, SettingRule,
-};
+use lineguard_core::model::{Obligation, PermissionIx, PermissionKind, SettingRule};
 use lineguard_core::request::{Conferred, Context, Question};
-use lineguard_core::row::LinkKind;
-use lineguard_core::vocabulary::{ActionDef, Confers, FactName, Outgoing, SendChannel};
+use lineguard_core::vocabulary::{Action, ActionDef, Confers, FactName, SendChannel};
 
 pub use caller_id::{CallerIdAnswer, caller_id};
 pub use rows::{World, fax_facts};
 
-use matching::{all_in, any_in};
-use person::{Person, Set};
-use terms::{permissions, target_of};
+use person::Person;
+use terms::permissions;
 use truth::Truth;
 
 /// An answer of the second evaluator.
@@ -42,12 +40,13 @@ pub enum Answer {
 /// May this subject (`user:alice`), acting as this account, do what the question says?
 pub fn check(world: &World<'_>, subject: &str, account: &str, question: &Question) -> Answer {
     let Some(def) = world.vocabulary.def(question.action) else { return Answer::Deny };
-    // Whoever they are, if anybody.
+    // Whoever is asked about, known or not.
     if def.emergency {
         return Answer::Allow(Vec::new());
     }
     let Some(person) = Person::find(world, subject, account) else { return Answer::Deny };
-    match person.decides(def, question) {
+    let decided = person.decides(def, question);
+    match decided {
         Truth::False => Answer::Deny,
         // To name the missing fact would tell that there is such a resource.
         Truth::Unknown(_) if !person.may_know_of(def, question) => Answer::Deny,
@@ -85,25 +84,46 @@ impl Person<'_> {
     fn may_know_of(&self, def: &ActionDef, question: &Question) -> bool {
         let view = self.world.vocabulary.resource(def.resource).and_then(|kind| kind.view);
         match view {
-            Some(view) if question.names_stored_resource => {
-                self.any_term(view, question) == Truth::True
-            }
+            Some(view) if question.names_stored_resource => self.has(view, question) == Truth::True,
             _ => true,
         }
     }
 
     fn decides(&self, def: &ActionDef, question: &Question) -> Truth {
-        let seeing = def.sees.map_or(Truth::True, |action| self.any_term(action, question));
         let locked = question.context.locked_by.is_some_and(|holder| holder != self.subject);
         Truth::from(self.channel_allowed(&question.context))
             .and(self.any_term(question.action, question))
-            .and(seeing)
+            .and(self.sees(def, question))
             .and(self.may_confer(def, question))
             .and(self.spares_owners(def, question))
             .and(Truth::from(!(def.exclusive && locked)))
-            .and(self.number_unrestricted(def, question))
-            .and(self.sources_unrestricted(def, question))
+            .and(self.number_fits(def, question))
+            .and(self.sources_fit(def, question))
             .and(self.recipient_fits(def, question))
+    }
+
+    /// Whether the person has another action on the resource. That is about the resource alone.
+    fn has(&self, action: Action, question: &Question) -> Truth {
+        self.any_term(action, &Question { target: None, ..question.clone() })
+    }
+
+    /// Whether the person sees the resource, if that is needed: where the action says so, also of
+    /// what is only described; where the type says so, for every action on what is named, but for
+    /// the seeing itself.
+    fn sees(&self, def: &ActionDef, question: &Question) -> Truth {
+        let mut seen = Truth::True;
+        if let Some(action) = def.sees {
+            seen = seen.and(self.has(action, question));
+        }
+        if let Some(kind) = self.world.vocabulary.resource(def.resource)
+            && let Some(view) = kind.view
+            && kind.seen_first
+            && question.names_stored_resource
+            && view != question.action
+        {
+            seen = seen.and(self.has(view, question));
+        }
+        seen
     }
 
     fn channel_allowed(&self, context: &Context) -> bool {
@@ -116,10 +136,27 @@ impl Person<'_> {
 
     fn may_confer(&self, def: &ActionDef, question: &Question) -> Truth {
         let Some(confers) = def.confers else { return Truth::True };
+        if !self.exists(question) {
+            return Truth::False;
+        }
         let terms = self.terms(question.action);
         let declaring = terms.iter().filter(|term| term.declares(confers));
         let declared = Truth::any(declaring.map(|term| self.holds_for(term, question)));
         declared.or(self.holds_conferred(confers, question))
+    }
+
+    /// Whether what is to be conferred exists: the permission in the model, the role for the account
+    /// of the member who gets it. What is not said does not matter here.
+    fn exists(&self, question: &Question) -> bool {
+        match (&question.conferred, &question.resource.account) {
+            (Some(Conferred::Permission(key)), _) => {
+                permissions(self.world.model).any(|(_, permission)| permission.key == *key)
+            }
+            (Some(Conferred::Role { key, .. }), Fact::Known(account)) => {
+                self.role_at(*account, key.as_str()).is_some()
+            }
+            _ => true,
+        }
     }
 
     fn spares_owners(&self, def: &ActionDef, question: &Question) -> Truth {
@@ -142,63 +179,16 @@ impl Person<'_> {
                 let mut all = permissions(self.world.model);
                 all.any(|(ix, permission)| permission.key == *key && held(ix)).into()
             }
-            (Confers::Role, Some(Conferred::Role { key, .. })) => {
-                let role = self.role_at(0, key.as_str());
-                role.is_some_and(|role| role.holds.iter().all(|(ix, _)| held(*ix))).into()
-            }
+            // A role is worth what the account of the member who gets it makes of it.
+            (Confers::Role, Some(Conferred::Role { key, .. })) => match question.resource.account {
+                Fact::Known(account) => {
+                    let role = self.role_at(account, key.as_str());
+                    role.is_some_and(|role| role.holds.iter().all(|(ix, _)| held(*ix))).into()
+                }
+                Fact::Absent => Truth::False,
+                Fact::Missing => Truth::missing(FactOwner::Resource, Some(FactName::Account)),
+            },
             _ => Truth::False,
-        }
-    }
-
-    /// The list that narrows, if one is in force.
-    fn in_force(&self, list: RestrictionList, link: LinkKind) -> Option<Set> {
-        match self.list(link) {
-            Some(Set::All) => None,
-            Some(these) => Some(these),
-            None => {
-                let mut all = permissions(self.world.model);
-                let lacking = all.any(|(ix, permission)| {
-                    permission.kind == PermissionKind::Restriction(list) && !self.holds(ix)
-                });
-                lacking.then(|| Set::These(Vec::new()))
-            }
-        }
-    }
-
-    /// The numbers that a channel is narrowed to, if it is.
-    fn send_from(&self, channel: SendChannel) -> Option<Set> {
-        let link = match channel {
-            SendChannel::Fax => LinkKind::SendFromFax,
-            SendChannel::Message => LinkKind::SendFromMessage,
-            SendChannel::Call => LinkKind::SendFromCall,
-        };
-        self.in_force(RestrictionList::SendFrom(channel), link)
-    }
-
-    fn number_unrestricted(&self, def: &ActionDef, question: &Question) -> Truth {
-        let Some(list) = def.sends.and_then(|channel| self.send_from(channel)) else {
-            return Truth::True;
-        };
-        match def.outgoing {
-            Outgoing::Resource => {
-                any_in(&question.resource, FactOwner::Resource, FactName::Number, &list)
-            }
-            Outgoing::Target => {
-                any_in(&target_of(question), FactOwner::Target, FactName::Number, &list)
-            }
-        }
-    }
-
-    fn sources_unrestricted(&self, def: &ActionDef, question: &Question) -> Truth {
-        let list = self.in_force(RestrictionList::AttachmentSources, LinkKind::AttachmentSource);
-        let Some(list) = list.filter(|_| def.attaches) else { return Truth::True };
-        match def.outgoing {
-            Outgoing::Resource => {
-                all_in(&question.resource, FactOwner::Resource, FactName::Source, &list)
-            }
-            Outgoing::Target => {
-                all_in(&target_of(question), FactOwner::Target, FactName::Source, &list)
-            }
         }
     }
 

@@ -4,6 +4,7 @@ use lineguard_core::facts::MemberStatus;
 use lineguard_core::id::Num;
 use lineguard_core::model::{FactSet, SettingRule};
 use lineguard_core::row::{ALL, LinkKind};
+use lineguard_core::vocabulary::FactName;
 
 use super::rows::{Account, Group, Member, World};
 
@@ -20,15 +21,29 @@ pub(super) struct Person<'w> {
 
 /// A set of ids.
 pub(super) enum Set {
+    /// All that the tenant has; of names that belong to other services, every one.
     All,
+    /// Everything, seen or not, of whatever kind.
+    Anything,
+    /// These.
     These(Vec<Num>),
 }
 
 impl Set {
-    pub(super) fn has(&self, value: Num) -> bool {
+    /// Whether a value of this fact is in the set.
+    pub(super) fn has(&self, name: FactName, value: Num) -> bool {
         match self {
-            Self::All => value != Num::UNKNOWN,
-            Self::These(values) => values.contains(&value) && value != Num::UNKNOWN,
+            Self::All => value != Num::UNKNOWN || name.is_opaque(),
+            Self::Anything => true,
+            Self::These(values) => value != Num::UNKNOWN && values.contains(&value),
+        }
+    }
+
+    /// The set as an exception means it: there, *all* takes out what nobody has seen yet, too.
+    pub(super) fn in_exception(self) -> Self {
+        match self {
+            Self::All => Self::Anything,
+            other => other,
         }
     }
 
@@ -74,10 +89,29 @@ impl<'w> Person<'w> {
         groups.filter(mine).collect()
     }
 
-    /// Groups of the accounts of the path that the person belongs to.
+    /// Whether what hangs on a membership counts for a group or faxbox. The nearest membership from
+    /// the account of the object upwards decides; those that are neither active nor suspended are
+    /// passed over.
+    fn may_use(&self, object: Num) -> bool {
+        let Some(account) = self.world.account_of(object) else { return false };
+        for account in self.world.path(account) {
+            let Some(member) = membership(self.world, account.num, &self.qualified) else {
+                continue;
+            };
+            if is_active(member) {
+                return true;
+            }
+            if member.body.status == MemberStatus::Suspended.as_str() {
+                return false;
+            }
+        }
+        false
+    }
+
+    /// Groups of the accounts of the path that the person belongs to, and that count.
     fn groups(&self) -> Vec<Num> {
         let groups = self.path.iter().flat_map(|account| self.groups_of(account.num));
-        groups.map(|group| group.num).collect()
+        groups.map(|group| group.num).filter(|group| self.may_use(*group)).collect()
     }
 
     fn faxboxes(&self) -> Vec<Num> {
@@ -85,18 +119,40 @@ impl<'w> Person<'w> {
         for group in self.groups() {
             all.extend(self.world.to(LinkKind::FaxboxGroup, group));
         }
+        all.retain(|faxbox| self.may_use(*faxbox));
         all
     }
 
-    /// Other members of groups that the person owns.
-    fn supervised(&self) -> Vec<Num> {
-        let owned = self.world.to(LinkKind::GroupOwner, self.subject);
-        let members = owned.iter().flat_map(|group| self.world.from(LinkKind::GroupMember, *group));
-        members.filter(|member| *member != self.subject).collect()
+    /// Faxboxes or groups that the person owns, and that count; `kind` is the link of the owners.
+    pub(super) fn owned(&self, kind: LinkKind) -> Vec<Num> {
+        let mut owned = self.world.to(kind, self.subject);
+        owned.retain(|object| self.may_use(*object));
+        owned
     }
 
+    /// Other members of groups that the person owns, for what lies in an account: the groups of
+    /// that account and of those above it. Without an account: of all groups.
+    pub(super) fn supervised(&self, account: Option<Num>) -> Vec<Num> {
+        let mut all = Vec::new();
+        for group in self.owned(LinkKind::GroupOwner) {
+            let of_group = self.world.account_of(group);
+            let reaches = match (account, of_group) {
+                (Some(account), Some(of_group)) => self.world.lies_in(account, of_group),
+                (None, _) => true,
+                (_, None) => false,
+            };
+            if reaches {
+                all.extend(self.world.from(LinkKind::GroupMember, group));
+            }
+        }
+        all.retain(|member| *member != self.subject);
+        all
+    }
+
+    /// Active members of the acting account who delegated to the person.
     fn delegators(&self) -> Vec<Num> {
         let here = self.world.members.iter().filter(|member| member.account == self.acting());
+        let here = here.filter(|member| is_active(member));
         let delegated =
             here.filter(|member| self.world.linked(LinkKind::Delegation, member.num, self.subject));
         delegated.filter_map(|member| self.world.subject(&member.subject)).collect()
@@ -121,12 +177,16 @@ impl<'w> Person<'w> {
                 both.push(self.subject);
                 both
             }
-            FactSet::Supervised => self.supervised(),
+            FactSet::Supervised => self.supervised(None),
             FactSet::Delegators => self.delegators(),
             FactSet::Faxboxes => self.faxboxes(),
-            FactSet::OwnedFaxboxes => self.world.to(LinkKind::FaxboxOwner, self.subject),
-            FactSet::OwnedGroups => self.world.to(LinkKind::GroupOwner, self.subject),
-            FactSet::AccessNumbers => return granted(LinkKind::AccessNumber),
+            FactSet::OwnedFaxboxes => self.owned(LinkKind::FaxboxOwner),
+            FactSet::OwnedGroups => self.owned(LinkKind::GroupOwner),
+            FactSet::AccessNumbers => {
+                let all = self.world.model.members.unset_access_numbers_are_all;
+                let unset = if all { Set::All } else { Set::These(Vec::new()) };
+                return self.list(LinkKind::AccessNumber).unwrap_or(unset);
+            }
             FactSet::AutoAssignNumbers => return granted(LinkKind::AutoAssignNumber),
             FactSet::GrantedNumbers => return granted(LinkKind::GrantedNumber),
             FactSet::HeldExtensions => return granted(LinkKind::HeldExtension),

@@ -5,6 +5,7 @@ use lineguard_core::change::AttachmentSource;
 use lineguard_core::facts::{Fact, ResourceFacts};
 use lineguard_core::id::Num;
 use lineguard_core::model::Model;
+use lineguard_core::model::reach::FaxState;
 use lineguard_core::port::FaxRow;
 use lineguard_core::row::{
     AccountBody, GroupBody, Link, LinkKind, MemberBody, NumberBody, Object, ObjectKind, RoleBody,
@@ -137,6 +138,21 @@ impl<'a> World<'a> {
         path
     }
 
+    /// The account that an object lies in.
+    pub(super) fn account_of(&self, num: Num) -> Option<Num> {
+        self.objects.iter().find(|object| object.num == num).and_then(|object| object.account)
+    }
+
+    /// Whether an account is another one or lies below it.
+    pub(super) fn lies_in(&self, account: Num, other: Num) -> bool {
+        self.path(account).iter().any(|one| one.num == other)
+    }
+
+    /// The row of a number of the tenant.
+    pub(super) fn number(&self, num: Num) -> Option<&NumberRow> {
+        self.numbers.iter().find(|row| row.num == num)
+    }
+
     /// Whether the tenant has this link.
     pub(super) fn linked(&self, kind: LinkKind, a: Num, b: Num) -> bool {
         self.links.contains(&Link { kind, a, b })
@@ -183,14 +199,17 @@ impl<'a> World<'a> {
     }
 }
 
-/// The facts of a registered fax.
+/// The facts of a registered fax. A draft or pending fax was written by somebody, so where the row
+/// does not say who, that is missing.
 pub fn fax_facts(fax: &FaxRow) -> ResourceFacts {
     let mut facts = ResourceFacts::nowhere();
     facts.account = Fact::Known(fax.account);
     facts.direction = Fact::Known(fax.direction);
     facts.number = known(fax.number);
     facts.faxbox = known(fax.faxbox);
-    facts.creator = known(fax.creator);
+    let outgoing = matches!(fax.state, FaxState::Draft | FaxState::Pending);
+    let nobody = if outgoing { Fact::Missing } else { Fact::Absent };
+    facts.creator = fax.creator.map_or(nobody, Fact::Known);
     facts.assignee = known(fax.assignee);
     facts.state = Fact::Known(fax.state);
     facts.labels = Fact::Known(fax.labels.clone().into());

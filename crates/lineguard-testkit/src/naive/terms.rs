@@ -5,11 +5,12 @@ use lineguard_core::facts::{Fact, ResourceFacts};
 use lineguard_core::model::reach::{Clause, Qualifiers, Word};
 use lineguard_core::model::{Grant, Model, Permission, PermissionIx, PermissionKind, Requirement};
 use lineguard_core::request::Question;
-use lineguard_core::vocabulary::{Action, ActionKind, Confers, FactName};
+use lineguard_core::vocabulary::{Action, ActionDef, Confers, FactName};
 
 use super::held::Contribution;
 use super::matching::any_in;
 use super::person::Person;
+use super::sides::{self, Side};
 use super::truth::Truth;
 use lineguard_core::model::FactSet;
 
@@ -19,7 +20,7 @@ pub(super) struct Term<'w> {
     contribution: Contribution,
     clause: Clause,
     grant: Qualifiers,
-    kind: ActionKind,
+    def: &'w ActionDef,
 }
 
 impl Term<'_> {
@@ -53,7 +54,6 @@ impl<'w> Person<'w> {
     /// Every term that gives the action.
     pub(super) fn terms(&self, action: Action) -> Vec<Term<'w>> {
         let Some(def) = self.world.vocabulary.def(action) else { return Vec::new() };
-        let kind = def.kind;
         let mut terms = Vec::new();
         let mut granted = false;
         for (ix, permission) in permissions(self.world.model) {
@@ -64,14 +64,14 @@ impl<'w> Person<'w> {
             }
             for contribution in self.contributions(ix) {
                 for grant in &grants {
-                    self.add_terms(permission, &contribution, grant, kind, &mut terms);
+                    self.add_terms(permission, &contribution, grant, def, &mut terms);
                 }
             }
         }
         if !granted && self.owners_get_everything() {
-            self.add_terms_of_owners(kind, &mut terms);
+            self.add_terms_of_owners(def, &mut terms);
         }
-        terms.retain(|term| self.counts(term.contribution.level, kind));
+        terms.retain(|term| self.counts(term.contribution.level, def.kind));
         terms
     }
 
@@ -80,7 +80,7 @@ impl<'w> Person<'w> {
         permission: &'w Permission,
         contribution: &Contribution,
         grant: &Grant,
-        kind: ActionKind,
+        def: &'w ActionDef,
         terms: &mut Vec<Term<'w>>,
     ) {
         for clause in contribution.reach.as_ref().unwrap_or(&grant.reach) {
@@ -93,13 +93,13 @@ impl<'w> Person<'w> {
                 contribution: contribution.clone(),
                 clause,
                 grant: grant.qualifiers.clone(),
-                kind,
+                def,
             }));
         }
     }
 
     /// Actions that no permission grants belong to owners who get everything.
-    fn add_terms_of_owners(&self, kind: ActionKind, terms: &mut Vec<Term<'w>>) {
+    fn add_terms_of_owners(&self, def: &'w ActionDef, terms: &mut Vec<Term<'w>>) {
         for level in (0..self.path.len()).filter(|level| self.owns_level(*level)) {
             terms.push(Term {
                 permission: None,
@@ -111,7 +111,7 @@ impl<'w> Person<'w> {
                 },
                 clause: Clause::word(Word::Account),
                 grant: Qualifiers::default(),
-                kind,
+                def,
             });
         }
     }
@@ -126,16 +126,19 @@ impl<'w> Person<'w> {
         levels.flat_map(|(_, level)| level.reach.clone()).collect()
     }
 
-    /// Whether a term holds for the resource of the question.
+    /// Whether a term holds for the question.
     pub(super) fn holds_for(&self, term: &Term<'_>, question: &Question) -> Truth {
         let facts = &question.resource;
         let inherited = term.permission.is_none_or(|permission| permission.inherited);
         let requires = term.permission.map_or(&[][..], |permission| &permission.requires);
-        let required = requires.iter().map(|one| self.requirement(*one, question));
+        let required = requires.iter().map(|one| self.requirement(*one, term.def, question));
         let mut truth = Truth::all(required)
-            .and(self.in_account(facts, inherited, term.kind))
+            .and(self.in_account(&sides::resource(question), inherited, term.def.kind))
             .and(self.qualifies(&term.grant, facts))
-            .and(self.in_scopes(&term.contribution.scopes, facts));
+            .and(self.in_scopes(&term.contribution.scopes, &sides::outgoing(term.def, question)));
+        if let Some(second) = sides::second(term.def, question) {
+            truth = truth.and(self.in_account(&second, inherited, term.def.kind));
+        }
         if let Clause::Match { comparison, qualifiers } = &term.clause {
             truth =
                 truth.and(self.matches(comparison, facts)).and(self.qualifies(qualifiers, facts));
@@ -149,26 +152,19 @@ impl<'w> Person<'w> {
         Truth::any(terms.iter().map(|term| self.holds_for(term, question)))
     }
 
-    fn requirement(&self, requirement: Requirement, question: &Question) -> Truth {
-        let faxboxes = self.set(FactSet::Faxboxes);
-        let resource = &question.resource;
+    fn requirement(&self, requirement: Requirement, def: &ActionDef, question: &Question) -> Truth {
+        let in_own_faxbox = |side: Side<'_>| {
+            any_in(&side.facts, side.of, FactName::Faxbox, &self.set(FactSet::Faxboxes))
+        };
         match requirement {
-            Requirement::FaxboxMember => {
-                any_in(resource, FactOwner::Resource, FactName::Faxbox, &faxboxes)
-            }
-            Requirement::TargetFaxboxMember => {
-                let target = target_of(question);
-                any_in(&target, FactOwner::Target, FactName::Faxbox, &faxboxes)
-            }
+            Requirement::FaxboxMember => in_own_faxbox(sides::outgoing(def, question)),
+            Requirement::TargetFaxboxMember => in_own_faxbox(sides::target(question)),
             Requirement::Extension => (!self.set(FactSet::HeldExtensions).is_empty()).into(),
-            Requirement::CoverPageOfFaxbox => cover_page_fits(resource, &target_of(question)),
+            Requirement::CoverPageOfFaxbox => {
+                cover_page_fits(&question.resource, &sides::target(question).facts)
+            }
         }
     }
-}
-
-/// The facts of the target; all missing where the question has none.
-pub(super) fn target_of(question: &Question) -> ResourceFacts {
-    question.target.clone().unwrap_or_default()
 }
 
 fn cover_page_fits(page: &ResourceFacts, target: &ResourceFacts) -> Truth {

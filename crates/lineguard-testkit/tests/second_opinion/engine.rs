@@ -77,21 +77,20 @@ impl<'a> Engine<'a> {
         subject: &str,
         account: &str,
         question: &CallerIdQuestion,
-    ) -> CallerIdAnswer {
+    ) -> Result<CallerIdAnswer, MissingFact> {
         let Some(authority) = self.authority(dump, subject, account) else {
-            return CallerIdAnswer::Denied;
+            return Ok(CallerIdAnswer::Denied);
         };
         let numbers = dump.objects.iter().filter(|one| one.kind == ObjectKind::Number);
         let numbers: Vec<_> = numbers.filter_map(|one| number_facts(dump, one.num)).collect();
         let candidates = Candidates { numbers: &numbers, complete: true };
         let answer = resolve(&self.model, self.vocabulary, &authority, question, candidates);
-        match answer.map(|answer| (answer.outcome, answer.selectable)) {
-            Ok((Outcome::Number(number, _), _)) => CallerIdAnswer::Number(number),
-            Ok((Outcome::Anonymous, _)) => CallerIdAnswer::Anonymous,
-            Ok((Outcome::None(_), selectable)) => CallerIdAnswer::None(selectable),
-            Ok((Outcome::Denied(_), _)) => CallerIdAnswer::Denied,
-            Err(missing) => CallerIdAnswer::Missing(vec![missing]),
-        }
+        answer.map(|answer| match answer.outcome {
+            Outcome::Number(number, _) => CallerIdAnswer::Number(number),
+            Outcome::Anonymous => CallerIdAnswer::Anonymous,
+            Outcome::None(_) => CallerIdAnswer::None(answer.selectable),
+            Outcome::Denied(_) => CallerIdAnswer::Denied,
+        })
     }
 
     fn spoil(&self, facts: &mut MemberFacts) {
