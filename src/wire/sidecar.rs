@@ -191,14 +191,21 @@ fn home(pb::HomeRow { num, account }: pb::HomeRow) -> Home {
 /// What is known of a subject from the wire.
 pub fn member(tenant: TenantRow, message: pb::MemberRows) -> Result<MemberRows, StoreError> {
     let pb::MemberRows { subject, path, objects: known, links: linked, homes, standings } = message;
+    let (subject, objects) = (subject.map(Num), objects(known)?);
+    // A parent of an older version does not send the subject, nor what decides whether memberships
+    // count.
+    let told = |num: &Num| objects.iter().any(|object| object.num == *num);
+    if !subject.as_ref().is_none_or(told) {
+        return Err(malformed("subject"));
+    }
     Ok(MemberRows {
         tenant,
-        subject: subject.map(Num),
+        subject,
         path: path.into_iter().map(Num).collect(),
-        objects: objects(known)?,
+        objects,
         links: links(linked)?,
         homes: homes.into_iter().map(home).collect(),
-        standings: objects(standings)?,
+        standings: self::objects(standings)?,
     })
 }
 
@@ -299,4 +306,44 @@ fn fax(message: pb::FaxRow) -> Result<FaxRow, StoreError> {
         at: Timestamp(at),
         attachment_sources: attachment_sources.map(sources).transpose()?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use lineguard_core::id::{ModelDigest, TenantId};
+
+    use super::*;
+
+    fn row(num: u64, kind: ObjectKind) -> Object {
+        let (account, body) = (Some(Num(1)), "{}".to_owned());
+        Object { num: Num(num), kind, scope: Num(0), id: format!("x{num}"), account, body }
+    }
+
+    #[test]
+    fn what_is_known_of_a_subject_comes_over_whole_or_not_at_all() {
+        let rows = MemberRows {
+            tenant: TenantRow {
+                num: Num(9),
+                id: TenantId::parse("acme").unwrap(),
+                title: String::new(),
+                revision: Revision(4),
+                model: ModelDigest([0; 32]),
+            },
+            subject: Some(Num(2)),
+            path: vec![Num(1)],
+            objects: vec![row(2, ObjectKind::Subject), row(3, ObjectKind::Member)],
+            links: vec![Link { kind: LinkKind::FaxboxUser, a: Num(5), b: Num(2) }],
+            homes: vec![
+                Home { num: Num(5), account: Some(Num(6)) },
+                Home { num: Num(6), account: None },
+            ],
+            standings: vec![row(7, ObjectKind::Member)],
+        };
+        let message = member_to_wire(rows.clone());
+        assert_eq!(member(rows.tenant.clone(), message.clone()), Ok(rows.clone()));
+        // Without the subject, as an older parent sends it.
+        let objects = message.objects.iter().filter(|one| one.num != 2).cloned().collect();
+        let older = pb::MemberRows { objects, homes: vec![], standings: vec![], ..message };
+        assert_eq!(member(rows.tenant, older), Err(malformed("subject")));
+    }
 }

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::assemble::member_facts;
+use crate::assemble::{counts, member_facts};
 use crate::change::apply::ModelSource;
 use crate::decision::{Decision, Effect, Reason};
 use crate::engine::{Authority, compile, decide};
@@ -87,6 +87,9 @@ pub struct AutoAssign {
     /// The tenant's model.
     pub model: Arc<Model>,
 }
+
+/// More levels than a tree of accounts may have; ends the walk if a tree were a circle.
+const MAX_DEPTH: usize = 256;
 
 /// What is asked of the store and the models.
 pub struct Resolver<'a> {
@@ -221,7 +224,9 @@ impl Resolver<'_> {
             TargetKind::Group => {
                 let members = self.reader.links_from(LinkKind::GroupMember, target.num).await?;
                 for member in members {
-                    if self.status(member, account).await? == Some(MemberStatus::Active) {
+                    if self.status(member, account).await? == Some(MemberStatus::Active)
+                        && self.is_in_group(member, target.num, account).await?
+                    {
                         return Ok(None);
                     }
                 }
@@ -233,6 +238,33 @@ impl Resolver<'_> {
                 None => Ok(Some(Skipped::Member(MemberStatus::Removed))),
             },
         }
+    }
+
+    /// Whether being in a group counts for somebody who is active in an account (rulings R33).
+    async fn is_in_group(
+        &mut self,
+        member: Num,
+        group: Num,
+        active_in: Num,
+    ) -> Result<bool, StoreError> {
+        let gone = || StoreError::Corrupt {
+            table: "object",
+            column: "account",
+            row: format!("num {}", group.0),
+        };
+        let mut statuses = Vec::new();
+        let mut next = group;
+        for _ in 0..MAX_DEPTH {
+            let object = self.reader.get(&[next]).await?.into_iter().next().ok_or_else(gone)?;
+            let Some(account) = object.account else { return Ok(counts(statuses)) };
+            statuses.extend(self.status(member, account).await?);
+            // What is nearest decides, and here it is known to be active.
+            if account == active_in {
+                return Ok(counts(statuses));
+            }
+            next = account;
+        }
+        Err(gone())
     }
 
     /// Where the model has a routing permission, only those who hold it can be targets (rulings R13).

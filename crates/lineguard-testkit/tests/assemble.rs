@@ -3,6 +3,7 @@
 
 use lineguard_core::assemble::{fax_facts, member_facts, object_facts};
 use lineguard_core::change::{AttachmentSource, SourceSet};
+use lineguard_core::concern::{Concern, Concerned, of_member_rows, of_object};
 use lineguard_core::facts::{Fact, ResourceFacts};
 use lineguard_core::id::{ModelDigest, Num, Revision, Timestamp};
 use lineguard_core::model::built_in_vocabulary;
@@ -321,4 +322,39 @@ fn each_kind_of_thing_is_known_by_its_own_facts() {
     assert_eq!(of(ObjectKind::Extension), ResourceFacts { extension: itself(), ..in_account() });
     assert_eq!(of(ObjectKind::Queue), ResourceFacts { queue: itself(), ..in_account() });
     assert_eq!(of(ObjectKind::Faxbox), ResourceFacts { faxbox: itself(), ..in_account() });
+}
+
+#[test]
+fn an_authority_hangs_on_the_subjects_whose_memberships_may_decide() {
+    let mut rows = rows();
+    let body = r#"{"status":"invited"}"#;
+    rows.objects.push(object(5, ObjectKind::Member, "user:bob", Some(1), body));
+    rows.objects.push(object(6, ObjectKind::Subject, "user:bob", None, "{}"));
+    rows.links.push(Link { kind: LinkKind::Delegation, a: Num(5), b: Num(2) });
+    let concerns = of_member_rows(&rows).expect("a subject that is known");
+    for concern in [
+        Concern::Subject(Num(2)),
+        Concern::Subject(Num(6)),
+        Concern::Member(Num(3)),
+        Concern::Member(Num(5)),
+        Concern::Account(Num(1)),
+    ] {
+        assert!(concerns.contains(&concern), "{concern:?}");
+    }
+    // One that comes, anywhere, concerns its subject.
+    let new = object(9, ObjectKind::Member, "user:bob", Some(8), body);
+    let raised = of_object(None, Some(&new));
+    assert!(raised.contains(&Concerned::SubjectOf("user:bob".into())), "{raised:?}");
+}
+
+#[test]
+fn where_a_group_or_a_faxbox_lies_concerns_everybody() {
+    for kind in [ObjectKind::Group, ObjectKind::Faxbox] {
+        let (here, there) =
+            (object(7, kind, "x", Some(1), "{}"), object(7, kind, "x", Some(2), "{}"));
+        let moved = of_object(Some(&here), Some(&there));
+        assert!(moved.contains(&Concern::Tenant.into()), "{moved:?}");
+        let stays = of_object(Some(&here), Some(&here));
+        assert!(!stays.contains(&Concern::Tenant.into()), "{stays:?}");
+    }
 }

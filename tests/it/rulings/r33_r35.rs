@@ -3,7 +3,7 @@
 
 use lineguard::wire::pb;
 use lineguard::wire::pb::{Effect, Reason};
-use lineguard_core::change::Change;
+use lineguard_core::change::{Change, NumberTarget};
 use lineguard_core::facts::MemberStatus;
 use lineguard_testkit::ids;
 use lineguard_testkit::world::{World, world};
@@ -84,6 +84,13 @@ actions = ["role.assign", "permission.assign"]
 confers = ["role", "permission"]
 
 [[permission]]
+key = "others"
+title = "View forms of everybody but one's teams"
+category = "Forms"
+actions = ["form.view"]
+except = ["supervised"]
+
+[[permission]]
 key = "people"
 title = "View people"
 category = "People"
@@ -92,7 +99,7 @@ actions = ["member.view"]
 [[role]]
 key = "user"
 title = "User"
-permissions = ["view", "oversee", "stand_in"]
+permissions = ["view", "oversee", "stand_in", "others"]
 
 [[role]]
 key = "plain"
@@ -121,6 +128,8 @@ title = "Group owner"
 of = "group"
 permissions = ["teams"]
 "#;
+
+const N1: &str = "+15550100100";
 
 fn belonging() -> World {
     world("t1").model(BELONGING)
@@ -299,6 +308,28 @@ async fn r33_the_faxes_of_who_is_suspended_stay_with_who_supervises() {
 }
 
 #[tokio::test]
+async fn r33_a_group_receives_nothing_for_who_is_suspended_where_it_lies() {
+    let harness = Harness::start().await;
+    let tree = product("clinicline").account("root").number(N1).member("pia");
+    let tree = tree.account("kid").member("pia").group("g", &[]).in_group("pia", "g");
+    let target = NumberTarget::Group(ids::group("g"));
+    let routed = Change::SetNumberTarget { number: ids::number(N1), target, on: true };
+    harness.build(tree.change(routed)).await;
+    let skipped = async || {
+        let message = pb::ResolveAutoAssignRequest {
+            tenant: "t1".into(),
+            number: N1.into(),
+            ..Default::default()
+        };
+        let answer = harness.client().resolve_auto_assign(message).await.unwrap().into_inner();
+        answer.skipped.len()
+    };
+    assert_eq!(skipped().await, 0);
+    harness.apply([status("kid", "pia", MemberStatus::Suspended)]).await;
+    assert_eq!(skipped().await, 1);
+}
+
+#[tokio::test]
 async fn r33_what_is_assigned_to_a_group_is_not_seen_by_who_is_suspended_in_its_account() {
     let harness = Harness::start().await;
     let tree = belonging().account("root").member("pia").role("user").group("g", &[]);
@@ -348,6 +379,63 @@ async fn r34_a_group_is_supervised_in_its_account_and_below_and_nowhere_else() {
         };
     }
     assert!(listed(&harness, "lead", "a").await.is_empty());
+}
+
+async fn filter(harness: &Harness, action: &str) -> pb::GetVisibilityResponse {
+    let message = pb::GetVisibilityRequest {
+        tenant: "t1".into(),
+        subject: Some(user("lead")),
+        account: "root".into(),
+        action: Some(pb::Action { name: action.into() }),
+        ..Default::default()
+    };
+    harness.client().get_visibility(message).await.unwrap().into_inner()
+}
+
+fn sorted(mut values: Vec<String>) -> Vec<String> {
+    values.sort();
+    values
+}
+
+#[tokio::test]
+async fn r34_the_filter_for_other_services_is_bounded_in_the_same_way() {
+    let harness = Harness::start().await;
+    harness.build(siblings()).await;
+    let worker = ["user:worker".to_owned()];
+    let shown = filter(&harness, "fax.view").await;
+    let mut supervising = 0;
+    for term in shown.terms {
+        if term.conditions.iter().any(|condition| condition.values == worker) {
+            assert_eq!(sorted(term.accounts), ["b", "under"]);
+            supervising += 1;
+        }
+    }
+    assert!(supervising > 0);
+    // Under an exception as well: what is supervised is taken out there, and nowhere else.
+    let shown = filter(&harness, "form.view").await;
+    let [term] = shown.terms.as_slice() else { panic!("{:?}", shown.terms) };
+    assert_eq!(sorted(term.accounts.clone()), ["a", "b", "root", "under"]);
+    let [except] = term.except.as_slice() else { panic!("{:?}", term.except) };
+    let mut fields: Vec<_> = except
+        .conditions
+        .iter()
+        .map(|one| (one.field.as_str(), sorted(one.values.clone())))
+        .collect();
+    fields.sort();
+    let in_accounts = vec!["b".to_owned(), "under".to_owned()];
+    assert_eq!(fields, [("account", in_accounts), ("creator", worker.to_vec())]);
+    for (account, seen) in [("root", true), ("a", true), ("b", false), ("under", false)] {
+        let asked = ask("lead", "root", "form.view").facts(|form| {
+            form.account = Some(account.into());
+            form.creator = Some(user("worker"));
+        });
+        let answer = asked.send(&harness).await;
+        if seen {
+            answer.allows_by("others")
+        } else {
+            answer.denies(Reason::OutOfReach)
+        };
+    }
 }
 
 #[tokio::test]
