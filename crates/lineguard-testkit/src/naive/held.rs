@@ -7,7 +7,6 @@ use lineguard_core::model::{
     OverlayGives, OwnedKind, Permission, PermissionIx, PermissionKind, ScopeKind,
 };
 use lineguard_core::row::{LinkKind, OverrideBody, RoleBody};
-use lineguard_core::vocabulary::ActionKind;
 
 use super::person::{Person, is_active};
 
@@ -227,11 +226,11 @@ impl Person<'_> {
         })
     }
 
-    /// Whether a contribution from a level counts for actions of a kind: not beyond a seal, except
-    /// for manage actions.
-    pub(super) fn counts(&self, level: usize, kind: ActionKind) -> bool {
+    /// Whether a contribution from a level counts for an action: not beyond a seal, except for
+    /// actions that pass seals.
+    pub(super) fn counts(&self, level: usize, passes_seals: bool) -> bool {
         let sealed = self.path.iter().take(level).any(|account| account.body.sealed);
-        !sealed || kind == ActionKind::Manage
+        !sealed || passes_seals
     }
 
     /// Whether a contribution is left, wherever it comes from: a seal limits what it is good for,

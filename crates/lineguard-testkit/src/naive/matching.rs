@@ -5,7 +5,7 @@ use lineguard_core::facts::{Fact, ResourceFacts};
 use lineguard_core::id::Num;
 use lineguard_core::model::reach::{Comparison, Direction, Except, FaxState, Qualifiers};
 use lineguard_core::model::{FactSet, ScopeKind, SettingRule};
-use lineguard_core::vocabulary::{ActionKind, FactName};
+use lineguard_core::vocabulary::FactName;
 
 use super::person::{Person, Set};
 use super::sides::Side;
@@ -150,19 +150,21 @@ impl Person<'_> {
     }
 
     /// Whether a side lies in the acting account or, if that counts, below it.
-    pub(super) fn in_account(&self, side: &Side<'_>, inherited: bool, kind: ActionKind) -> Truth {
+    pub(super) fn in_account(&self, side: &Side<'_>, inherited: bool, passes_seals: bool) -> Truth {
         match side.facts.account {
             Fact::Known(account) if account == self.acting() => Truth::True,
-            Fact::Known(account) => (inherited && self.is_reachable_below(account, kind)).into(),
+            Fact::Known(account) => {
+                (inherited && self.is_reachable_below(account, passes_seals)).into()
+            }
             Fact::Absent => Truth::False,
             Fact::Missing => Truth::missing(side.of, Some(FactName::Account)),
         }
     }
 
-    fn is_reachable_below(&self, account: Num, kind: ActionKind) -> bool {
+    fn is_reachable_below(&self, account: Num, passes_seals: bool) -> bool {
         let path = self.world.path(account);
         let Some(up) = path.iter().position(|one| one.num == self.acting()) else { return false };
         let sealed = path.iter().take(up).any(|one| one.body.sealed);
-        kind == ActionKind::Manage || !sealed
+        passes_seals || !sealed
     }
 }

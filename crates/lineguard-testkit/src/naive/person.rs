@@ -94,8 +94,13 @@ impl<'w> Person<'w> {
     /// passed over.
     fn may_use(&self, object: Num) -> bool {
         let Some(account) = self.world.account_of(object) else { return false };
+        self.counts_at(account, &self.qualified)
+    }
+
+    /// Whether what hangs on somebody's membership counts for what lies in an account.
+    fn counts_at(&self, account: Num, qualified: &str) -> bool {
         for account in self.world.path(account) {
-            let Some(member) = membership(self.world, account.num, &self.qualified) else {
+            let Some(member) = membership(self.world, account.num, qualified) else {
                 continue;
             };
             if is_active(member) {
@@ -149,10 +154,10 @@ impl<'w> Person<'w> {
         all
     }
 
-    /// Active members of the acting account who delegated to the person.
+    /// Members of the acting account who delegated to the person, and whose membership counts.
     fn delegators(&self) -> Vec<Num> {
         let here = self.world.members.iter().filter(|member| member.account == self.acting());
-        let here = here.filter(|member| is_active(member));
+        let here = here.filter(|member| self.counts_at(self.acting(), &member.subject));
         let delegated =
             here.filter(|member| self.world.linked(LinkKind::Delegation, member.num, self.subject));
         delegated.filter_map(|member| self.world.subject(&member.subject)).collect()
