@@ -1,6 +1,7 @@
 //! Every ruling about questions that the products leave open, with both outcomes.
 
 mod page;
+mod belonging;
 mod r01_r03;
 mod r04_r06;
 mod r07_r09;
@@ -16,5 +17,7 @@ mod r28_r29;
 mod r30;
 mod r31;
 mod r32_r37;
-mod r33_r35;
+mod r33;
+mod r34_r35;
 mod r39;
+mod seals_and_owners;
