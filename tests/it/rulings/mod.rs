@@ -1,7 +1,7 @@
 //! Every ruling about questions that the products leave open, with both outcomes.
 
-mod page;
 mod belonging;
+mod page;
 mod r01_r03;
 mod r04_r06;
 mod r07_r09;
