@@ -121,10 +121,18 @@ impl Asked<'_> {
             resource: Some(pb::Resource {
                 r#type: resource_type(built_in_vocabulary(), self.action),
                 id: id.map(Into::into),
-                properties: None,
+                // What goes out has no number, unless it is stored with one.
+                properties: (id.is_none() && self.sends())
+                    .then(|| pb::Facts { absent: vec!["number".into()], ..pb::Facts::default() }),
             }),
             ..pb::CheckRequest::default()
         }
+    }
+
+    fn sends(&self) -> bool {
+        let vocabulary = built_in_vocabulary();
+        let known = vocabulary.action(self.action).and_then(|action| vocabulary.def(action));
+        known.is_some_and(|known| known.sends.is_some())
     }
 
     /// About this resource, of which only the caller knows anything.
