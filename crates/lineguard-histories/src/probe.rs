@@ -140,7 +140,8 @@ impl Asked<'_> {
         let mut message = self.of(Some(id));
         if let Some(resource) = &mut message.resource {
             let account = Some(self.account.into());
-            resource.properties = Some(pb::Facts { account, ..pb::Facts::default() });
+            let absent = if self.sends() { vec!["number".into()] } else { Vec::new() };
+            resource.properties = Some(pb::Facts { account, absent, ..pb::Facts::default() });
         }
         message
     }
