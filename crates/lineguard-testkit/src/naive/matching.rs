@@ -114,11 +114,34 @@ impl Person<'_> {
         }
     }
 
-    /// Whether direction and states fit and no exception holds.
-    pub(super) fn qualifies(&self, qualifiers: &Qualifiers, facts: &ResourceFacts) -> Truth {
-        let Qualifiers { direction, states, except } = qualifiers;
-        let excepted = except.iter().map(|except| self.is_excepted(except, facts));
-        conditions(facts, *direction, states).and(Truth::any(excepted).not())
+    /// Whether direction and states fit and no exception holds. What is asked of the direction, or
+    /// of the state, is asked at once: where nothing can be all of it, it is certain that it does
+    /// not hold.
+    pub(super) fn qualifies(&self, all: &[&Qualifiers], facts: &ResourceFacts) -> Truth {
+        let mut truth = Truth::True;
+        let mut directions = vec![Direction::Inbound, Direction::Outbound];
+        let mut states: Vec<_> = FaxState::ALL.iter().map(|(state, _)| *state).collect();
+        for qualifiers in all {
+            if let Some(wanted) = qualifiers.direction {
+                directions.retain(|one| *one == wanted);
+            }
+            if !qualifiers.states.is_empty() {
+                states.retain(|one| qualifiers.states.contains(one));
+            }
+            for except in &qualifiers.except {
+                truth = truth.and(self.is_excepted(except, facts).not());
+            }
+        }
+        if directions.is_empty() || states.is_empty() {
+            return Truth::False;
+        }
+        if directions.len() == 1 {
+            truth = truth.and(is(&facts.direction, FactName::Direction, &directions));
+        }
+        if all.iter().any(|qualifiers| !qualifiers.states.is_empty()) {
+            truth = truth.and(is(&facts.state, FactName::State, &states));
+        }
+        truth
     }
 
     fn is_excepted(&self, except: &Except, facts: &ResourceFacts) -> Truth {

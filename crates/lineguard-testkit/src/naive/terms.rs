@@ -134,16 +134,16 @@ impl<'w> Person<'w> {
         let required = requires.iter().map(|one| self.requirement(*one, term.def, question));
         let mut truth = Truth::all(required)
             .and(self.in_account(&sides::resource(question), inherited, term.def.kind))
-            .and(self.qualifies(&term.grant, facts))
             .and(self.in_scopes(&term.contribution.scopes, &sides::outgoing(term.def, question)));
         if let Some(second) = sides::second(term.def, question) {
             truth = truth.and(self.in_account(&second, inherited, term.def.kind));
         }
-        if let Clause::Match { comparison, qualifiers } = &term.clause {
-            truth =
-                truth.and(self.matches(comparison, facts)).and(self.qualifies(qualifiers, facts));
+        let mut qualifiers = vec![&term.grant];
+        if let Clause::Match { comparison, qualifiers: of_clause } = &term.clause {
+            truth = truth.and(self.matches(comparison, facts));
+            qualifiers.push(of_clause);
         }
-        truth
+        truth.and(self.qualifies(&qualifiers, facts))
     }
 
     /// Whether any term of an action holds.
