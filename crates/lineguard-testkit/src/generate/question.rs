@@ -40,7 +40,13 @@ pub fn question(
     let mut asking = Asking { rng, dump, model, vocabulary, subject: Num(0), acting: Num(0) };
     let (subject, account) = asking.who();
     let all: Vec<_> = vocabulary.actions().map(|(action, _)| action).collect();
-    let from = if asking.rng.chance(70) && !focus.is_empty() { focus } else { &all };
+    let rare = ["call.emergency", "role.assign", "role.assign", "permission.assign"];
+    let rare: Vec<_> = rare.iter().filter_map(|name| vocabulary.action(name)).collect();
+    let from = match asking.rng.below(100) {
+        0..4 if !rare.is_empty() => &rare,
+        0..72 if !focus.is_empty() => focus,
+        _ => &all,
+    };
     let action = *asking.rng.pick(from).expect("a vocabulary has actions");
     let def = vocabulary.def(action).expect("the action is of this vocabulary");
     let question = asking.question(action, def);
@@ -124,9 +130,15 @@ impl<'a> Asking<'a> {
         let kind = self.vocabulary.resource(def.resource).expect("a type of this vocabulary");
         let named = kind.stored.is_some() && self.rng.chance(60);
         let mut resource = match kind.stored {
+            Some(StoredType::Member) if def.confers.is_some() && named && self.rng.chance(80) => {
+                self.member_below()
+            }
             Some(stored) if named => self.stored(stored),
             _ => self.facts(kind),
         };
+        if !named && self.rng.chance(60) {
+            self.tie(kind, &mut resource);
+        }
         if kind.stored == Some(StoredType::Member) && resource != ResourceFacts::nowhere() {
             let owner = self.rng.chance(50);
             resource.owner = self.wrap(owner);
@@ -197,10 +209,91 @@ impl<'a> Asking<'a> {
             let acting = self.acting;
             objects.retain(|one| one.account == Some(acting) || one.num == acting);
         }
+        let tied = self.tied(&[LinkKind::GroupOwner, LinkKind::FaxboxOwner, LinkKind::FaxboxUser]);
+        if objects.iter().any(|one| tied.contains(&one.num)) && self.rng.chance(40) {
+            objects.retain(|one| tied.contains(&one.num));
+        }
         let object = self.rng.pick(&objects).copied().filter(|_| self.rng.chance(95));
         let world = World::read(self.dump, self.model, self.vocabulary);
         match (object, world) {
             (Some(object), Ok(world)) => world.object_facts(object),
+            _ => ResourceFacts::nowhere(),
+        }
+    }
+
+    /// What links of these kinds tie to the person.
+    fn tied(&self, kinds: &[LinkKind]) -> Vec<Num> {
+        let links = self.dump.links.iter();
+        let links = links.filter(|link| link.b == self.subject && kinds.contains(&link.kind));
+        links.map(|link| link.a).collect()
+    }
+
+    /// Puts into the facts what rights of the person may hang on: their groups and faxboxes, and
+    /// people who delegated to them or whom they supervise.
+    fn tie(&mut self, kind: &ResourceDef, facts: &mut ResourceFacts) {
+        let faxboxes = self.tied(&[LinkKind::FaxboxUser, LinkKind::FaxboxOwner]);
+        let owned = self.tied(&[LinkKind::GroupOwner]);
+        let supervised = self
+            .dump
+            .links
+            .iter()
+            .filter(|link| link.kind == LinkKind::GroupMember && owned.contains(&link.a));
+        let mut people: Vec<_> = supervised.map(|link| link.b).collect();
+        let mut by_delegation = Vec::new();
+        let delegators = self.tied(&[LinkKind::Delegation]);
+        for member in self.objects(ObjectKind::Member) {
+            if delegators.contains(&member.num) && member.account == Some(self.acting) {
+                let subjects = self.objects(ObjectKind::Subject);
+                let of_member = subjects.iter().find(|subject| subject.id == member.id);
+                by_delegation.extend(of_member.map(|subject| subject.num));
+            }
+        }
+        if !by_delegation.is_empty() && self.rng.chance(40) {
+            people = by_delegation;
+        } else {
+            people.extend(by_delegation);
+        }
+        let mut assignees = people.clone();
+        assignees.extend(self.tied(&[LinkKind::GroupMember]));
+        for (name, values, fact) in [
+            (FactName::Faxbox, &faxboxes, &mut facts.faxbox),
+            (FactName::Group, &owned, &mut facts.group),
+            (FactName::Creator, &people, &mut facts.creator),
+            (FactName::Assignee, &assignees, &mut facts.assignee),
+        ] {
+            if let Some(value) = self.rng.pick(values)
+                && kind.facts.contains(&name)
+            {
+                *fact = Fact::Known(*value);
+            }
+        }
+        if let Some(person) = self.rng.pick(&people)
+            && kind.facts.contains(&FactName::Participant)
+        {
+            facts.participants = Fact::Known(Box::from([*person]));
+        }
+    }
+
+    /// The facts of a member of the acting account or of one below.
+    fn member_below(&mut self) -> ResourceFacts {
+        let mut below = vec![self.acting];
+        let accounts = self.objects(ObjectKind::Account);
+        // Parents come before their children.
+        for account in &accounts {
+            if account.account.is_some_and(|parent| below.contains(&parent)) {
+                below.push(account.num);
+            }
+        }
+        let mut members = self.objects(ObjectKind::Member);
+        members.retain(|one| one.account.is_some_and(|account| below.contains(&account)));
+        let acting = Some(self.acting);
+        if members.iter().any(|one| one.account != acting) && self.rng.chance(75) {
+            members.retain(|one| one.account != acting);
+        }
+        let member = self.rng.pick(&members).copied();
+        let world = World::read(self.dump, self.model, self.vocabulary);
+        match (member, world) {
+            (Some(member), Ok(world)) => world.object_facts(member),
             _ => ResourceFacts::nowhere(),
         }
     }
