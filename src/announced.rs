@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use lineguard_core::change::{Applied, Batch, Import, Imported, NewFax};
 use lineguard_core::id::{ModelDigest, Num, Subject, TenantId, Timestamp};
 use lineguard_core::port::{
-    AccountOfSubject, ApplyError, Registered, Store, StoreError, TenantReader, TenantRow,
+    AccountOfSubject, ApplyError, DuplicateNumber, Registered, Store, StoreError, TenantReader,
+    TenantRow,
 };
 use lineguard_core::stamp::Shard;
 use lineguard_lease::{Acknowledged, Clock as _, Freshness, SystemClock};
@@ -113,8 +114,9 @@ impl Store for Announced {
         &self,
         tenant: &TenantId,
         faxes: &[NewFax],
+        now: Timestamp,
     ) -> Result<Vec<Result<Registered, ApplyError>>, ApplyError> {
-        self.store.register(tenant, faxes).await
+        self.store.register(tenant, faxes, now).await
     }
 
     async fn snapshot(
@@ -135,6 +137,10 @@ impl Store for Announced {
 
     async fn tenants(&self, after: Num, limit: usize) -> Result<Vec<TenantRow>, StoreError> {
         self.store.tenants(after, limit).await
+    }
+
+    async fn duplicate_numbers(&self, limit: usize) -> Result<Vec<DuplicateNumber>, StoreError> {
+        self.store.duplicate_numbers(limit).await
     }
 
     /// A text never changes under its digest.

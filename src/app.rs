@@ -19,6 +19,7 @@ use crate::compare::Comparer;
 use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::models::Models;
+use crate::models::folder::FolderModel;
 use crate::rpc::{Admin, Authorization, Faxes, Operations, Sidecars};
 use crate::token::{RevisionToken, Tokens};
 use crate::waits::WriteWaits;
@@ -61,6 +62,8 @@ pub struct App {
     pub metrics: Metrics,
     /// Parsed product models.
     pub models: Models,
+    /// What the models folder holds.
+    pub folder: Arc<[FolderModel]>,
     /// The actions and resource types that questions may name.
     pub vocabulary: &'static Vocabulary,
     /// Seals page tokens.
@@ -108,6 +111,7 @@ impl App {
             Announced::new(Arc::clone(&store), freshness.clone(), waits.clone(), metrics.clone());
         Self {
             models: Models::new(store, vocabulary),
+            folder: Arc::default(),
             store: Arc::new(announced),
             feed,
             freshness,

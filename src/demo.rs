@@ -99,6 +99,7 @@ pub async fn load(store: &dyn Store, now: Timestamp) -> Result<usize, LoadError>
         let import = Import {
             tenant: steps.tenant.clone(),
             actor: Subject::parse(SubjectKind::Service, "lineguard-demo")?,
+            provisions: true,
             request_id: RequestId::parse("demo")?,
             parts: steps.into_parts(PART),
         };

@@ -94,9 +94,15 @@ impl Dial {
         };
         let ca = Certificate::from_pem(read("ca_file", ca)?);
         let mut tls = ClientTlsConfig::new().ca_certificate(ca);
-        if let (Some(certificate), Some(key)) = (&self.certificate_file, &self.key_file) {
-            let certificate = read("certificate_file", certificate)?;
-            tls = tls.identity(Identity::from_pem(certificate, read("key_file", key)?));
+        let missing = |field| wrong(field)("the other half is given");
+        match (&self.certificate_file, &self.key_file) {
+            (Some(certificate), Some(key)) => {
+                let certificate = read("certificate_file", certificate)?;
+                tls = tls.identity(Identity::from_pem(certificate, read("key_file", key)?));
+            }
+            (None, None) => {}
+            (Some(_), None) => return Err(missing("key_file")),
+            (None, Some(_)) => return Err(missing("certificate_file")),
         }
         if let Some(name) = &self.server_name {
             tls = tls.domain_name(name);
@@ -111,9 +117,14 @@ impl Dial {
     /// If the file of the token cannot be used.
     pub fn bearer(&self) -> Result<Bearer, DialError> {
         let Some(path) = &self.token_file else { return Ok(Bearer(None)) };
-        let text = String::from_utf8(read("token_file", path)?).unwrap_or_default();
-        let value: Result<MetadataValue<Ascii>, _> = format!("Bearer {}", text.trim()).parse();
-        let mut value = value.map_err(|_| wrong("token_file")("is no token"))?;
+        let none = || wrong("token_file")("is no token");
+        let text = String::from_utf8(read("token_file", path)?).map_err(|_| none())?;
+        let token = text.trim();
+        if token.is_empty() || token.contains(char::is_whitespace) {
+            return Err(none());
+        }
+        let value: Result<MetadataValue<Ascii>, _> = format!("Bearer {token}").parse();
+        let mut value = value.map_err(|_| none())?;
         value.set_sensitive(true);
         Ok(Bearer(Some(value)))
     }
@@ -128,4 +139,43 @@ fn read(field: &'static str, path: &Path) -> Result<Vec<u8>, DialError> {
         let problem = format!("`{}`: {error}", path.display());
         DialError { field, problem }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn token(bytes: &[u8]) -> Result<Bearer, DialError> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), bytes).unwrap();
+        let token_file = Some(file.path().to_owned());
+        Dial { url: "http://localhost:1".into(), token_file, ..Dial::default() }.bearer()
+    }
+
+    /// A file that is written at this moment may be empty. Calls that prove nothing would be refused,
+    /// or taken for somebody else's.
+    #[test]
+    fn a_file_that_holds_no_token_is_no_proof() {
+        for good in [&b"lgt_abc"[..], b"lgt_abc\n", b" a.b.c \n"] {
+            assert!(token(good).unwrap().0.is_some());
+        }
+        for bad in [&b""[..], b" \n", b"\xff\xfe", b"one two", b"one\ntwo", b"one\0"] {
+            let error = token(bad).unwrap_err();
+            assert_eq!(error.to_string(), "token_file: is no token", "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn half_a_certificate_is_no_proof() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let (path, https) = (Some(file.path().to_owned()), "https://localhost:1".to_owned());
+        let dial = Dial { url: https, ca_file: path.clone(), ..Dial::default() };
+        for (half, missing) in [
+            (Dial { certificate_file: path.clone(), ..dial.clone() }, "key_file"),
+            (Dial { key_file: path, ..dial }, "certificate_file"),
+        ] {
+            let error = half.endpoint().unwrap_err();
+            assert_eq!((error.field, &*error.problem), (missing, "the other half is given"));
+        }
+    }
 }

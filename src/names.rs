@@ -137,6 +137,7 @@ pub fn named_fax(fax: &FaxRow, names: &Names) -> Result<NamedFax, StoreError> {
         state,
         labels,
         at,
+        attachment_sources,
     } = fax;
     Ok(NamedFax {
         fax: id.clone(),
@@ -153,6 +154,7 @@ pub fn named_fax(fax: &FaxRow, names: &Names) -> Result<NamedFax, StoreError> {
         state: *state,
         labels: labels.iter().map(|num| names.label(*num)).collect::<Result<_, _>>()?,
         at: *at,
+        attachment_sources: *attachment_sources,
     })
 }
 

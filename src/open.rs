@@ -1,14 +1,13 @@
 //! Puts the service together from its configuration. The only module that names a concrete store.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use lineguard_cache::{BadUrl, L2, Redis, RedisBus, Seal, l2};
 use lineguard_core::feed::Feed;
-use lineguard_core::model::{self, BUILT_IN, TextError};
-use lineguard_core::port::{Store, StoreError};
+use lineguard_core::model::{self, BUILT_IN};
+use lineguard_core::port::{DuplicateNumber, Store, StoreError};
 use lineguard_lease::{Bus, Freshness, NoBus, Params, ParamsError};
 use lineguard_store::{OpenMode, OpenOptions, SqlStore};
 use sha2::{Digest, Sha256};
@@ -19,6 +18,7 @@ use crate::clock::SystemClock;
 use crate::compare::Comparer;
 use crate::config::{Config, Database, Limits};
 use crate::metrics::{Metrics, MetricsError};
+use crate::models::folder::{self, FolderError, FolderModel};
 use crate::telemetry::collector::{self, CollectorError};
 use crate::telemetry::statements::Statements;
 use crate::token::{self, KEY_BYTES, Tokens};
@@ -28,10 +28,8 @@ use crate::token::{self, KEY_BYTES, Tokens};
 pub enum OpenError {
     /// The store cannot be opened: unreachable, held by another process, or of another schema.
     Store(lineguard_store::OpenError),
-    /// A folder or file of product models cannot be read.
-    ModelFile(PathBuf, std::io::Error),
-    /// A product model has mistakes.
-    Model(PathBuf, Vec<TextError>),
+    /// The folder of product models cannot be used as it is.
+    Models(FolderError),
     /// The system gave no randomness for a key.
     NoRandomness,
     /// A key kept in the store is not one.
@@ -50,11 +48,7 @@ impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Store(error) => error.fmt(f),
-            Self::ModelFile(path, error) => write!(f, "`{}`: {error}", path.display()),
-            Self::Model(path, mistakes) => {
-                write!(f, "`{}` has {} mistakes", path.display(), mistakes.len())?;
-                mistakes.iter().try_for_each(|mistake| write!(f, "\n  {mistake}"))
-            }
+            Self::Models(error) => error.fmt(f),
             Self::NoRandomness => f.write_str("the system gave no randomness for a key"),
             Self::BadKey => f.write_str("a key kept in the store has a wrong length"),
             Self::Freshness(error) => write!(f, "freshness: {error}"),
@@ -70,6 +64,12 @@ impl std::error::Error for OpenError {}
 impl From<lineguard_store::OpenError> for OpenError {
     fn from(error: lineguard_store::OpenError) -> Self {
         Self::Store(error)
+    }
+}
+
+impl From<FolderError> for OpenError {
+    fn from(error: FolderError) -> Self {
+        Self::Models(error)
     }
 }
 
@@ -112,6 +112,8 @@ impl From<StoreError> for OpenError {
 pub async fn open(config: &Config) -> Result<App, OpenError> {
     let params = params(config);
     params.check()?;
+    // Before the store is touched: what is wrong with the configuration is told whatever is away.
+    let folder = folder::read(config.models_dir.as_deref(), model::built_in_vocabulary())?;
     let mode = if config.database.migrates() { OpenMode::Migrate } else { OpenMode::Existing };
     let metrics = metrics(config)?;
     let mut store = open_store(config, mode).await?;
@@ -119,7 +121,7 @@ pub async fn open(config: &Config) -> Result<App, OpenError> {
         store = store.watched(Arc::new(Statements(metrics.clone())));
     }
     let store = Arc::new(store);
-    keep_models(&store, config.models_dir.as_deref()).await?;
+    keep_models(&store, &folder).await?;
     let key = match &config.page_token_key {
         Some(key) => *key.bytes(),
         None => kept_key(&store, "page_token_key").await?,
@@ -161,7 +163,7 @@ pub async fn open(config: &Config) -> Result<App, OpenError> {
         clock: Arc::new(SystemClock),
         metrics,
     });
-    Ok(observed(app, config))
+    Ok(observed(App { folder: folder.into(), ..app }, config))
 }
 
 /// Counts where somebody reads or is told.
@@ -235,33 +237,50 @@ pub(crate) fn ids() -> Result<Arc<dyn Fn() -> [u8; 16] + Send + Sync>, OpenError
     }))
 }
 
+/// How many numbers that are active in several tenants are listed.
+const MAX_DUPLICATES: usize = 1_000;
+
 /// Brings the schema up to date and says what was done.
 ///
 /// # Errors
 ///
 /// [`OpenError`].
 pub async fn migrate(config: &Config) -> Result<String, OpenError> {
+    let folder = folder::read(config.models_dir.as_deref(), model::built_in_vocabulary())?;
     let store = open_store(config, OpenMode::Migrate).await?;
-    keep_models(&store, config.models_dir.as_deref()).await?;
+    keep_models(&store, &folder).await?;
+    let duplicates = store.duplicate_numbers(MAX_DUPLICATES).await?;
     store.close().await?;
-    Ok("The schema is up to date.".to_owned())
+    Ok(migrated(&duplicates))
 }
 
-async fn keep_models(store: &SqlStore, folder: Option<&Path>) -> Result<(), OpenError> {
+/// Says that the schema is up to date, and what in the store should not be.
+fn migrated(duplicates: &[DuplicateNumber]) -> String {
+    let mut text = "The schema is up to date.".to_owned();
+    if duplicates.is_empty() {
+        return text;
+    }
+    text.push_str(
+        "\n\nThese numbers are active in several tenants. They stay so until they are deactivated \
+         or removed in all but one; nothing makes such a number active again:",
+    );
+    for DuplicateNumber { number, tenants } in duplicates {
+        let tenants: Vec<String> = tenants.iter().map(ToString::to_string).collect();
+        text.push_str(&format!("\n{}  {}", number.as_str(), tenants.join(", ")));
+    }
+    if duplicates.len() == MAX_DUPLICATES {
+        text.push_str("\nThere may be more.");
+    }
+    text
+}
+
+async fn keep_models(store: &SqlStore, folder: &[FolderModel]) -> Result<(), OpenError> {
     for (_, text) in BUILT_IN {
         store.put_model(text).await?;
     }
-    let Some(folder) = folder else { return Ok(()) };
-    let unreadable = |error| OpenError::ModelFile(folder.to_owned(), error);
-    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
-        let path = entry.map_err(unreadable)?.path();
-        if path.extension().is_some_and(|extension| extension == "toml") {
-            let text = std::fs::read_to_string(&path)
-                .map_err(|error| OpenError::ModelFile(path.clone(), error))?;
-            model::parse(&text, model::built_in_vocabulary())
-                .map_err(|mistakes| OpenError::Model(path, mistakes))?;
-            store.put_model(&text).await?;
-        }
+    for FolderModel { file, text, digest, model } in folder {
+        store.put_model(text).await?;
+        tracing::info!(model = %model.name, file, %digest, "a model of the models folder is in use");
     }
     Ok(())
 }
@@ -272,4 +291,25 @@ async fn kept_key(store: &SqlStore, name: &'static str) -> Result<[u8; KEY_BYTES
     let fresh = token::random::<KEY_BYTES>().map_err(|_| OpenError::NoRandomness)?;
     let kept = store.secret(name, &move || fresh.to_vec()).await?;
     kept.try_into().map_err(|_| OpenError::BadKey)
+}
+
+#[cfg(test)]
+mod tests {
+    use lineguard_core::id::{PhoneNumber, TenantId};
+
+    use super::*;
+
+    #[test]
+    fn a_migration_lists_the_numbers_that_are_active_in_several_tenants() {
+        assert_eq!(migrated(&[]), "The schema is up to date.");
+        let duplicate = DuplicateNumber {
+            number: PhoneNumber::parse("+15550100100").unwrap(),
+            tenants: ["a", "b"].map(|id| TenantId::parse(id).unwrap()).to_vec(),
+        };
+        let told = migrated(std::slice::from_ref(&duplicate));
+        assert!(told.starts_with("The schema is up to date.\n\n"), "{told}");
+        assert!(told.ends_with(":\n+15550100100  a, b"), "{told}");
+        let many = vec![duplicate; MAX_DUPLICATES];
+        assert!(migrated(&many).ends_with("\nThere may be more."));
+    }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use lineguard_core::feed::{Incarnation, ReplicaRow};
 use lineguard_core::id::Timestamp;
-use lineguard_core::port::StoreError;
+use lineguard_core::port::{DuplicateNumber, StoreError};
 
 /// Tells how a replica is doing. Whoever puts the service together implements it.
 #[async_trait]
@@ -15,8 +15,8 @@ pub trait OperationsSource: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// Only where nothing can be said. Without the database everything but the list of replicas
-    /// can, and [`OperationsView::replicas`] says that.
+    /// Only where nothing can be said. Without the database everything but what is read from it can,
+    /// and [`OperationsView::replicas`] and [`OperationsView::duplicates`] say that.
     async fn view(&self) -> Result<OperationsView, StoreError>;
 }
 
@@ -29,6 +29,17 @@ pub struct OperationsView {
     pub observed: Observed,
     /// All replicas that writers wait for; or why that is not known.
     pub replicas: Result<Vec<ReplicaRow>, StoreError>,
+    /// Numbers that are active in several tenants; or why they are not told.
+    pub duplicates: Result<Vec<DuplicateNumber>, Untold>,
+}
+
+/// Why something is left out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Untold {
+    /// It is not known.
+    Unknown(StoreError),
+    /// It is not for this caller.
+    NotForCaller,
 }
 
 /// Tells what a replica knows of itself, without asking anybody. Metrics are read from it too, so

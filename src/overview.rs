@@ -14,24 +14,32 @@ use crate::answer::Caches;
 use crate::app::App;
 use crate::operations::{
     BreakerState, CacheName, CacheView, FreshnessView, Observed, OperationsSource, OperationsView,
-    PollView, SharedView, SidecarsView, WaitPath, WaitView,
+    PollView, SharedView, SidecarsView, Untold, WaitPath, WaitView,
 };
 use crate::waits::Waits;
 
-/// How long to wait for the list of replicas.
+/// How long to wait for what is read from the database.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How many numbers that are active in several tenants are told.
+const MAX_DUPLICATES: usize = 100;
 
 #[async_trait]
 impl OperationsSource for App {
     async fn view(&self) -> Result<OperationsView, StoreError> {
         let late = || StoreError::Unavailable { detail: "the database did not answer".into() };
         // Any shard: the list is the same for all.
-        let audience = tokio::time::timeout(PATIENCE, self.feed.audience(Shard(0))).await;
+        let audience = tokio::time::timeout(PATIENCE, self.feed.audience(Shard(0)));
+        let duplicates =
+            tokio::time::timeout(PATIENCE, self.store.duplicate_numbers(MAX_DUPLICATES));
+        let (audience, duplicates) = tokio::join!(audience, duplicates);
         let replicas = audience.unwrap_or_else(|_| Err(late()));
+        let duplicates = duplicates.unwrap_or_else(|_| Err(late()));
         Ok(OperationsView {
             started: self.started,
             observed: self.observed(),
             replicas: replicas.map(|audience| audience.replicas),
+            duplicates: duplicates.map_err(Untold::Unknown),
         })
     }
 }

@@ -118,10 +118,9 @@ listening() {
     fail "the server does not say where it listens: $(cat "$log")"
 }
 
-# changed FILE CHANGE: a copy of the program in `$target/changed`, with one file of `lineguard-lease`
-# changed by `sed`.
+# changed FILE CHANGE: a copy of the program in `$target/changed`, with one file changed by `sed`.
 changed() {
-    local copy="$target/changed" file="crates/lineguard-lease/src/$1"
+    local copy="$target/changed" file=$1
     mkdir -p "$copy"
     rm -rf "$copy/crates" "$copy/src"
     cp -rp Cargo.toml Cargo.lock build.rs proto src crates deploy rustfmt.toml tests "$copy/"

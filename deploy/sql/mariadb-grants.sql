@@ -15,6 +15,7 @@ GRANT SELECT, INSERT ON lineguard.secret TO lineguard_serve@'%';
 
 GRANT SELECT, INSERT, UPDATE ON lineguard.tenant TO lineguard_serve@'%';
 GRANT SELECT, INSERT, UPDATE, DELETE ON lineguard.object TO lineguard_serve@'%';
+GRANT SELECT, INSERT, UPDATE ON lineguard.number_hold TO lineguard_serve@'%';
 GRANT SELECT, INSERT, DELETE ON lineguard.link TO lineguard_serve@'%';
 GRANT SELECT, INSERT, UPDATE, DELETE ON lineguard.fax TO lineguard_serve@'%';
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use lineguard_core::id::Subject;
+use lineguard_core::id::{Subject, TenantId};
 use lineguard_core::vocabulary::{Product, Vocabulary};
 
 /// A workload that calls, and what it may do.
@@ -18,6 +18,8 @@ pub struct Caller {
     pub(super) products: Allowed<Product>,
     /// Whom it may speak for.
     pub(super) speaks_for: SpeaksFor,
+    /// Whether it may provision: activate numbers, when it writes as a service (rulings R39).
+    pub provisions: bool,
 }
 
 /// Some of a kind, or all.
@@ -71,6 +73,8 @@ pub enum Touches<'m> {
     Action(&'m str),
     /// A product.
     Product(Product),
+    /// Rows as they are stored, of everybody and of all products.
+    Rows,
 }
 
 /// A request that tells what it is about.
@@ -89,14 +93,43 @@ impl Caller {
             tenants: Allowed::All,
             products: Allowed::All,
             speaks_for: SpeaksFor::Anyone,
+            provisions: true,
         }
     }
 
+    /// Whether it may be told what spans tenants.
+    pub fn may_ask_about_every_tenant(&self) -> bool {
+        self.tenants == Allowed::All
+    }
+
     /// Whether it may ask whatever the methods that it may call take.
-    pub fn is_limited_by_methods_alone(&self) -> bool {
+    fn is_limited_by_methods_alone(&self) -> bool {
         self.tenants == Allowed::All
             && self.products == Allowed::All
             && self.speaks_for == SpeaksFor::Anyone
+    }
+
+    /// Whether it may read rows, among which nothing can be kept from it.
+    pub(super) fn may_read_rows(&self) -> bool {
+        self.products == Allowed::All && self.speaks_for == SpeaksFor::Anyone
+    }
+
+    /// Whether its methods name one that gives rows; those that may call any name none.
+    pub(super) fn names_rows(&self) -> bool {
+        let of_sidecars = |path: &String| path.starts_with("/lineguard.v1.SidecarService/");
+        matches!(&self.methods, Allowed::These(paths) if paths.iter().any(of_sidecars))
+    }
+
+    /// Whether it may ask about this tenant.
+    pub fn may_ask_of(&self, tenant: &TenantId) -> bool {
+        self.tenants.has(tenant.as_str())
+    }
+
+    /// Whether a call that is not read may be passed on for it to the method with this path. What
+    /// it is then held against are the rights of whoever passes it on.
+    pub fn may_be_passed_on(&self, path: &str) -> bool {
+        let provisions = ["/lineguard.v1.AdminService/Apply", "/lineguard.v1.AdminService/Import"];
+        self.is_limited_by_methods_alone() && (self.provisions || !provisions.contains(&path))
     }
 
     /// Whether it may call the method with this path.
@@ -112,7 +145,7 @@ impl Caller {
     fn may_touch(&self, touched: Touches<'_>, vocabulary: &Vocabulary) -> bool {
         match touched {
             Touches::Tenant(tenant) => self.tenants.has(tenant),
-            Touches::EveryTenant => self.tenants == Allowed::All,
+            Touches::EveryTenant => self.may_ask_about_every_tenant(),
             Touches::Subject { kind, id } => match &self.speaks_for {
                 SpeaksFor::Anyone => true,
                 SpeaksFor::Nobody => false,
@@ -120,6 +153,7 @@ impl Caller {
             },
             Touches::Action(name) => self.may_ask_about(name, vocabulary),
             Touches::Product(product) => self.products.has(&product),
+            Touches::Rows => self.may_read_rows(),
         }
     }
 

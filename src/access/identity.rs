@@ -13,15 +13,75 @@ const MAX_TRUST_DOMAIN_BYTES: usize = 255;
 /// Who is at the other end of a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Peer {
-    /// Nobody knows.
-    Unknown,
+    /// Somebody of whom nothing was asked, and who offered nothing.
+    Anonymous,
     /// A process of this machine, by its user.
     Local {
-        /// The user id; none if the system does not tell.
-        uid: Option<u32>,
+        /// The user id.
+        uid: u32,
     },
     /// The holder of a certificate that one of our CAs has signed.
     Certified(CertifiedName),
+    /// Somebody whose proof says nothing: never the same as nobody who offered one.
+    Unclear(Unclear),
+}
+
+/// Why a proof does not say who somebody is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Unclear {
+    /// The certificate, or a name in it, cannot be read.
+    UnreadableCertificate,
+    /// There is no certificate where one must be shown.
+    NoCertificate,
+    /// The certificate has neither a URI nor a DNS name.
+    NoName,
+    /// The certificate has more than one URI.
+    SeveralUris,
+    /// The URI of the certificate is no SPIFFE ID.
+    NotSpiffe,
+    /// The DNS names of the certificate are those of several callers.
+    SeveralCallers,
+    /// The system does not tell the user behind a Unix socket.
+    NoUser,
+    /// It is not known which connection a call came over.
+    NoConnection,
+    /// An `authorization` header is not one word after `Bearer`.
+    NotBearer,
+    /// There are several `authorization` headers.
+    SeveralHeaders,
+}
+
+impl Unclear {
+    /// For whoever offered the proof: tells them nothing but what they sent.
+    pub const fn why(self) -> &'static str {
+        match self {
+            Self::UnreadableCertificate => "the certificate, or a name in it, cannot be read",
+            Self::NoCertificate => "there is no certificate",
+            Self::NoName => "the certificate has neither a URI nor a DNS name",
+            Self::SeveralUris => "the certificate has several URIs",
+            Self::NotSpiffe => "the URI of the certificate is no SPIFFE ID",
+            Self::SeveralCallers => "the DNS names of the certificate are those of several callers",
+            Self::NoUser => "the system does not tell the user at the other end of the socket",
+            Self::NoConnection => "it is not known which connection the call came over",
+            Self::NotBearer => "the `authorization` header is not `Bearer` and a token",
+            Self::SeveralHeaders => "there are several `authorization` headers",
+        }
+    }
+}
+
+impl Peer {
+    /// The process behind a Unix socket, as the system tells its user.
+    pub fn local<E>(uid: Result<u32, E>) -> Self {
+        uid.map_or(Self::Unclear(Unclear::NoUser), |uid| Self::Local { uid })
+    }
+
+    /// The holder of a certificate whose signature has been checked.
+    pub fn certified(der: &[u8]) -> Self {
+        match CertifiedName::of_certificate(der) {
+            Ok(name) => Self::Certified(name),
+            Err(unclear) => Self::Unclear(unclear),
+        }
+    }
 }
 
 /// What a certificate is made out to.
@@ -70,25 +130,36 @@ impl fmt::Display for SpiffeId {
 }
 
 impl CertifiedName {
-    /// Reads the names of a certificate whose signature has been checked. None if it has several
-    /// URIs, one that is no SPIFFE ID, or no name at all: then it is not clear who it stands for.
-    pub fn of_certificate(der: &[u8]) -> Option<Self> {
-        let (_, certificate) = x509_parser::parse_x509_certificate(der).ok()?;
-        let names = &certificate.subject_alternative_name().ok()??.value.general_names;
+    /// Reads the names of a certificate whose signature has been checked.
+    ///
+    /// # Errors
+    ///
+    /// If it is not clear who it stands for. A name that cannot be read may be the one that counts,
+    /// so the others are not taken in its place.
+    pub fn of_certificate(der: &[u8]) -> Result<Self, Unclear> {
+        let unreadable = |_| Unclear::UnreadableCertificate;
+        let (rest, certificate) =
+            x509_parser::parse_x509_certificate(der).map_err(|_| Unclear::UnreadableCertificate)?;
+        let names = certificate.subject_alternative_name().map_err(unreadable)?;
+        let names = &names.ok_or(Unclear::NoName)?.value.general_names;
+        let invalid = |name: &GeneralName<'_>| matches!(name, GeneralName::Invalid(..));
+        if !rest.is_empty() || names.iter().any(invalid) {
+            return Err(Unclear::UnreadableCertificate);
+        }
         let mut uris = names.iter().filter_map(|name| match name {
             GeneralName::URI(uri) => Some(*uri),
             _ => None,
         });
         match (uris.next(), uris.next()) {
-            (Some(uri), None) => SpiffeId::parse(uri).map(Self::Spiffe),
-            (Some(_), Some(_)) => None,
+            (Some(uri), None) => SpiffeId::parse(uri).map(Self::Spiffe).ok_or(Unclear::NotSpiffe),
+            (Some(_), Some(_)) => Err(Unclear::SeveralUris),
             (None, _) => {
                 let names = names.iter().filter_map(|name| match name {
                     GeneralName::DNSName(name) => Some(name.to_ascii_lowercase()),
                     _ => None,
                 });
                 let names: Vec<_> = names.collect();
-                (!names.is_empty()).then_some(Self::Dns(names))
+                if names.is_empty() { Err(Unclear::NoName) } else { Ok(Self::Dns(names)) }
             }
         }
     }

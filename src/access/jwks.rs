@@ -13,7 +13,7 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use jsonwebtoken::jwk::{AlgorithmParameters, Jwk, KeyAlgorithm, PublicKeyUse};
+use jsonwebtoken::jwk::{AlgorithmParameters, Jwk, KeyAlgorithm, KeyOperations, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
@@ -55,11 +55,15 @@ pub struct Keys {
     missed: Notify,
 }
 
-/// Keys by their ids; those without one under the empty text.
+/// Most keys with the same id, or without one: each costs a forged token a look at its signature.
+const MAX_ALIKE: usize = 8;
+
+/// Every key that can check signatures. None takes the place of another.
 #[derive(Default)]
-struct KeySet(HashMap<String, Key>);
+struct KeySet(Vec<Key>);
 
 struct Key {
+    id: Option<String>,
     key: DecodingKey,
     algorithms: Vec<Algorithm>,
 }
@@ -69,7 +73,7 @@ impl Keys {
     ///
     /// # Errors
     ///
-    /// If it is none, or no key is left.
+    /// If it is none, no key is left, or too many cannot be told apart.
     pub fn replace(&self, text: &[u8]) -> Result<usize, NoKeys> {
         #[derive(Deserialize)]
         struct Set {
@@ -78,9 +82,15 @@ impl Keys {
         let Ok(Set { keys }) = serde_json::from_slice(text) else {
             return Err(NoKeys("not a JSON Web Key Set".to_owned()));
         };
-        let set: HashMap<_, _> = keys.into_iter().filter_map(usable).collect();
+        let set: Vec<_> = keys.into_iter().filter_map(usable).collect();
         if set.is_empty() {
             return Err(NoKeys("no key in it can check signatures".to_owned()));
+        }
+        let mut alike = HashMap::<_, usize>::new();
+        set.iter().for_each(|key| *alike.entry(&key.id).or_default() += 1);
+        if alike.values().any(|count| *count > MAX_ALIKE) {
+            let problem = format!("more than {MAX_ALIKE} keys in it have the same `kid`, or none");
+            return Err(NoKeys(problem));
         }
         let count = set.len();
         self.set.store(Arc::new(KeySet(set)));
@@ -93,25 +103,33 @@ impl Keys {
         self.generation.load(Ordering::SeqCst)
     }
 
-    /// The key that a token names, if it is for the token's algorithm. A token that names none is
-    /// of the only key there is.
-    pub(super) fn find(&self, id: Option<&str>, algorithm: Algorithm) -> Option<DecodingKey> {
+    /// The keys that a token may be signed with: those of the id that it names, and for its
+    /// algorithm. A token that names none may be of those that have none, or of the only key there
+    /// is.
+    pub(super) fn find(&self, id: Option<&str>, algorithm: Algorithm) -> Vec<DecodingKey> {
         let set = self.set.load();
-        let key = match id {
-            Some(id) => set.0.get(id),
-            None => set.0.values().next().filter(|_| set.0.len() == 1),
-        };
-        if key.is_none() {
-            self.missed.notify_one();
+        let only = id.is_none() && set.0.len() == 1;
+        let named: Vec<_> = set.0.iter().filter(|key| only || key.id.as_deref() == id).collect();
+        if named.is_empty() {
+            self.missed();
         }
-        key.filter(|key| key.algorithms.contains(&algorithm)).map(|key| key.key.clone())
+        let fits = |key: &&Key| key.algorithms.contains(&algorithm);
+        named.into_iter().filter(fits).map(|key| key.key.clone()).collect()
+    }
+
+    /// A token may be of a key that is not here yet.
+    pub(super) fn missed(&self) {
+        self.missed.notify_one();
     }
 }
 
 /// A key that can check signatures, with the algorithms that it is for.
-fn usable(json: serde_json::Value) -> Option<(String, Key)> {
+fn usable(json: serde_json::Value) -> Option<Key> {
     let jwk: Jwk = serde_json::from_value(json).ok()?;
     if matches!(jwk.common.public_key_use, Some(ref other) if *other != PublicKeyUse::Signature) {
+        return None;
+    }
+    if matches!(jwk.common.key_operations, Some(ref all) if !all.contains(&KeyOperations::Verify)) {
         return None;
     }
     let family: &[Algorithm] = match &jwk.algorithm {
@@ -140,7 +158,7 @@ fn usable(json: serde_json::Value) -> Option<(String, Key)> {
     let fits = |algorithm: &&Algorithm| declared.is_none_or(|declared| **algorithm == declared);
     let algorithms: Vec<_> = family.iter().filter(fits).copied().collect();
     let key = DecodingKey::from_jwk(&jwk).ok().filter(|_| !algorithms.is_empty())?;
-    Some((jwk.common.key_id.unwrap_or_default(), Key { key, algorithms }))
+    Some(Key { id: jwk.common.key_id, key, algorithms })
 }
 
 /// Where keys come from.

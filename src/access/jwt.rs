@@ -40,6 +40,8 @@ struct Checked {
 #[derive(Deserialize)]
 struct Claims {
     sub: String,
+    /// One text: of several issuers it would not be clear which one signed.
+    iss: String,
     exp: f64,
     nbf: Option<f64>,
 }
@@ -80,7 +82,7 @@ impl Jwt {
         if header.crit.is_some() {
             return None;
         }
-        let key = self.keys.find(header.kid.as_deref(), header.alg)?;
+        let keys = self.keys.find(header.kid.as_deref(), header.alg);
         let mut validation = Validation::new(header.alg);
         validation.algorithms = vec![header.alg];
         validation.set_issuer(&[&*self.issuer]);
@@ -89,7 +91,15 @@ impl Jwt {
         // By the clock that is an argument.
         validation.validate_exp = false;
         validation.validate_nbf = false;
-        let claims = decode::<Claims>(token, &key, &validation).ok()?.claims;
+        let decoded = keys.iter().find_map(|key| decode::<Claims>(token, key, &validation).ok());
+        if decoded.is_none() && header.kid.is_none() {
+            // No id says whether the key that it is of is here.
+            self.keys.missed();
+        }
+        let claims = decoded?.claims;
+        if claims.iss != *self.issuer {
+            return None;
+        }
         Some(Checked {
             subject: claims.sub,
             not_before: claims.nbf.map_or(Some(i64::MIN), millis)?,

@@ -24,7 +24,7 @@ use tonic::codegen::http::HeaderMap;
 use tonic::codegen::http::header::AUTHORIZATION;
 
 pub use caller::{Caller, Touches};
-pub use identity::Peer;
+pub use identity::{Peer, Unclear};
 use jwt::Jwt;
 use policy::Policy;
 use token::TokenHash;
@@ -34,8 +34,10 @@ use crate::clock::Clock;
 /// Why a call is refused before anybody looks at what it asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refused {
-    /// It does not prove who calls.
+    /// It does not prove who calls, or whoever that is, is not known.
     Unauthenticated,
+    /// It offers a proof that does not say who calls. Nobody is the anonymous caller by that.
+    Unclear(Unclear),
     /// It does, and this caller may not call this.
     NotPermitted,
 }
@@ -97,30 +99,32 @@ impl Access {
             Inner::Known { policy, jwt, clock } => (policy.load(), jwt, clock),
         };
         let mut tokens = headers.get_all(AUTHORIZATION).iter();
-        let known = match (tokens.next(), tokens.next()) {
-            (None, _) => policy.of_peer(peer),
+        let token = match (tokens.next(), tokens.next()) {
+            (None, _) => return policy.of_peer(peer),
             // A token that is not good is not made up for by a certificate: whoever sends one means
             // to be known by it.
-            (Some(token), None) => {
-                let token = token.to_str().ok().and_then(bearer).ok_or(Refused::Unauthenticated)?;
-                let now = clock.now();
-                match TokenHash::of(token) {
-                    Some(hash) => policy.of_token(&hash, now),
-                    None => jwt
-                        .as_ref()
-                        .and_then(|jwt| jwt.subject(token, now))
-                        .and_then(|subject| policy.of_jwt(&subject)),
-                }
-            }
+            (Some(token), None) => token,
             // Two readers of two of them could take two different ones.
-            (Some(_), Some(_)) => None,
+            (Some(_), Some(_)) => return Err(Refused::Unclear(Unclear::SeveralHeaders)),
+        };
+        let token = token.to_str().ok().and_then(bearer);
+        let token = token.ok_or(Refused::Unclear(Unclear::NotBearer))?;
+        let now = clock.now();
+        let known = match TokenHash::of(token) {
+            Some(hash) => policy.of_token(&hash, now),
+            None => jwt
+                .as_ref()
+                .and_then(|jwt| jwt.subject(token, now))
+                .and_then(|subject| policy.of_jwt(&subject)),
         };
         known.ok_or(Refused::Unauthenticated)
     }
 }
 
-/// What stands behind `Bearer`, whose case does not count.
+/// The one word behind `Bearer`, whose case does not count.
 fn bearer(header: &str) -> Option<&str> {
     let (scheme, token) = header.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then_some(token.trim_start_matches(' '))
+    let token = token.trim_start_matches(' ');
+    let one_word = !token.is_empty() && !token.contains([' ', '\t', ',']);
+    (scheme.eq_ignore_ascii_case("bearer") && one_word).then_some(token)
 }

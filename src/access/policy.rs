@@ -9,8 +9,9 @@ use lineguard_core::model::TextError;
 use lineguard_core::text::{Fields, Item, Source, shown};
 use lineguard_core::vocabulary::Product;
 
+use super::Refused;
 use super::caller::{Allowed, Caller, SpeaksFor};
-use super::identity::{CertifiedName, Peer, SpiffeId};
+use super::identity::{CertifiedName, Peer, SpiffeId, Unclear};
 use super::token::TokenHash;
 use crate::wire::methods;
 
@@ -30,8 +31,12 @@ const KEYS: &[&str] = &[
     "products",
     "on_behalf_of_others",
     "subject",
+    "provisions",
 ];
 const TOKEN_KEYS: &[&str] = &["sha256", "expires"];
+
+const ROWS_OF_EVERYBODY: &str = "`SidecarService` gives the rows of everybody and of all products, \
+     so it needs `products = [\"*\"]` and `on_behalf_of_others = true`";
 
 /// Who may call.
 #[derive(Debug, Default)]
@@ -62,24 +67,32 @@ impl Policy {
         if source.is_clean() { Ok(policy) } else { Err(source.into_errors()) }
     }
 
-    /// Who is at the other end of a connection.
-    pub fn of_peer(&self, peer: &Peer) -> Option<Arc<Caller>> {
-        let found = match peer {
-            Peer::Certified(CertifiedName::Spiffe(id)) => {
-                return self.spiffe.get(id.as_str()).cloned();
-            }
-            Peer::Certified(CertifiedName::Dns(names)) => return self.of_dns(names),
-            Peer::Local { uid: Some(uid) } => self.uids.get(uid).cloned(),
-            Peer::Local { uid: None } | Peer::Unknown => None,
+    /// Who is at the other end of a connection. Only somebody who offered no proof is the anonymous
+    /// caller.
+    ///
+    /// # Errors
+    ///
+    /// If that is nobody that is known, or the proof does not say who.
+    pub fn of_peer(&self, peer: &Peer) -> Result<Arc<Caller>, Refused> {
+        let known = match peer {
+            Peer::Unclear(unclear) => return Err(Refused::Unclear(*unclear)),
+            Peer::Certified(CertifiedName::Spiffe(id)) => self.spiffe.get(id.as_str()),
+            Peer::Certified(CertifiedName::Dns(names)) => self.of_dns(names)?,
+            // The system names a user for everybody; whoever is not meant by it proved nothing.
+            Peer::Local { uid } => self.uids.get(uid).or(self.anonymous.as_ref()),
+            Peer::Anonymous => self.anonymous.as_ref(),
         };
-        found.or_else(|| self.anonymous.clone())
+        known.cloned().ok_or(Refused::Unauthenticated)
     }
 
-    /// None if the names of one certificate are those of several callers.
-    fn of_dns(&self, names: &[String]) -> Option<Arc<Caller>> {
+    /// An error if the names of one certificate are those of several callers.
+    fn of_dns(&self, names: &[String]) -> Result<Option<&Arc<Caller>>, Refused> {
         let mut found = names.iter().filter_map(|name| self.dns.get(name));
-        let first = found.next()?;
-        found.all(|other| Arc::ptr_eq(first, other)).then(|| Arc::clone(first))
+        let Some(first) = found.next() else { return Ok(None) };
+        match found.all(|other| Arc::ptr_eq(first, other)) {
+            true => Ok(Some(first)),
+            false => Err(Refused::Unclear(Unclear::SeveralCallers)),
+        }
     }
 
     /// Who has this API token.
@@ -112,7 +125,12 @@ impl<'s, 't> Reader<'s, 't> {
             tenants: self.tenants(fields),
             products: self.products(fields),
             speaks_for: self.speaks_for(fields),
+            provisions: fields.bool("provisions", false),
         });
+        if caller.names_rows() && !caller.may_read_rows() {
+            let at = fields.key_at("methods").unwrap_or(fields.at());
+            self.source.error(at, ROWS_OF_EVERYBODY);
+        }
         self.identities(fields, &caller);
     }
 
@@ -137,6 +155,9 @@ impl<'s, 't> Reader<'s, 't> {
         }
         for item in fields.items("jwt").unwrap_or_default() {
             any = true;
+            if item.text.is_empty() {
+                source.error(item.at, "the subject of a token is never empty");
+            }
             once(source, &mut self.policy.jwt, item, item.text.to_owned(), caller);
         }
         for item in fields.items("unix_uid").unwrap_or_default() {

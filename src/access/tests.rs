@@ -1,4 +1,5 @@
 use super::policy::Policy;
+use super::{Peer, Refused, Unclear};
 
 /// The mistakes of a callers file.
 fn mistakes(text: &str) -> Vec<String> {
@@ -62,8 +63,9 @@ products = []
 #[test]
 fn a_file_without_callers_lets_nobody_in() {
     let policy = Policy::parse("format = 1\n").unwrap();
-    assert_eq!(policy.of_peer(&super::Peer::Unknown), None);
-    assert_eq!(policy.of_peer(&super::Peer::Local { uid: Some(0) }), None);
+    for peer in [Peer::Anonymous, Peer::Local { uid: 0 }] {
+        assert_eq!(policy.of_peer(&peer), Err(Refused::Unauthenticated));
+    }
     assert_eq!(mistakes(""), ["1:1: missing key `format`"]);
 }
 
@@ -77,13 +79,80 @@ fn a_user_of_this_machine_is_known_by_its_number() {
     };
     let text = format!("format = 1\n{}", caller("app", "unix_uid = [\"1000\"]"));
     let policy = Policy::parse(&text).unwrap();
-    let name = |policy: &Policy, uid| {
-        policy.of_peer(&super::Peer::Local { uid }).map(|caller| caller.name.clone())
-    };
-    assert_eq!(name(&policy, Some(1000)).as_deref(), Some("app"));
-    assert_eq!(name(&policy, Some(1001)), None);
-    assert_eq!(name(&policy, None), None);
+    let name = |policy: &Policy, peer: Peer| policy.of_peer(&peer).map(|one| one.name.clone());
+    let local = |uid| Peer::local(Ok::<_, ()>(uid));
+    let known = |name: &str| Ok(name.to_owned());
+    assert_eq!(name(&policy, local(1000)), known("app"));
+    assert_eq!(name(&policy, local(1001)), Err(Refused::Unauthenticated));
     let policy = Policy::parse(&(text + &caller("rest", "anonymous = true"))).unwrap();
-    assert_eq!(name(&policy, Some(1000)).as_deref(), Some("app"));
-    assert_eq!(name(&policy, Some(1001)).as_deref(), Some("rest"));
+    assert_eq!(name(&policy, local(1000)), known("app"));
+    assert_eq!(name(&policy, local(1001)), known("rest"));
+    assert_eq!(name(&policy, Peer::Anonymous), known("rest"));
+    // Whoever it is might be a caller whose rights are others.
+    for unclear in [Unclear::NoUser, Unclear::NoConnection, Unclear::NoCertificate] {
+        assert_eq!(name(&policy, Peer::Unclear(unclear)), Err(Refused::Unclear(unclear)));
+    }
+    assert_eq!(Peer::local(Err(())), Peer::Unclear(Unclear::NoUser));
+}
+
+/// What is sent by `SidecarService` is rows: limits to a subject or to products cannot hold there.
+#[test]
+fn nobody_who_is_limited_may_be_given_the_methods_of_sidecars() {
+    let text = |methods: &str, rest: &str| {
+        format!(
+            "format = 1\n[[caller]]\nname = \"s\"\nanonymous = true\nmethods = [{methods}]\n\
+             tenants = [\"t1\"]\n{rest}\n"
+        )
+    };
+    let whole = "products = [\"*\"]\non_behalf_of_others = true";
+    let limited = [
+        "products = [\"fax\", \"voice\", \"messaging\"]\non_behalf_of_others = true",
+        "products = [\"*\"]\nsubject = \"service:s\"",
+        "products = [\"*\"]",
+        "products = []",
+    ];
+    for methods in [
+        "\"SidecarService/*\"",
+        "\"AuthorizationService/*\", \"SidecarService/ReadModel\"",
+        "\"SidecarService/ReadTenant\"",
+        "\"SidecarService/Follow\"",
+    ] {
+        Policy::parse(&text(methods, whole)).unwrap();
+        for rest in limited {
+            assert_eq!(
+                mistakes(&text(methods, rest)),
+                ["5:1: `SidecarService` gives the rows of everybody and of all products, so it \
+                  needs `products = [\"*\"]` and `on_behalf_of_others = true`"],
+                "{methods}, {rest}"
+            );
+        }
+    }
+    // All methods are all that the limits leave.
+    for rest in limited {
+        Policy::parse(&text("\"*\"", rest)).unwrap();
+    }
+}
+
+#[test]
+fn a_caller_provisions_only_where_it_says_so() {
+    let caller = |rights: &str| {
+        let text = format!(
+            "format = 1\n[[caller]]\nname = \"a\"\nanonymous = true\nmethods = [\"*\"]\n\
+             tenants = [\"*\"]\nproducts = [\"*\"]\non_behalf_of_others = true\n{rights}"
+        );
+        Policy::parse(&text).unwrap().of_peer(&Peer::Anonymous).unwrap()
+    };
+    let (apply, import) = ("/lineguard.v1.AdminService/Apply", "/lineguard.v1.AdminService/Import");
+    let index = "/lineguard.v1.FaxService/RegisterFax";
+    let (may, may_not) = (caller("provisions = true\n"), caller(""));
+    assert!(may.provisions && !may_not.provisions);
+    assert!(!caller("provisions = false\n").provisions);
+    // A sidecar passes a call on unread, and its parent sees the rights of the sidecar.
+    for path in [apply, import, index] {
+        let name = path.trim_start_matches('/');
+        assert!(crate::wire::methods().iter().any(|method| *method == name), "{path} is no method");
+        assert!(may.may_be_passed_on(path));
+        assert_eq!(may_not.may_be_passed_on(path), path == index);
+    }
+    assert!(super::Caller::anybody().provisions);
 }

@@ -294,7 +294,11 @@ const fn depends_on(object: &Object) -> Option<Concern> {
         ObjectKind::Extension => Some(Concern::Extension(num)),
         ObjectKind::Queue => Some(Concern::Queue(num)),
         ObjectKind::Faxbox => Some(Concern::Faxbox(num)),
-        ObjectKind::Role => Some(Concern::Tenant),
+        // Role and account change together.
+        ObjectKind::Role => match object.account {
+            Some(account) => Some(Concern::Account(account)),
+            None => Some(Concern::Tenant),
+        },
         ObjectKind::Subject
         | ObjectKind::Account
         | ObjectKind::Invitation

@@ -308,13 +308,10 @@ async fn read_snapshot<Q: Ask>(
     sight: Option<Sight>,
     keep: Keep<'_, Q::Answer>,
 ) -> Result<Answered<Q::Answer>, Failure> {
-    let _place = match asked.operation() {
-        Some(Operation::EmergencyCall) => None,
-        _ => Some(app.cold.enter(asked.tenant()).await.ok_or_else(|| {
-            app.metrics.shed();
-            Failure::Overloaded
-        })?),
-    };
+    let _place = app.cold.enter(asked.tenant()).await.ok_or_else(|| {
+        app.metrics.shed();
+        Failure::Overloaded
+    })?;
     let reading = Gathering::read(app, asked.tenant(), sight, app.clock.now()).await?;
     let Some(mut from) = reading else {
         return asked.nowhere().map(|answer| Answered::fresh(answer, Revision(0)));

@@ -6,7 +6,7 @@ use lineguard_core::stamp::Shard;
 
 use super::{Answered, Ask, Gathering, Recency, reaches};
 use crate::app::App;
-use crate::config::{EmergencyRule, Outage, OutageRule};
+use crate::config::{Outage, OutageRule};
 use crate::metrics::Operation;
 
 /// What the operator allows.
@@ -34,28 +34,18 @@ impl Contract {
             OutageRule::FailClosed => Duration::ZERO,
             OutageRule::Stale(age) => age,
         };
-        let Outage { view_content, send, place_call, caller_id, list, emergency_call } =
-            self.outage;
+        let Outage { view_content, send, place_call, caller_id, list } = self.outage;
         let allowed = match operation {
             Some(Operation::ViewContent) => of(view_content),
             Some(Operation::Send) => of(send),
             Some(Operation::PlaceCall) => of(place_call),
             Some(Operation::CallerId) => of(caller_id),
             Some(Operation::List) => of(list),
-            Some(Operation::EmergencyCall) => match emergency_call {
-                EmergencyRule::Allow => Duration::ZERO,
-                EmergencyRule::Rule(rule) => of(rule),
-            },
             // An old state may confer what was taken away: nothing that is not of one of these kinds
             // is answered from it, whoever asks for it.
             None => return Duration::ZERO,
         };
         asked_for.map_or(allowed, |age| age.min(allowed.max(self.most_staleness)))
-    }
-
-    /// Whether an emergency call is allowed when nothing can be known.
-    pub fn allows_emergency_calls(&self) -> bool {
-        self.outage.emergency_call == EmergencyRule::Allow
     }
 }
 
@@ -84,4 +74,52 @@ pub(super) async fn stale<Q: Ask>(
         app.metrics.stale_answer(operation);
     }
     Some(Answered { answer, revision: from.revision(), staleness: Some(age) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seconds(age: u64) -> Duration {
+        Duration::from_secs(age)
+    }
+
+    fn contract(rule: OutageRule, most: u64) -> Contract {
+        let outage = Outage {
+            view_content: rule,
+            send: rule,
+            place_call: rule,
+            caller_id: rule,
+            list: rule,
+        };
+        Contract { outage, most_staleness: seconds(most), ..Contract::default() }
+    }
+
+    #[test]
+    fn a_request_may_ask_for_less_and_as_far_as_permitted_for_more() {
+        let (closed, stale) = (OutageRule::FailClosed, OutageRule::Stale(seconds(30)));
+        for (rule, asked, most, allowed) in [
+            (closed, None, 60, 0),
+            (closed, Some(10), 60, 10),
+            (closed, Some(90), 60, 60),
+            (closed, Some(10), 0, 0),
+            (stale, None, 0, 30),
+            (stale, Some(10), 0, 10),
+            (stale, Some(90), 0, 30),
+            (stale, Some(90), 60, 60),
+            (stale, Some(0), 60, 0),
+        ] {
+            for (operation, _) in Operation::ALL {
+                let found = contract(rule, most).staleness(Some(operation), asked.map(seconds));
+                assert_eq!(found, seconds(allowed), "{rule} {asked:?} {most}");
+            }
+        }
+    }
+
+    #[test]
+    fn only_marked_actions_are_answered_from_an_older_state() {
+        let open = contract(OutageRule::Stale(seconds(30)), 60);
+        assert_eq!(open.staleness(None, None), Duration::ZERO);
+        assert_eq!(open.staleness(None, Some(seconds(10))), Duration::ZERO);
+    }
 }

@@ -1,15 +1,17 @@
 //! `lineguard config`
 
 use clap::{Args, Subcommand};
+use lineguard_core::model::built_in_vocabulary;
 
 use super::{Exit, Failure, Output, print};
 use crate::config::{Config, ServerFlags, reference};
 use crate::doors;
+use crate::models::folder;
 
 /// Check the configuration, or show what holds.
 #[derive(Debug, Subcommand)]
 pub enum ConfigCommand {
-    /// Report every mistake, those in certificates and callers too; nothing is started
+    /// Report every mistake, those in certificates, callers and models too; nothing is started
     Validate(Validate),
     /// Show what holds and where it was said; secrets are left out
     Print(Print),
@@ -41,7 +43,9 @@ impl ConfigCommand {
     pub fn run(self) -> Result<Exit, Failure> {
         match self {
             Self::Validate(Validate { flags }) => {
-                doors::check(&Config::load(&flags.sources())?)?;
+                let config = Config::load(&flags.sources())?;
+                folder::read(config.models_dir.as_deref(), built_in_vocabulary())?;
+                doors::check(&config)?;
             }
             Self::Print(Print { output, flags }) => {
                 let (_, layers) = Config::load_with_layers(&flags.sources())?;

@@ -109,7 +109,7 @@ impl Command {
             Self::Migrate(command) => command.run(config).await,
             Self::Import(command) => command.run(config).await,
             Self::Export(command) => command.run().await,
-            Self::Models(command) => command.run(),
+            Self::Models(command) => command.run().await,
             Self::Check(command) => command.run().await,
             Self::ListFaxes(command) => command.run().await,
             Self::CallerId(command) => command.run().await,

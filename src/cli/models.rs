@@ -5,14 +5,18 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use lineguard_core::id::ModelDigest;
 use lineguard_core::model::render::{diff, matrix, render_diff};
-use lineguard_core::model::{BUILT_IN, Model, built_in_vocabulary, parse};
-use lineguard_core::{model_test, suggest};
+use lineguard_core::model::{BUILT_IN, Model, TextError, built_in_vocabulary, parse};
+use lineguard_core::suggest;
 use serde_json::json;
 
+use super::client::{admin, ask, failed};
 use super::paint::{Paint, columns, plain};
-use super::{Exit, Failure, Output, print};
+use super::{Exit, Failure, Output, Target, note, print};
+use crate::models::checked;
+use crate::wire::models::model_info;
+use crate::wire::pb;
 
-/// Check, show and compare product models. Needs no server.
+/// Check, show and compare product models. Needs no server but for `list --from-server`.
 #[derive(Debug, Subcommand)]
 pub enum ModelsCommand {
     /// Say every mistake of model files, and run the tests in them
@@ -21,7 +25,7 @@ pub enum ModelsCommand {
     Show(Show),
     /// Show which cells differ between two models
     Diff(Diff),
-    /// List the built-in models
+    /// List the built-in models, or those that a server has
     List(List),
 }
 
@@ -52,9 +56,15 @@ pub struct Diff {
     after: String,
 }
 
-/// List the built-in models.
+/// List the built-in models, or those that a server has.
 #[derive(Debug, Args)]
 pub struct List {
+    /// Ask a server: its built-in models, those of its models folder with their files, and those
+    /// that its tenants name
+    #[arg(long)]
+    from_server: bool,
+    #[command(flatten)]
+    target: Target,
     /// How to print
     #[arg(long, value_enum, default_value_t, env = "LINEGUARD_OUTPUT")]
     output: Output,
@@ -65,15 +75,15 @@ impl ModelsCommand {
     ///
     /// # Errors
     ///
-    /// If a file cannot be read, or a model to be shown has mistakes.
-    pub fn run(self) -> Result<Exit, Failure> {
+    /// If a file cannot be read, a model to be shown has mistakes, or a server gives no answer.
+    pub async fn run(self) -> Result<Exit, Failure> {
         match self {
             Self::Check(command) => command.run(),
             Self::Show(command) => {
                 print(matrix(&load(&command.model)?).trim_end()).map(|()| Exit::Ok)
             }
             Self::Diff(command) => command.run(),
-            Self::List(command) => command.run(),
+            Self::List(command) => command.run().await,
         }
     }
 }
@@ -82,7 +92,7 @@ impl ModelsCommand {
 struct Mistake {
     file: String,
     line: usize,
-    column: Option<usize>,
+    column: usize,
     problem: String,
     suggestion: Option<String>,
 }
@@ -90,9 +100,8 @@ struct Mistake {
 impl Mistake {
     fn text(&self, paint: Paint) -> String {
         let Self { file, line, column, problem, suggestion } = self;
-        let column = column.map(|column| format!(":{column}")).unwrap_or_default();
         let near = suggestion.as_ref().map(|near| format!("; did you mean `{near}`?"));
-        let place = paint.strong(&format!("{}:{line}{column}:", plain(file)));
+        let place = paint.strong(&format!("{}:{line}:{column}:", plain(file)));
         format!("{place} {}{}", plain(problem), near.unwrap_or_default())
     }
 
@@ -105,60 +114,87 @@ impl Mistake {
     }
 }
 
+/// A model file without mistakes.
+struct Good {
+    file: String,
+    tests: usize,
+    name: String,
+    digest: ModelDigest,
+}
+
+impl Good {
+    fn text(&self, paint: Paint) -> String {
+        let Self { file, tests, name, digest } = self;
+        let (file, ok) = (plain(file), paint.good("ok"));
+        format!("{file}: {ok}, {tests} tests passed, `{name}` {digest}")
+    }
+
+    fn json(&self) -> serde_json::Value {
+        let Self { file, tests, name, digest } = self;
+        json!({ "file": file, "tests": tests, "name": name, "digest": digest.to_string() })
+    }
+
+    /// Whether it has the name of a built-in model and another text.
+    fn is_in_disguise(&self) -> bool {
+        BUILT_IN
+            .iter()
+            .any(|(known, text)| *known == self.name && ModelDigest::of(text) != self.digest)
+    }
+}
+
 impl CheckModels {
     fn run(self) -> Result<Exit, Failure> {
         let (mut mistakes, mut good) = (Vec::new(), Vec::new());
         for file in &self.files {
             match check(file)? {
-                Ok(tests) => good.push((file.display().to_string(), tests)),
+                Ok(one) => good.push(one),
                 Err(found) => mistakes.extend(found),
             }
         }
         let paint = Paint::of_stdout();
         if self.output == Output::Json {
             let mistakes: Vec<_> = mistakes.iter().map(Mistake::json).collect();
-            print(json!({ "ok": mistakes.is_empty(), "mistakes": mistakes }))?;
+            let models: Vec<_> = good.iter().map(Good::json).collect();
+            print(json!({ "ok": mistakes.is_empty(), "mistakes": mistakes, "models": models }))?;
         } else {
             for mistake in &mistakes {
                 print(mistake.text(paint))?;
             }
-            for (file, tests) in &good {
-                print(format_args!("{}: {}, {tests} tests passed", plain(file), paint.good("ok")))?;
+            for one in &good {
+                print(one.text(paint))?;
             }
+        }
+        for one in good.iter().filter(|one| one.is_in_disguise()) {
+            let (file, name) = (plain(&one.file), &one.name);
+            note(format_args!(
+                "warning: {file}: `{name}` is the name of a built-in model of another text; no \
+                 models folder takes it"
+            ));
         }
         Ok(if mistakes.is_empty() { Exit::Ok } else { Exit::Runtime })
     }
 }
 
-/// How many tests of a model passed, or all that is wrong with it.
-fn check(file: &Path) -> Result<Result<usize, Vec<Mistake>>, Failure> {
+/// A model file without mistakes, or all that is wrong with it.
+fn check(file: &Path) -> Result<Result<Good, Vec<Mistake>>, Failure> {
     let name = file.display().to_string();
     let text = read(file)?;
-    let model = match parse(&text, built_in_vocabulary()) {
-        Ok(model) => model,
-        Err(errors) => {
-            let mistakes = errors.into_iter().map(|error| Mistake {
-                file: name.clone(),
-                line: error.line,
-                column: Some(error.column),
-                problem: error.problem,
-                suggestion: error.suggestion,
-            });
-            return Ok(Err(mistakes.collect()));
-        }
-    };
-    let failures = model_test::run(&model, built_in_vocabulary());
-    if failures.is_empty() {
-        return Ok(Ok(model.tests.len()));
-    }
-    let mistakes = failures.into_iter().map(|failure| Mistake {
+    let mistake = |error: TextError| Mistake {
         file: name.clone(),
-        line: failure.line,
-        column: None,
-        problem: format!("test `{}` failed: {}", failure.name, failure.problem),
-        suggestion: None,
-    });
-    Ok(Err(mistakes.collect()))
+        line: error.line,
+        column: error.column,
+        problem: error.problem,
+        suggestion: error.suggestion,
+    };
+    Ok(match checked(&text, built_in_vocabulary()) {
+        Ok(model) => Ok(Good {
+            file: name,
+            tests: model.tests.len(),
+            name: model.name.to_string(),
+            digest: ModelDigest::of(&text),
+        }),
+        Err(errors) => Err(errors.into_iter().map(mistake).collect()),
+    })
 }
 
 fn read(file: &Path) -> Result<String, Failure> {
@@ -200,19 +236,35 @@ impl Diff {
 }
 
 impl List {
-    fn run(self) -> Result<Exit, Failure> {
-        let mut rows = Vec::new();
-        for (name, text) in BUILT_IN {
-            let model = load(name)?;
-            let digest = ModelDigest::of(text).to_string();
-            rows.push(vec![(*name).to_owned(), model.title.to_string(), digest]);
-        }
+    async fn run(self) -> Result<Exit, Failure> {
+        let models = if self.from_server { self.of_server().await? } else { built_in()? };
         if self.output == Output::Json {
-            let one = |row: &Vec<String>| json!({ "name": row.first(), "title": row.get(1), "digest": row.get(2) });
-            print(serde_json::Value::Array(rows.iter().map(one).collect()))?;
+            let one = |model: &pb::ModelInfo| {
+                let file = Some(&model.file).filter(|file| !file.is_empty());
+                json!({
+                    "name": model.name, "title": model.title, "digest": model.digest, "file": file,
+                })
+            };
+            print(serde_json::Value::Array(models.iter().map(one).collect()))?;
         } else {
-            print(columns(&rows))?;
+            let row = |model: &pb::ModelInfo| {
+                let pb::ModelInfo { digest, name, title, file, .. } = model;
+                let cells = [name, title, digest, file].map(|cell| plain(cell));
+                cells.into_iter().filter(|cell| !cell.is_empty()).collect()
+            };
+            print(columns(&models.iter().map(row).collect::<Vec<Vec<String>>>()))?;
         }
         Ok(Exit::Ok)
     }
+
+    async fn of_server(&self) -> Result<Vec<pb::ModelInfo>, Failure> {
+        let mut client = admin(&self.target).await?;
+        let answer = client.list_models(ask(pb::ListModelsRequest {})).await;
+        Ok(answer.map_err(|status| failed(&status))?.into_inner().models)
+    }
+}
+
+fn built_in() -> Result<Vec<pb::ModelInfo>, Failure> {
+    let one = |(name, text): &(&str, &str)| Ok(model_info(ModelDigest::of(text), &load(name)?));
+    BUILT_IN.iter().map(one).collect()
 }

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use crate::config::Problems;
 use crate::doors::DoorsError;
+use crate::models::folder::FolderError;
 use crate::open::OpenError;
 use crate::server::ServeError;
 use crate::server::listen::BindError;
@@ -67,7 +68,22 @@ impl From<Problems> for Failure {
 
 impl From<OpenError> for Failure {
     fn from(error: OpenError) -> Self {
-        Self::with(Exit::Store, error)
+        let exit = match error {
+            OpenError::Store(_) | OpenError::BadKey => Exit::Store,
+            OpenError::NoRandomness => Exit::Runtime,
+            OpenError::Models(_)
+            | OpenError::Freshness(_)
+            | OpenError::Metrics(_)
+            | OpenError::Redis(_)
+            | OpenError::Collector(_) => Exit::Configuration,
+        };
+        Self::with(exit, error)
+    }
+}
+
+impl From<FolderError> for Failure {
+    fn from(error: FolderError) -> Self {
+        Self::with(Exit::Configuration, error)
     }
 }
 

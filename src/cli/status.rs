@@ -68,7 +68,17 @@ fn text(answer: &pb::GetStatusResponse, paint: Paint) -> String {
         &["name", "hits", "misses", "stale", "ratio", "entries", "size"],
         answer.caches.iter().map(cache_row).collect(),
     );
+    section(
+        "Numbers that are active in several tenants",
+        &["number", "tenants"],
+        answer.duplicate_numbers.iter().map(duplicate_row).collect(),
+    );
     sections.join("\n\n")
+}
+
+fn duplicate_row(duplicate: &pb::DuplicateNumber) -> Vec<String> {
+    let tenants: Vec<String> = duplicate.tenants.iter().map(|tenant| plain(tenant)).collect();
+    vec![plain(&duplicate.number), tenants.join(", ")]
 }
 
 fn head(answer: &pb::GetStatusResponse, paint: Paint) -> String {
@@ -111,6 +121,9 @@ fn head(answer: &pb::GetStatusResponse, paint: Paint) -> String {
     trouble("redis forgeries", shared.forged);
     if !answer.replicas_unknown.is_empty() {
         rows.push(("replicas", paint.bad(&plain(&answer.replicas_unknown))));
+    }
+    if !answer.duplicate_numbers_unknown.is_empty() {
+        rows.push(("shared numbers", paint.bad(&plain(&answer.duplicate_numbers_unknown))));
     }
     let rows: Vec<String> = rows
         .into_iter()
@@ -244,6 +257,12 @@ fn json(answer: &pb::GetStatusResponse) -> serde_json::Value {
             })
         })
         .collect();
+    let duplicates: Vec<_> = answer
+        .duplicate_numbers
+        .iter()
+        .map(|one| json!({ "number": one.number, "tenants": one.tenants }))
+        .collect();
+    let untold = &answer.duplicate_numbers_unknown;
     let unknown = &answer.replicas_unknown;
     json!({
         "version": answer.version,
@@ -262,6 +281,7 @@ fn json(answer: &pb::GetStatusResponse) -> serde_json::Value {
         },
         "replicas": if unknown.is_empty() { json!(replicas) } else { json!(null) },
         "sidecars": { "following": sidecars.following, "leased": sidecars.leased },
+        "duplicate_numbers": if untold.is_empty() { json!(duplicates) } else { json!(null) },
         "waits": waits,
         "caches": caches,
         "redis": {
@@ -313,7 +333,11 @@ mod tests {
              \n\
              Caches\n\
              name          hits  misses  stale  ratio   entries  size\n\
-             l1.decisions  9     1       0      90.0 %  5        2 KiB"
+             l1.decisions  9     1       0      90.0 %  5        2 KiB\n\
+             \n\
+             Numbers that are active in several tenants\n\
+             number        tenants\n\
+             +15550100100  a, b"
         );
     }
 
@@ -321,6 +345,7 @@ mod tests {
     fn a_replica_without_a_lease_or_a_database_says_so() {
         let wire = pb::GetStatusResponse {
             replicas_unknown: "the store gave no answer".into(),
+            duplicate_numbers_unknown: "the store gave no answer".into(),
             ..Default::default()
         };
         let text = text(&wire, Paint::none());
@@ -328,7 +353,9 @@ mod tests {
         assert!(text.contains("last poll       none succeeded yet"), "{text}");
         assert!(text.contains("replicas        the store gave no answer"), "{text}");
         let json = json(&wire);
+        assert!(text.contains("shared numbers  the store gave no answer"), "{text}");
         assert_eq!(json["replicas"], json!(null));
+        assert_eq!(json["duplicate_numbers"], json!(null));
         assert_eq!(json["freshness"]["lease_remaining_seconds"], json!(null));
     }
 
@@ -339,6 +366,8 @@ mod tests {
         assert_eq!(json["replicas"][1]["state"], json!("FENCED"));
         assert_eq!(json["sidecars"], json!({ "following": 3, "leased": 2 }));
         assert_eq!(json["caches"][0]["name"], json!("l1.decisions"));
+        let numbers = json!([{ "number": "+15550100100", "tenants": ["a", "b"] }]);
+        assert_eq!(json["duplicate_numbers"], numbers);
         assert_eq!(json["redis"]["breaker"], json!("CLOSED"));
     }
 }

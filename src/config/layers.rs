@@ -10,7 +10,9 @@ use lineguard_core::suggest::nearest;
 use toml::de::{DeTable, DeValue};
 
 use super::problem::{Mistake, Problem};
-use super::settings::{CONFIG_VARIABLE, OTHER_VARIABLES, PREFIX, SETTINGS, Setting, by_key};
+use super::settings::{
+    CONFIG_VARIABLE, GONE, OTHER_VARIABLES, PREFIX, SETTINGS, Setting, by_key, variable_of,
+};
 
 /// Where settings come from.
 #[derive(Debug, Clone, Default)]
@@ -123,14 +125,21 @@ fn variable(name: &str, value: Option<&str>, into: &mut Layers, problems: &mut V
         into.insert(setting.key, given);
     } else if !OTHER_VARIABLES.contains(&name) && !is_service_link(name, value) {
         let known: Vec<String> = SETTINGS.iter().map(Setting::variable).collect();
-        let names = known.iter().map(String::as_str);
-        problems.push(Problem {
-            place: name.to_owned(),
-            mistake: Mistake::Unknown {
-                suggestion: nearest(name, names.chain(OTHER_VARIABLES.iter().copied()))
-                    .map(str::to_owned),
-            },
-        });
+        let names = known.iter().map(String::as_str).chain(OTHER_VARIABLES.iter().copied());
+        let gone = GONE.iter().find(|(key, _)| variable_of(key) == name);
+        problems.push(Problem { place: name.to_owned(), mistake: no_such(name, names, gone) });
+    }
+}
+
+/// What is wrong with a name that no setting has.
+fn no_such<'n>(
+    name: &str,
+    known: impl Iterator<Item = &'n str>,
+    gone: Option<&(&str, &'static str)>,
+) -> Mistake {
+    match gone {
+        Some((_, why)) => Mistake::Gone { why },
+        None => Mistake::Unknown { suggestion: nearest(name, known).map(str::to_owned) },
     }
 }
 
@@ -232,9 +241,10 @@ impl FileReader<'_> {
 
     fn unknown(&mut self, key: &str, line: usize) {
         let keys = SETTINGS.iter().map(|setting| setting.key);
+        let gone = GONE.iter().find(|(gone, _)| *gone == key);
         self.problems.push(Problem {
             place: format!("{}:{line}: {key}", self.path.display()),
-            mistake: Mistake::Unknown { suggestion: nearest(key, keys).map(str::to_owned) },
+            mistake: no_such(key, keys, gone),
         });
     }
 }

@@ -19,7 +19,7 @@ pub mod value;
 mod tests;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use lineguard_core::id::TenantId;
@@ -30,7 +30,7 @@ pub use flags::{ServerFlags, StoreFlags};
 use layers::Layers;
 pub use layers::Sources;
 pub use otel::{Otel, Sampler, Tls as OtelTls};
-pub use outage::{EmergencyRule, Fallback, Outage, OutageRule};
+pub use outage::{Outage, OutageRule};
 pub use problem::{Mistake, Problem, Problems};
 use read::Reader;
 pub use security::{Jwt, Security, TlsFiles};
@@ -110,7 +110,9 @@ impl Database {
             (MigrateOnStart::Always, _) => true,
             (MigrateOnStart::Never, _) => false,
             (MigrateOnStart::Auto, DatabaseKind::Sqlite) => {
-                self.url.file().is_none_or(|file| !file.exists())
+                // One of which it cannot be told is there, until somebody says otherwise.
+                let missing = |file: &Path| file.try_exists().is_ok_and(|there| !there);
+                self.url.file().is_none_or(missing)
             }
             (MigrateOnStart::Auto, DatabaseKind::Postgres | DatabaseKind::MySql) => false,
         }

@@ -23,6 +23,11 @@ pub enum Mistake {
         /// The name that was probably meant.
         suggestion: Option<String>,
     },
+    /// There was a setting of this name.
+    Gone {
+        /// Why it is no more.
+        why: &'static str,
+    },
     /// The value cannot be used.
     BadValue {
         /// The value; absent for secrets.
@@ -85,6 +90,7 @@ impl fmt::Display for Mistake {
             Self::Unknown { suggestion: Some(meant) } => {
                 write!(f, "there is no such setting; did you mean `{meant}`?")
             }
+            Self::Gone { why } => write!(f, "there is no such setting any more: {why}"),
             Self::BadValue { value: Some(value), expected } => {
                 write!(f, "`{value}` is not {expected}")
             }

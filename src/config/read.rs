@@ -55,7 +55,6 @@ impl Reader<'_> {
                 place_call: self.one("outage.place_call", FromStr::from_str),
                 caller_id: self.one("outage.caller_id", FromStr::from_str),
                 list: self.one("outage.list", FromStr::from_str),
-                emergency_call: self.one("outage.emergency_call", FromStr::from_str),
             },
             models_dir: self.maybe("models_dir", path),
             page_token_key: self.secret("page_token_key", "page_token_key_file"),

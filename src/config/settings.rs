@@ -37,8 +37,13 @@ pub enum Sensitivity {
 impl Setting {
     /// The variable: the key in capitals, dots as underscores, after our prefix.
     pub fn variable(&self) -> String {
-        format!("{PREFIX}{}", self.key.replace('.', "_").to_uppercase())
+        variable_of(self.key)
     }
+}
+
+/// The variable of a key.
+pub fn variable_of(key: &str) -> String {
+    format!("{PREFIX}{}", key.replace('.', "_").to_uppercase())
 }
 
 /// What our variables begin with.
@@ -58,6 +63,12 @@ pub const OTHER_VARIABLES: &[&str] = &[
     "LINEGUARD_CLIENT_TOKEN_FILE",
     "LINEGUARD_OUTPUT",
 ];
+
+/// Settings that were, and why they are no more.
+pub const GONE: &[(&str, &str)] = &[(
+    "outage.emergency_call",
+    "emergency calls are always allowed, whoever is asked about and whatever is away; leave it out",
+)];
 
 const PLAIN: Setting = Setting {
     key: "",
@@ -273,7 +284,9 @@ pub const SETTINGS: &[Setting] = &[
         value: "FOLDER",
         store: true,
         group: "Store",
-        help: "A folder of product model files besides the built-in ones.",
+        help: "A folder of product model files (`*.toml`) besides the built-in ones. All of them are \
+               read at start and their tests run; one mistake, or a name that is taken, and the \
+               server does not start.",
         ..PLAIN
     },
     Setting {
@@ -528,16 +541,6 @@ pub const SETTINGS: &[Setting] = &[
         ..PLAIN
     },
     Setting {
-        key: "outage.emergency_call",
-        flag: Some("outage-emergency-call"),
-        value: "allow|fail_closed|stale:DURATION",
-        default: "allow",
-        group: "Outages",
-        help: "The same for calls to emergency services, which are allowed unless you say \
-               otherwise.",
-        ..PLAIN
-    },
-    Setting {
         key: "log.format",
         flag: Some("log-format"),
         value: "auto|text|json",
@@ -593,7 +596,7 @@ pub const SETTINGS: &[Setting] = &[
         group: "Limits",
         help: "Questions that wait for the database or are read from it, a quarter of them about \
                one tenant; more are refused at once with `RESOURCE_EXHAUSTED`. Those answered from \
-               memory do not count, and emergency calls are never refused.",
+               memory do not count, nor do emergency calls.",
         ..PLAIN
     },
     Setting {

@@ -286,20 +286,37 @@ fn several_replicas_share_a_database_and_redis() {
 }
 
 #[test]
-fn alone_nothing_is_shared_and_an_outage_is_no_answer_but_to_emergency_calls() {
+fn alone_nothing_is_shared_and_an_outage_is_no_answer() {
     let config = Config::default();
     assert_eq!(config.redis, None);
     assert!(!config.cache.l2);
     assert_eq!(config.metrics.listen, None);
-    let Outage { view_content, send, place_call, caller_id, list, emergency_call } = config.outage;
+    let Outage { view_content, send, place_call, caller_id, list } = config.outage;
     for rule in [view_content, send, place_call, caller_id, list] {
         assert_eq!(rule, OutageRule::FailClosed);
     }
-    assert_eq!(emergency_call, EmergencyRule::Allow);
 
     let config = loaded("", &[("LINEGUARD_OUTAGE_PLACE_CALL", "stale:5m")], &[]);
     assert_eq!(config.outage.place_call, OutageRule::Stale(Duration::from_secs(300)));
     assert!(!loaded("cache.l2 = false\n", &[("LINEGUARD_REDIS_URL", "redis://h")], &[]).cache.l2);
+}
+
+#[test]
+fn a_setting_that_is_gone_is_refused_and_says_why() {
+    let file = "[outage]\nemergency_call = \"allow\"\n";
+    let found = problems(file, &[("LINEGUARD_OUTAGE_EMERGENCY_CALL", "fail_closed")], &[]);
+    let why = "there is no such setting any more: emergency calls are always allowed, whoever is \
+               asked about and whatever is away; leave it out";
+    assert_eq!(
+        found,
+        format!(
+            "invalid configuration\n  LINEGUARD_OUTAGE_EMERGENCY_CALL: {why}\n  \
+             FILE:2: outage.emergency_call: {why}"
+        )
+    );
+    for (key, _) in settings::GONE {
+        assert!(settings::by_key(key).is_none(), "{key}");
+    }
 }
 
 #[test]
@@ -319,6 +336,10 @@ fn only_a_new_file_is_migrated_unasked() {
     assert!(!migrates("mysql://h/x", MigrateOnStart::Auto));
     assert!(migrates("postgres://h/x", MigrateOnStart::Always));
     assert!(!migrates(&file, MigrateOnStart::Never));
+    // A file below a file: whether it is there is not told, so it is not taken for a new one.
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let below = format!("sqlite:{}/lineguard.db", file.path().display());
+    assert!(!migrates(&below, MigrateOnStart::Auto));
 }
 
 #[test]
@@ -356,7 +377,7 @@ fn what_replicas_need_has_bounds() {
          [cache]\nl1 = \"yes\"\nl1_size = \"1KiB\"\nl2 = \"maybe\"\n\
          [freshness]\nlease = \"31s\"\npoll = \"1ms\"\nmax_records = 1\nmax_staleness = \"25h\"\n\
          sidecar_lease = \"499ms\"\nmax_sidecars = 65537\n\
-         [outage]\nsend = \"allow\"\nemergency_call = \"open\"\n\
+         [outage]\nsend = \"allow\"\nlist = \"open\"\n\
          [redis]\ntimeout = \"2s\"\n[metrics]\nlisten = \"unix:/run/m.sock\"\n",
         &[],
         &[],

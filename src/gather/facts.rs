@@ -10,13 +10,16 @@ use lineguard_core::request::{Context, Question, sent_from};
 use lineguard_core::row::ObjectKind;
 use lineguard_core::vocabulary::{ActionKind, FactName, ResourceDef, StoredType, Vocabulary};
 
+use super::conferred::conferred;
 use super::known::{Known, kind_of};
 use crate::wire::check::{CheckCall, ResourceRef};
 use crate::wire::facts::{SentFacts, field_of};
 use crate::wire::invalid::{InvalidRequest, Violation};
+use crate::wire::status::Failure;
 
 /// The question that the engine decides. Facts that the caller sends about something the store
 /// holds are compared with the store's, and a difference is an error: they are never a substitute.
+/// Only what the store was never told is taken from the question (rulings R31).
 /// About something that the person may not know of, nothing is told: it does not exist then.
 pub fn question(
     call: &CheckCall,
@@ -24,7 +27,7 @@ pub fn question(
     model: &Model,
     vocabulary: &Vocabulary,
     authority: &Authority,
-) -> Result<Question, InvalidRequest> {
+) -> Result<Question, Failure> {
     let reader = Reader { known, model, vocabulary, authority, manages: manages(call, vocabulary) };
     let (mut faults, mut of_target) = (Vec::new(), Vec::new());
     let resource = reader.facts(&call.resource, "resource", &mut faults);
@@ -36,7 +39,7 @@ pub fn question(
         resource,
         target,
         sent_from: None,
-        conferred: call.conferred.clone(),
+        conferred: conferred(call, known, model)?,
         context: Context {
             channel: call.channel,
             recipient_verified: call.recipient_verified,
@@ -57,7 +60,7 @@ pub fn question(
     faults.append(&mut of_target);
     // Only now is it certain what the question is about.
     question.sent_from = reader.sent_from(&question);
-    if faults.is_empty() { Ok(question) } else { Err(InvalidRequest { violations: faults }) }
+    if faults.is_empty() { Ok(question) } else { Err(InvalidRequest { violations: faults }.into()) }
 }
 
 fn names_a_fax(target: Option<&ResourceRef>, vocabulary: &Vocabulary) -> bool {
@@ -93,7 +96,7 @@ impl Reader<'_> {
     fn sent_from(&self, question: &Question) -> Option<NumberFacts> {
         let def = self.vocabulary.def(question.action).filter(|def| def.sends.is_some())?;
         let number = sent_from(def, &question.resource, question.target.as_ref())?;
-        self.known.number(number).cloned()
+        self.known.number_facts(number).cloned()
     }
 
     fn facts(
@@ -110,7 +113,7 @@ impl Reader<'_> {
             (Some(stored), Some(id)) => match self.stored(stored, id.as_str(), &named.facts) {
                 Some(facts) => {
                     compare(&sent, &facts, named, at, faults);
-                    self.as_seen_from_below(stored, facts)
+                    self.as_seen_from_below(stored, facts.or_sent(sent))
                 }
                 None => ResourceFacts::nowhere(),
             },
@@ -142,7 +145,7 @@ impl Reader<'_> {
                 Some(ResourceFacts { owner: self.known.owns(account, subject), ..facts })
             }
             Some(kind) => {
-                let object = self.known.object(kind, id)?;
+                let object = self.known.stored(kind, id)?;
                 Some(object_facts(object, self.known.faxbox_of_number(object.num), None))
             }
         }
@@ -240,7 +243,8 @@ impl Sent<'_> {
     }
 }
 
-/// Adds a fault for every fact that was sent and differs from the stored one.
+/// Adds a fault for every fact that was sent and differs from the stored one. What the store does
+/// not know contradicts nothing.
 fn compare(
     sent: &ResourceFacts,
     stored: &ResourceFacts,
@@ -248,32 +252,61 @@ fn compare(
     at: &'static str,
     faults: &mut Vec<Violation>,
 ) {
-    let SentFacts { account, creator, assignee, faxbox, number, extension, queue, group, .. } =
-        &named.facts;
+    // Taken fully apart, so that a new fact cannot go uncompared.
+    let SentFacts {
+        account,
+        creator,
+        participants,
+        assignee,
+        faxbox,
+        number,
+        extension,
+        queue,
+        labels,
+        group,
+        direction,
+        state,
+        form_type,
+        document_type,
+        template,
+        sources,
+    } = &named.facts;
     let mut check = |name: FactName, sent_at_all: bool, same: bool| {
         if sent_at_all && !same {
             let field = format!("{at}.properties.{}", field_of(name));
             faults.push(Violation { field, problem: CONTRADICTS.to_owned() });
         }
     };
-    check(FactName::Account, said(account), sent.account == stored.account);
-    check(FactName::Creator, said(creator), sent.creator == stored.creator);
-    check(FactName::Assignee, said(assignee), sent.assignee == stored.assignee);
-    check(FactName::Faxbox, said(faxbox), sent.faxbox == stored.faxbox);
-    check(FactName::Number, said(number), sent.number == stored.number);
-    check(FactName::Extension, said(extension), sent.extension == stored.extension);
-    check(FactName::Queue, said(queue), sent.queue == stored.queue);
-    check(FactName::Group, said(group), sent.group == stored.group);
-    check(FactName::Label, said(&named.facts.labels), same_set(&sent.labels, &stored.labels));
-    check(FactName::Direction, said(&named.facts.direction), sent.direction == stored.direction);
-    check(FactName::State, said(&named.facts.state), sent.state == stored.state);
+    check(FactName::Account, said(account), same(&sent.account, &stored.account));
+    check(FactName::Creator, said(creator), same(&sent.creator, &stored.creator));
+    let took_part = same_set(&sent.participants, &stored.participants);
+    check(FactName::Participant, said(participants), took_part);
+    check(FactName::Assignee, said(assignee), same(&sent.assignee, &stored.assignee));
+    check(FactName::Faxbox, said(faxbox), same(&sent.faxbox, &stored.faxbox));
+    check(FactName::Number, said(number), same(&sent.number, &stored.number));
+    check(FactName::Extension, said(extension), same(&sent.extension, &stored.extension));
+    check(FactName::Queue, said(queue), same(&sent.queue, &stored.queue));
+    check(FactName::Label, said(labels), same_set(&sent.labels, &stored.labels));
+    check(FactName::Group, said(group), same(&sent.group, &stored.group));
+    check(FactName::Direction, said(direction), same(&sent.direction, &stored.direction));
+    check(FactName::State, said(state), same(&sent.state, &stored.state));
+    check(FactName::FormType, said(form_type), same(&sent.form_type, &stored.form_type));
+    let of_document = same(&sent.document_type, &stored.document_type);
+    check(FactName::DocumentType, said(document_type), of_document);
+    check(FactName::Template, said(template), same(&sent.template, &stored.template));
+    check(FactName::Source, said(sources), same_set(&sent.sources, &stored.sources));
 }
 
 fn said<T>(fact: &Fact<T>) -> bool {
     !matches!(fact, Fact::Missing)
 }
 
-fn same_set(a: &Fact<Box<[Num]>>, b: &Fact<Box<[Num]>>) -> bool {
+fn same<T: PartialEq>(sent: &Fact<T>, stored: &Fact<T>) -> bool {
+    matches!(stored, Fact::Missing) || sent == stored
+}
+
+/// A set that is known to be empty and one that is known to be none say the same.
+fn same_set(sent: &Fact<Box<[Num]>>, stored: &Fact<Box<[Num]>>) -> bool {
     let sorted = |fact: &Fact<Box<[Num]>>| match fact {
         Fact::Known(values) => {
             let mut values = values.to_vec();
@@ -283,7 +316,7 @@ fn same_set(a: &Fact<Box<[Num]>>, b: &Fact<Box<[Num]>>) -> bool {
         }
         Fact::Missing | Fact::Absent => Vec::new(),
     };
-    sorted(a) == sorted(b)
+    matches!(stored, Fact::Missing) || sorted(sent) == sorted(stored)
 }
 
 /// Says nothing about the stored fact.

@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use lineguard_core::assemble::number_facts;
 use lineguard_core::change::UserOrGroup;
-use lineguard_core::facts::{Fact, NumberFacts};
-use lineguard_core::id::{AccountId, ExternalId, FaxId, Num, Subject};
+use lineguard_core::facts::{Fact, NumberFacts, RoleDefinition};
+use lineguard_core::id::{AccountId, ExternalId, FaxId, Key, Num, Subject};
 use lineguard_core::port::{FaxRow, StoreError, TenantReader};
+use lineguard_core::request::Conferred;
 use lineguard_core::row::{LinkKind, Object, ObjectKind};
 use lineguard_core::vocabulary::{StoredType, Vocabulary};
 
+use super::conferred;
 use crate::wire::check::{CheckCall, ResourceRef};
 use crate::wire::facts::SentFacts;
 
@@ -22,6 +24,8 @@ pub struct Wanted {
     members: BTreeSet<(AccountId, Box<str>)>,
     /// Accounts whose owners matter.
     owned: BTreeSet<AccountId>,
+    /// Roles that are to be conferred, with the account of the member who gets them.
+    conferred: BTreeSet<(AccountId, Key)>,
     faxes: BTreeSet<FaxId>,
     /// Whether something goes out, perhaps with the number of one of the faxes.
     sends: bool,
@@ -35,6 +39,11 @@ impl Wanted {
         self.sends |= def.is_some_and(|def| def.sends.is_some());
         if def.is_some_and(|def| def.spares_owners) {
             self.owned.insert(account_of_member(&call.resource.facts, &call.account).clone());
+        }
+        if let Some(Conferred::Role { key, .. }) = &call.conferred {
+            let account = account_of_member(&call.resource.facts, &call.account);
+            self.object(ObjectKind::Account, account.as_str());
+            self.conferred.insert((account.clone(), key.clone()));
         }
         if let Some(target) = &call.target {
             self.of_resource(target, &call.account, vocabulary);
@@ -149,6 +158,7 @@ impl Wanted {
             let owners = reader.links_from(LinkKind::AccountOwner, account).await?;
             known.owners.insert(account, owners);
         }
+        known.roles = conferred::load(&self.conferred, &known, reader).await?;
         let faxes: Vec<&FaxId> = self.faxes.iter().collect();
         for chunk in faxes.chunks(500) {
             let rows = reader.find_faxes(chunk).await?;
@@ -164,7 +174,7 @@ impl Wanted {
 }
 
 /// A member of the acting account, unless the question says otherwise.
-fn account_of_member<'a>(facts: &'a SentFacts, acting: &'a AccountId) -> &'a AccountId {
+pub(super) fn account_of_member<'a>(facts: &'a SentFacts, acting: &'a AccountId) -> &'a AccountId {
     known(&facts.account).unwrap_or(acting)
 }
 
@@ -189,7 +199,7 @@ pub(super) fn kind_of(stored: StoredType) -> Option<ObjectKind> {
     }
 }
 
-async fn find_all(
+pub(super) async fn find_all(
     reader: &mut dyn TenantReader,
     keys: &[(ObjectKind, Num, &str)],
 ) -> Result<Vec<Object>, StoreError> {
@@ -207,6 +217,9 @@ pub struct Known {
     faxes: BTreeMap<FaxId, FaxRow>,
     numbers: BTreeMap<Num, NumberFacts>,
     owners: BTreeMap<Num, Vec<Num>>,
+    /// Nearest definitions of roles that are to be conferred, as the account of the member who gets
+    /// them knows them.
+    roles: BTreeMap<(AccountId, Key), RoleDefinition>,
 }
 
 impl Known {
@@ -224,8 +237,7 @@ impl Known {
         more: BTreeSet<Num>,
     ) -> Result<(), StoreError> {
         let is_number = |object: &&Object| object.kind == ObjectKind::Number;
-        let mut numbers: Vec<Object> =
-            self.objects.values().filter(is_number).cloned().collect();
+        let mut numbers: Vec<Object> = self.objects.values().filter(is_number).cloned().collect();
         let unread: Vec<Num> = more
             .into_iter()
             .filter(|num| numbers.iter().all(|number| number.num != *num))
@@ -234,6 +246,8 @@ impl Known {
             let read = reader.get(&unread).await?;
             numbers.extend(read.into_iter().filter(|object| object.kind == ObjectKind::Number));
         }
+        // One that was given back goes out with nothing (rulings R39).
+        numbers.retain(|number| !number.is_retired_number());
         for number in numbers {
             let faxboxes = reader.links_from(LinkKind::NumberFaxbox, number.num).await?;
             let tenant = reader.tenant().await?.num;
@@ -252,6 +266,17 @@ impl Known {
         self.objects.get(&(ObjectKind::Member, account, subject.into()))
     }
 
+    /// An object of a stored type. A number that was given back is none: it only names faxes.
+    pub(super) fn stored(&self, kind: ObjectKind, id: &str) -> Option<&Object> {
+        self.object(kind, id).filter(|object| !object.is_retired_number())
+    }
+
+    /// What stands for a number that can be presented; [`Num::UNKNOWN`] if the tenant does not have
+    /// it, or has given it back.
+    pub fn number(&self, id: &str) -> Num {
+        self.stored(ObjectKind::Number, id).map_or(Num::UNKNOWN, |object| object.num)
+    }
+
     /// The number that stands for an identifier; [`Num::UNKNOWN`] if the tenant does not know it.
     pub fn num(&self, kind: ObjectKind, id: &str) -> Num {
         self.object(kind, id).map_or(Num::UNKNOWN, |object| object.num)
@@ -263,16 +288,21 @@ impl Known {
         owners.map_or(Fact::Absent, |owners| Fact::Known(owners.contains(&subject)))
     }
 
+    /// The nearest definition or adjustment of a role that is to be conferred in an account.
+    pub(super) fn role(&self, account: &AccountId, key: &Key) -> Option<&RoleDefinition> {
+        self.roles.get(&(account.clone(), key.clone()))
+    }
+
     pub(super) fn fax(&self, id: &str) -> Option<&FaxRow> {
         FaxId::parse(id).ok().and_then(|id| self.faxes.get(&id))
     }
 
     pub(super) fn faxbox_of_number(&self, number: Num) -> Option<Num> {
-        self.number(number)?.faxboxes.first().copied()
+        self.number_facts(number)?.faxboxes.first().copied()
     }
 
     /// What the store holds of a number.
-    pub(super) fn number(&self, number: Num) -> Option<&NumberFacts> {
+    pub(super) fn number_facts(&self, number: Num) -> Option<&NumberFacts> {
         self.numbers.get(&number)
     }
 }

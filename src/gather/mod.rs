@@ -2,6 +2,7 @@
 //! question names. All of one snapshot, so all of one revision.
 
 mod askers;
+mod conferred;
 mod facts;
 mod known;
 

@@ -141,19 +141,16 @@ pub const STALE_ANSWERS: Figure = Figure {
     unit: "{answer}",
     help: "Answers from a state older than the present one, while the database could not be \
            reached.",
-    labels: &[these(
-        OPERATION,
-        &["view_content", "send", "place_call", "emergency_call", "caller_id", "list"],
-    )],
+    labels: &[these(OPERATION, &["view_content", "send", "place_call", "caller_id", "list"])],
 };
 
-/// Emergency calls that were allowed unseen.
+/// Emergency calls.
 pub const EMERGENCIES: Figure = Figure {
-    name: "lineguard.emergency.allowed",
-    prometheus: "lineguard_emergency_allowed_total",
+    name: "lineguard.emergency.answers",
+    prometheus: "lineguard_emergency_answers_total",
     kind: Kind::Counter,
     unit: "{answer}",
-    help: "Emergency calls that were allowed although nothing could be looked up.",
+    help: "Questions about emergency calls, all of them allowed without looking anything up.",
     labels: &[],
 };
 

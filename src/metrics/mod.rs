@@ -119,8 +119,6 @@ pub enum Operation {
     Send,
     /// Placing, answering or passing on a call.
     PlaceCall,
-    /// A call to emergency services.
-    EmergencyCall,
     /// Which number is presented, and who receives a fax.
     CallerId,
     /// Lists, and visibility as a filter.
@@ -128,11 +126,10 @@ pub enum Operation {
 }
 
 impl Operation {
-    const ALL: [(Self, &'static str); 6] = [
+    pub(crate) const ALL: [(Self, &'static str); 5] = [
         (Self::ViewContent, "view_content"),
         (Self::Send, "send"),
         (Self::PlaceCall, "place_call"),
-        (Self::EmergencyCall, "emergency_call"),
         (Self::CallerId, "caller_id"),
         (Self::List, "list"),
     ];
@@ -145,7 +142,6 @@ impl From<lineguard_core::vocabulary::Outage> for Operation {
             Outage::ViewContent => Self::ViewContent,
             Outage::Send => Self::Send,
             Outage::PlaceCall => Self::PlaceCall,
-            Outage::EmergencyCall => Self::EmergencyCall,
         }
     }
 }
@@ -277,8 +273,8 @@ impl Metrics {
         }
     }
 
-    /// An emergency call was allowed although nothing could be looked up.
-    pub fn emergency_allowed(&self) {
+    /// A question about an emergency call was answered.
+    pub fn emergency(&self) {
         if let Some(on) = &self.0 {
             on.emergencies.add(1);
         }

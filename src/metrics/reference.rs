@@ -39,7 +39,7 @@ const ALARMS: &str = "
 - `lineguard_lease_remaining_seconds` at 0 for longer than a lease: the replica answers from the database or not at all.
 - `lineguard_histories_other_total` going up: the database was restored or replaced.
 - `lineguard_write_wait_seconds_count{lineguard_wait_path=\"expired\"}` going up: writers wait out whole leases; a replica is gone, or nobody hears confirmations.
-- `lineguard_answers_stale_total` and `lineguard_emergency_allowed_total` going up: an outage is being bridged.
+- `lineguard_answers_stale_total` going up: an outage is being bridged.
 - `lineguard_l2_failures_total{lineguard_failure_reason=\"mac\"}` going up: somebody else writes to Redis.
 - `lineguard_list_comparisons_total{lineguard_comparison_result=\"disagree\"}` going up: a list and `Check` contradict each other. That is a defect, and may be a breach.
 - `lineguard_certificate_expiry_seconds` less than a week ahead, `lineguard_reloads_total{lineguard_reload_result=\"failure\"}` going up: somebody must see to certificates or policies.

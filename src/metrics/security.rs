@@ -59,7 +59,7 @@ pub enum Refusal {
 impl From<Refused> for Refusal {
     fn from(refused: Refused) -> Self {
         match refused {
-            Refused::Unauthenticated => Self::Unauthenticated,
+            Refused::Unauthenticated | Refused::Unclear(_) => Self::Unauthenticated,
             Refused::NotPermitted => Self::PermissionDenied,
         }
     }

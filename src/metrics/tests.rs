@@ -22,7 +22,7 @@ fn full() -> Metrics {
     for (operation, _) in Operation::ALL {
         metrics.stale_answer(operation);
     }
-    metrics.emergency_allowed();
+    metrics.emergency();
     metrics.follower();
     metrics.shed();
     metrics.list_size(25);
@@ -225,7 +225,8 @@ fn what_is_rare_is_there_before_it_happens() {
         ("lineguard_callers_refused_total", "lineguard_refusal_reason", 2),
         ("lineguard_reloads_total", "lineguard_reload_what", 8),
         ("lineguard_connections_turned_away_total", "lineguard_connection_reason", 7),
-        ("lineguard_answers_stale_total", "lineguard_operation", 6),
+        ("lineguard_answers_stale_total", "lineguard_operation", 5),
+        ("lineguard_emergency_answers_total", "", 1),
     ] {
         let found = series(&text);
         let at_zero: Vec<_> =

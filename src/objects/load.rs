@@ -39,8 +39,19 @@ pub async fn load(
     for row in rows.iter().filter(|row| row.kind == ObjectKind::Member) {
         wanted.extend(scope_values(tenant, row)?);
     }
+    let mut homes = Vec::new();
+    for row in rows.iter().filter(|row| row.is_retired_number()) {
+        homes.push(row::home_of_number(tenant, row)?);
+    }
+    let mut root = None;
+    if !homes.is_empty() {
+        wanted.extend(homes);
+        let first = reader.list(ObjectKind::Account, None, Num(0), 1).await?;
+        root = first.first().map(|account| account.num);
+        wanted.extend(root);
+    }
     let names = Names::load(reader, wanted).await?;
-    let all = All { tenant, links, names };
+    let all = All { tenant, links, names, root };
     rows.iter().map(|row| all.of(row).stored()).collect()
 }
 
@@ -49,6 +60,8 @@ struct All {
     tenant: Num,
     links: HashMap<(LinkKind, Num), Vec<Num>>,
     names: Names,
+    /// The root account; read where a number that was given back is among the rows.
+    root: Option<Num>,
 }
 
 impl All {
@@ -86,6 +99,16 @@ impl<'a> Row<'a> {
         self.names().account(account)
     }
 
+    /// The account that a number was set up at when it was given back; the root if that account is
+    /// gone.
+    fn home(&self) -> Result<AccountId, StoreError> {
+        let home = row::home_of_number(self.all.tenant, self.row)?;
+        if self.names().object(home).is_some() {
+            return self.names().account(home);
+        }
+        self.names().account(self.all.root.ok_or_else(|| self.corrupt("account"))?)
+    }
+
     /// Where the links of a kind lead to.
     pub fn ends(&self, kind: LinkKind) -> &'a [Num] {
         self.all.links.get(&(kind, self.row.num)).map_or(&[], Vec::as_slice)
@@ -117,6 +140,9 @@ impl<'a> Row<'a> {
             ObjectKind::Member => Stored::Member(member(self)?),
             ObjectKind::Group => Stored::Group(self.as_group()?),
             ObjectKind::Role => Stored::Role(self.as_role()?),
+            ObjectKind::Number if self.row.is_retired_number() => {
+                Stored::RetiredNumber(self.id(|id| PhoneNumber::parse(id).ok())?, self.home()?)
+            }
             ObjectKind::Number => Stored::Number(self.as_number()?),
             ObjectKind::Extension => {
                 Stored::Extension(self.id(|id| ExtensionId::parse(id).ok())?, self.account()?)
@@ -180,7 +206,7 @@ impl<'a> Row<'a> {
     }
 
     fn as_number(&self) -> Result<Number, StoreError> {
-        let NumberBody { active, voice, fax, message } = self.body()?;
+        let NumberBody { active, voice, fax, message, was_at: _ } = self.body()?;
         let group = |num: &Num| self.names().group(*num).map(NumberTarget::Group);
         let faxbox = |num: &Num| self.names().faxbox(*num).map(NumberTarget::Faxbox);
         let groups = self.ends(LinkKind::NumberGroup).iter().map(group);

@@ -29,6 +29,8 @@ pub enum Stored {
     Role(Role),
     /// A number.
     Number(Number),
+    /// A number that was given back, with the account that it was set up at.
+    RetiredNumber(PhoneNumber, AccountId),
     /// An extension.
     Extension(ExtensionId, AccountId),
     /// A queue.

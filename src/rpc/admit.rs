@@ -12,11 +12,16 @@ use crate::wire::status::Failure;
 /// The message of a call, if its caller may ask it. Nothing else of the message has been looked at,
 /// so a refusal tells nothing of what exists.
 pub(crate) fn admitted<M: Scoped>(app: &App, request: Request<M>) -> Result<M, Failure> {
-    let (_, extensions, message) = request.into_parts();
-    // Without one it did not come through the door.
-    let caller = extensions.get::<Arc<Caller>>().ok_or(Failure::Unauthenticated)?;
-    permitted(app, caller, &message)?;
+    let caller = caller_of(&request)?;
+    let message = request.into_inner();
+    permitted(app, &caller, &message)?;
     Ok(message)
+}
+
+/// Who calls.
+pub(super) fn caller_of<M>(request: &Request<M>) -> Result<Arc<Caller>, Failure> {
+    // Without one it did not come through the door.
+    request.extensions().get::<Arc<Caller>>().cloned().ok_or(Failure::Unauthenticated)
 }
 
 /// Whether a caller may ask this.
@@ -24,6 +29,11 @@ pub(super) fn permitted(app: &App, caller: &Caller, message: &impl Scoped) -> Re
     if caller.may_ask(message, app.vocabulary) {
         return Ok(());
     }
+    Err(not_permitted(app))
+}
+
+/// A caller may not ask this.
+pub(super) fn not_permitted(app: &App) -> Failure {
     app.metrics.refused(Refusal::PermissionDenied);
-    Err(Failure::NotPermitted)
+    Failure::NotPermitted
 }

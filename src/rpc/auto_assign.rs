@@ -119,5 +119,6 @@ const fn words(why: Skipped) -> &'static str {
         Skipped::NotATarget => "The person is not set up to be assigned faxes.",
         Skipped::NobodyInGroup => "The group has no active member.",
         Skipped::NotFirst => "Another target came first.",
+        Skipped::NumberInactive => "The number is not active.",
     }
 }

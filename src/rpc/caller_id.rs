@@ -125,9 +125,7 @@ fn question(call: &CallerIdCall, known: &Known) -> CallerIdQuestion {
         requested: match requested {
             Requested::Unspecified => Presentation::Unspecified,
             Requested::Anonymous => Presentation::Anonymous,
-            Requested::Number(number) => {
-                Presentation::Number(known.num(ObjectKind::Number, number.as_str()))
-            }
+            Requested::Number(number) => Presentation::Number(known.number(number.as_str())),
         },
         context: Context {
             channel: *channel,

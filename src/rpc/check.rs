@@ -24,11 +24,18 @@ pub(super) async fn check(
 ) -> Result<pb::CheckResponse, Failure> {
     let asked = Question::check(&message);
     let call = check_call(message, app.vocabulary)?;
-    let recency = Recency::of(&call.consistency, app, &call.tenant)?;
-    match remembered(app, &One(&call, operation(app, &call)), asked, &recency).await {
-        Ok(answered) => counted(app, &call, told(answered)).map(check_response),
-        Err(failure) => counted(app, &call, in_outage(app, &call, failure)).map(check_response),
+    if is_emergency(app, &call) {
+        return counted(app, &call, Ok(emergency())).map(check_response);
     }
+    let recency = Recency::of(&call.consistency, app, &call.tenant)?;
+    let answered = remembered(app, &One(&call, operation(app, &call)), asked, &recency).await;
+    counted(app, &call, answered.and_then(told)).map(check_response)
+}
+
+/// Whether it is about a call to emergency services. That is answered from the question alone
+/// (rulings R38): whatever else is looked at could be missing, wrong or away.
+fn is_emergency(app: &App, call: &CheckCall) -> bool {
+    app.vocabulary.def(call.action).is_some_and(|def| def.emergency)
 }
 
 /// Counts what came of a question.
@@ -43,6 +50,9 @@ fn counted(
         Err(_) => Outcome::Error,
     };
     app.metrics.decision(call.action, outcome);
+    if is_emergency(app, call) {
+        app.metrics.emergency();
+    }
     answer
 }
 
@@ -52,18 +62,6 @@ fn told(answered: Answered<Answer>) -> Result<pb::Decision, Failure> {
         return Err(Failure::Internal("a check was answered with something else".into()));
     };
     Ok(stamped(decision, revision, staleness))
-}
-
-/// Emergency calls pass when nothing can be known, if the operator lets them; it is recorded.
-fn in_outage(app: &App, call: &CheckCall, failure: Failure) -> Result<pb::Decision, Failure> {
-    let is_emergency = operation(app, call) == Some(Operation::EmergencyCall);
-    let unknown = matches!(failure, Failure::Store(StoreError::Unavailable { .. }));
-    if !(is_emergency && unknown && app.contract.allows_emergency_calls()) {
-        return Err(failure);
-    }
-    app.metrics.emergency_allowed();
-    tracing::warn!("an emergency call was allowed while the store could not be asked");
-    Ok(emergency())
 }
 
 fn operation(app: &App, call: &CheckCall) -> Option<Operation> {
@@ -105,20 +103,23 @@ pub(super) async fn batch_check(
 ) -> Result<pb::BatchCheckResponse, Failure> {
     let calls = batch_check_calls(message, app.vocabulary)?;
     let mut by_tenant: BTreeMap<&TenantId, Vec<(usize, &CheckCall)>> = BTreeMap::new();
+    let mut answers: BTreeMap<usize, Result<pb::Decision, Failure>> = BTreeMap::new();
     for (at, call) in calls.iter().enumerate() {
-        if let Ok(call) = call {
-            by_tenant.entry(&call.tenant).or_default().push((at, call));
+        match call {
+            Ok(call) if is_emergency(app, call) => {
+                answers.insert(at, Ok(emergency()));
+            }
+            Ok(call) => by_tenant.entry(&call.tenant).or_default().push((at, call)),
+            Err(_) => {}
         }
     }
-    let mut answers = BTreeMap::new();
     for (tenant, calls) in by_tenant {
         let (places, calls): (Vec<usize>, Vec<&CheckCall>) = calls.into_iter().unzip();
         match of_tenant(app, tenant, &calls).await {
             Ok(answered) => answers.extend(places.into_iter().zip(each_stamped(answered))),
             // The other tenants of the batch still get their answers.
             Err(failure) => {
-                let items = places.into_iter().zip(&calls);
-                answers.extend(items.map(|(at, call)| (at, in_outage(app, call, failure.clone()))));
+                answers.extend(places.into_iter().map(|at| (at, Err(failure.clone()))));
             }
         }
     }
@@ -128,6 +129,19 @@ pub(super) async fn batch_check(
         Ok(call) => counted(app, call, answers.remove(&at).unwrap_or_else(|| Err(left()))),
     });
     Ok(batch_check_response(in_order.collect::<Vec<_>>()))
+}
+
+/// The answers to those questions of a batch that are about emergency calls, by their places.
+pub(crate) fn emergencies(
+    app: &App,
+    message: &pb::BatchCheckRequest,
+) -> Result<BTreeMap<usize, pb::Decision>, Failure> {
+    let calls = batch_check_calls(message.clone(), app.vocabulary)?.into_iter().enumerate();
+    let about = |(at, call): (usize, Result<CheckCall, _>)| {
+        let call = call.ok().filter(|call| is_emergency(app, call))?;
+        Some(counted(app, &call, Ok(emergency())).map(|decision| (at, decision)))
+    };
+    calls.filter_map(about).collect()
 }
 
 async fn of_tenant(

@@ -61,6 +61,7 @@ changes! {
     move_fax: MoveFaxRequest -> MoveFaxResponse
     change_fax_state: ChangeFaxStateRequest -> ChangeFaxStateResponse
     set_fax_labels: SetFaxLabelsRequest -> SetFaxLabelsResponse
+    set_fax_attachment_sources: SetFaxAttachmentSourcesRequest -> SetFaxAttachmentSourcesResponse
     delete_fax: DeleteFaxRequest -> DeleteFaxResponse
 }
 
@@ -124,7 +125,7 @@ async fn register(
     let mut readable: Vec<NewFax> = Vec::with_capacity(faxes.len());
     let read: Vec<Result<(), InvalidRequest>> =
         faxes.into_iter().map(|fax| fax.map(|fax| readable.push(fax))).collect();
-    let answers = app.store.register(&tenant, &readable).await;
+    let answers = app.store.register(&tenant, &readable, app.clock.now()).await;
     let answers = answers.map_err(|error| of_whole(error, &field))?;
     tracing::debug!(faxes = answers.len(), "registered faxes");
     let (named, revision) = name(app, &tenant, answers, &field).await?;

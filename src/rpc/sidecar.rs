@@ -13,7 +13,8 @@ use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::admit::permitted;
+use super::admit::{caller_of, not_permitted, permitted};
+use super::models_in_use;
 use crate::access::{Caller, Touches, caller::Scoped};
 use crate::app::App;
 use crate::wire::id::{ParseId, subject_at};
@@ -38,25 +39,32 @@ pub struct Sidecars(pub App);
 
 type Answers<T> = Pin<Box<dyn tokio_stream::Stream<Item = Result<T, Status>> + Send>>;
 
-/// What a request to follow is about: its tenants, or all.
+/// What a request to follow is about: its tenants, or all. Whoever follows decides alone, of
+/// everybody and of all products.
 impl Scoped for pb::Begin {
     fn touches<'m>(&'m self, see: &mut dyn FnMut(Touches<'m>) -> bool) -> bool {
         let Self { incarnation: _, name: _, tenants } = self;
-        match tenants.as_slice() {
-            [] => see(Touches::EveryTenant),
-            tenants => tenants.iter().all(|tenant| see(Touches::Tenant(tenant))),
-        }
+        see(Touches::Rows)
+            && match tenants.as_slice() {
+                [] => see(Touches::EveryTenant),
+                tenants => tenants.iter().all(|tenant| see(Touches::Tenant(tenant))),
+            }
     }
 }
 
 impl Scoped for pb::ReadOpen {
     fn touches<'m>(&'m self, see: &mut dyn FnMut(Touches<'m>) -> bool) -> bool {
-        see(Touches::Tenant(&self.tenant))
+        let Self { tenant } = self;
+        see(Touches::Rows) && see(Touches::Tenant(tenant))
     }
 }
 
-fn caller_of<T>(request: &Request<T>) -> Result<Arc<Caller>, Failure> {
-    request.extensions().get::<Arc<Caller>>().cloned().ok_or(Failure::Unauthenticated)
+impl Scoped for pb::ReadModelRequest {
+    fn touches<'m>(&'m self, see: &mut dyn FnMut(Touches<'m>) -> bool) -> bool {
+        // Whose model it is, is looked up.
+        let Self { digest: _ } = self;
+        see(Touches::Rows)
+    }
 }
 
 #[tonic::async_trait]
@@ -97,9 +105,16 @@ impl SidecarService for Sidecars {
         &self,
         request: Request<pb::ReadModelRequest>,
     ) -> Result<Response<pb::ReadModelResponse>, Status> {
-        let pb::ReadModelRequest { digest } = request.into_inner();
-        let digest = digest.try_into().map_err(|_| bad("digest", "is not 32 bytes"))?;
-        let text = self.0.store.model_text(&ModelDigest(digest)).await.map_err(Failure::from)?;
+        let caller = caller_of(&request)?;
+        let message = request.into_inner();
+        permitted(&self.0, &caller, &message)?;
+        let pb::ReadModelRequest { digest } = message;
+        let digest = ModelDigest(digest.try_into().map_err(|_| bad("digest", "is not 32 bytes"))?);
+        if !models_in_use::may_see(&self.0, &caller, &digest).await.map_err(Failure::from)? {
+            // The same for a text that is not there: whether others use it is not told.
+            return Err(not_permitted(&self.0).into());
+        }
+        let text = self.0.store.model_text(&digest).await.map_err(Failure::from)?;
         Ok(Response::new(pb::ReadModelResponse { text }))
     }
 }

@@ -6,7 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use async_trait::async_trait;
 use lineguard_core::change::AttachmentSource;
 use lineguard_core::decision::{Decision, Effect};
-use lineguard_core::engine::{Authority, CompiledExcept, IdSet, Term, decide, may_see};
+use lineguard_core::engine::{
+    Authority, CompiledExcept, Everything, IdSet, Part, Term, decide, may_see,
+};
 use lineguard_core::facts::ResourceFacts;
 use lineguard_core::id::{Num, Revision, TenantId};
 use lineguard_core::model::Requirement;
@@ -114,6 +116,10 @@ fn listable<'a>(
     let def = app.vocabulary.def(call.action);
     let resource = def.and_then(|def| app.vocabulary.resource(def.resource));
     match (def, resource) {
+        (Some(def), Some(_)) if def.emergency => {
+            let problem = "is allowed to everybody: there are no rows to filter for it";
+            Err(InvalidRequest::one("action.name", problem))
+        }
         (Some(def), Some(resource)) if depends_on_the_row_alone(def) => Ok((def, resource)),
         _ => {
             let problem = "depends on more than the row: ask `Check` for each";
@@ -196,6 +202,14 @@ struct Filter<'a> {
 /// A set of ids that a field must lie in.
 type Condition<'a> = (FactName, &'a IdSet);
 
+/// One alternative of a comparison: what it asks for, and the accounts in which that counts, where
+/// those are not all that the term reaches.
+#[derive(Clone, Copy, Default)]
+struct Alternative<'a> {
+    condition: Option<Condition<'a>>,
+    within: Option<&'a IdSet>,
+}
+
 /// What one alternative of one term covers.
 struct Rows<'a> {
     accounts: Vec<Num>,
@@ -213,19 +227,27 @@ impl<'a> Filter<'a> {
         parts
             .into_iter()
             .map(|part| {
-                let conditions = part.into_iter().chain(fixed.iter().copied()).collect();
-                let accounts = self.accounts(term);
+                let conditions = part.condition.into_iter().chain(fixed.iter().copied()).collect();
+                let accounts = self.accounts(term, part.within);
                 Rows { accounts, conditions, term, except: self.excepts(term) }
             })
+            .filter(|rows| !rows.accounts.is_empty())
             .filter(|rows| rows.conditions.iter().all(|condition| could_hold(*condition)))
             .collect()
     }
 
-    /// The accounts that a term reaches, and with the acting one those that serve it from above.
-    fn accounts(&self, term: &Term) -> Vec<Num> {
-        let reached = self.authority.accounts(term.accounts);
-        let above = if reached.contains(&self.authority.account) { self.above } else { &[] };
-        reached.iter().chain(above).copied().collect()
+    /// The accounts that a term reaches, and with the acting one those that serve it from above; of
+    /// them those in which it counts.
+    fn accounts(&self, term: &Term, within: Option<&IdSet>) -> Vec<Num> {
+        let counts = |account: &Num| {
+            within.is_none_or(|within| within.contains(*account, Everything::OfTheTenant))
+        };
+        let reached = self.authority.accounts(term.accounts).iter().filter(|one| counts(one));
+        let mut accounts: Vec<Num> = reached.copied().collect();
+        if accounts.contains(&self.authority.account) {
+            accounts.extend(self.above);
+        }
+        accounts
     }
 
     /// Conditions that hold for every alternative; none if the term can cover nothing.
@@ -254,15 +276,22 @@ impl<'a> Filter<'a> {
     }
 
     /// Each alternative of a comparison. A fact that the type does not have matches nothing.
-    fn alternatives(&self, comparison: Comparison) -> Vec<Option<Condition<'a>>> {
+    fn alternatives(&self, comparison: Comparison) -> Vec<Alternative<'a>> {
         let alternatives = comparison.alternatives();
         if alternatives.is_empty() {
-            return vec![None];
+            return vec![Alternative::default()];
         }
+        let parts = |(field, set): (FactName, FactSet)| {
+            let parts = self.authority.parts(set);
+            parts.map(move |Part { within, values }| Alternative {
+                condition: Some((field, values)),
+                within,
+            })
+        };
         alternatives
             .into_iter()
             .filter(|(field, _)| self.resource.facts.contains(field))
-            .map(|(field, set)| Some((field, self.authority.set(set))))
+            .flat_map(parts)
             .collect()
     }
 
@@ -270,8 +299,11 @@ impl<'a> Filter<'a> {
         let of_one = |except: &'a CompiledExcept| {
             self.alternatives(except.comparison)
                 .into_iter()
-                .filter(|part| part.is_none_or(|(_, set)| *set != IdSet::default()))
-                .map(move |part| (part.into_iter().collect(), except))
+                .filter(|one| one.condition.is_none_or(|(_, set)| *set != IdSet::default()))
+                .map(move |Alternative { condition, within }| {
+                    let within = within.map(|accounts| (FactName::Account, accounts));
+                    (within.into_iter().chain(condition).collect(), except)
+                })
         };
         term.except.iter().flat_map(of_one).collect()
     }

@@ -47,7 +47,7 @@ pub(super) fn no_member() -> pb::Decision {
     decision_to_wire(&not_a_member(), Explained { text, ..Explained::default() }, Revision(0))
 }
 
-/// The decision about an emergency call where nothing about the person can be known.
+/// The decision about an emergency call, of no state of anything.
 pub(super) fn emergency() -> pb::Decision {
     let text = "A call to emergency services depends on no permission.".to_owned();
     decision_to_wire(&emergency_call(), Explained { text, ..Explained::default() }, Revision(0))

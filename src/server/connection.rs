@@ -67,7 +67,7 @@ impl Accept for Tcp {
     ) -> impl Future<Output = io::Result<(Box<dyn Io>, Peer)>> + Send + 'static {
         let tls = self.tls.clone();
         async move {
-            let Some(tls) = tls else { return Ok((Box::new(raw) as Box<dyn Io>, Peer::Unknown)) };
+            let Some(tls) = tls else { return Ok((Box::new(raw) as Box<dyn Io>, Peer::Anonymous)) };
             let (stream, peer) = tls.accept(raw).await?;
             Ok((Box::new(stream) as Box<dyn Io>, peer))
         }
@@ -85,8 +85,8 @@ impl Accept for Socket {
         &self,
         raw: Self::Raw,
     ) -> impl Future<Output = io::Result<(Box<dyn Io>, Peer)>> + Send + 'static {
-        let uid = raw.peer_cred().ok().map(|credentials| credentials.uid());
-        std::future::ready(Ok((Box::new(raw) as Box<dyn Io>, Peer::Local { uid })))
+        let peer = Peer::local(raw.peer_cred().map(|credentials| credentials.uid()));
+        std::future::ready(Ok((Box::new(raw) as Box<dyn Io>, peer)))
     }
 }
 

@@ -22,7 +22,7 @@ use tower::Service;
 use super::connection::Origin;
 use super::listen::Role;
 use super::{refusal, traced};
-use crate::access::{Access, Caller, Peer, Refused};
+use crate::access::{Access, Caller, Peer, Refused, Unclear};
 use crate::config::Deadlines;
 use crate::metrics::{Method, Metrics};
 use crate::telemetry::trace::Frame;
@@ -126,7 +126,7 @@ impl Guard {
     /// Who makes this call.
     fn caller(&self, request: &Request<Body>) -> Result<Arc<Caller>, Refused> {
         let origin = request.extensions().get::<Origin>();
-        let peer = origin.map_or(&Peer::Unknown, |origin| &origin.peer);
+        let peer = origin.map_or(&Peer::Unclear(Unclear::NoConnection), |origin| &origin.peer);
         self.access.caller(peer, request.headers(), request.uri().path())
     }
 }

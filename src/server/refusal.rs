@@ -23,6 +23,7 @@ pub(super) fn overloaded() -> Status {
 pub(super) fn unwelcome(refused: Refused) -> Status {
     match refused {
         Refused::Unauthenticated => Failure::Unauthenticated.into(),
+        Refused::Unclear(unclear) => Failure::ProofUnclear(unclear.why()).into(),
         Refused::NotPermitted => Failure::NotPermitted.into(),
     }
 }

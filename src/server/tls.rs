@@ -8,14 +8,13 @@ use arc_swap::ArcSwap;
 use lineguard_core::id::Timestamp;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::WebPkiClientVerifier;
+use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::{RootCertStore, ServerConfig};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use crate::access::Peer;
-use crate::access::identity::CertifiedName;
+use crate::access::{Peer, Unclear};
 use crate::config::TlsFiles;
 
 /// Why files of TLS cannot be used.
@@ -36,6 +35,8 @@ impl std::error::Error for TlsError {}
 /// What is in force.
 struct Loaded {
     config: Arc<ServerConfig>,
+    /// Whether callers have to show a certificate.
+    asks_callers: bool,
     /// The end of the shortest of its certificates.
     expires: Option<Timestamp>,
 }
@@ -80,11 +81,19 @@ impl Tls {
         &self,
         stream: TcpStream,
     ) -> std::io::Result<(TlsStream<TcpStream>, Peer)> {
-        let config = Arc::clone(&self.0.load().config);
+        let (config, asks) = {
+            let loaded = self.0.load();
+            (Arc::clone(&loaded.config), loaded.asks_callers)
+        };
         let stream = TlsAcceptor::from(config).accept(stream).await?;
-        let certificates = stream.get_ref().1.peer_certificates().unwrap_or_default();
-        let name = certificates.first().and_then(|first| CertifiedName::of_certificate(first));
-        Ok((stream, name.map_or(Peer::Unknown, Peer::Certified)))
+        let certificates = stream.get_ref().1.peer_certificates();
+        let peer = match certificates.and_then(<[_]>::first) {
+            Some(first) => Peer::certified(first),
+            // A handshake without one does not end well, so this is a mistake of ours.
+            None if asks => Peer::Unclear(Unclear::NoCertificate),
+            None => Peer::Anonymous,
+        };
+        Ok((stream, peer))
     }
 }
 
@@ -113,7 +122,14 @@ impl Loaded {
         // This also compares the key with the certificate.
         let mut config = config.with_single_cert(chain, key).map_err(wrong("tls.key_file"))?;
         config.alpn_protocols = vec![b"h2".to_vec()];
-        Ok(Self { config: Arc::new(config), expires })
+        let asks_callers = files.client_ca.is_some();
+        if asks_callers {
+            // A session that is taken up again brings the certificate of its beginning, which is
+            // not checked once more: it would outlive its own end.
+            config.session_storage = Arc::new(NoServerSessionStorage {});
+            config.send_tls13_tickets = 0;
+        }
+        Ok(Self { config: Arc::new(config), asks_callers, expires })
     }
 }
 

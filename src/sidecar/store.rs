@@ -5,8 +5,8 @@ use async_trait::async_trait;
 use lineguard_core::change::{Applied, Batch, Import, Imported, NewFax};
 use lineguard_core::id::{AccountId, FaxId, ModelDigest, Num, Subject, TenantId, Timestamp};
 use lineguard_core::port::{
-    AccountOfSubject, ApplyError, FaxRow, FaxSlice, MemberRows, Registered, Seek, Store,
-    StoreError, TenantReader, TenantRow,
+    AccountOfSubject, ApplyError, DuplicateNumber, FaxRow, FaxSlice, MemberRows, Registered, Seek,
+    Store, StoreError, TenantReader, TenantRow,
 };
 use lineguard_core::row::{Link, LinkKind, Object, ObjectKind};
 use lineguard_core::stamp::Stamp;
@@ -284,6 +284,7 @@ impl Store for ParentStore {
         &self,
         _: &TenantId,
         _: &[NewFax],
+        _: Timestamp,
     ) -> Result<Vec<Result<Registered, ApplyError>>, ApplyError> {
         Err(elsewhere().into())
     }
@@ -298,6 +299,10 @@ impl Store for ParentStore {
     }
 
     async fn tenants(&self, _: Num, _: usize) -> Result<Vec<TenantRow>, StoreError> {
+        Err(elsewhere())
+    }
+
+    async fn duplicate_numbers(&self, _: usize) -> Result<Vec<DuplicateNumber>, StoreError> {
         Err(elsewhere())
     }
 

@@ -31,6 +31,8 @@ pub fn apply_batch(message: pb::ApplyRequest) -> Result<Batch, InvalidRequest> {
         Some(Batch {
             tenant: tenant?,
             actor: actor?,
+            // The caller's right, which no message says.
+            provisions: false,
             request_id: request_id?,
             if_exists: if_exists?.unwrap_or_default(),
             changes: changes?,

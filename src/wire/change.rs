@@ -55,6 +55,7 @@ macro_rules! changes {
 changes! {
     "create_tenant" CreateTenant { title, model, root, kind, owner }
     "set_model" SetModel { model }
+    "set_personal" SetPersonal { account, personal }
     "add_account" AddAccount { account, parent, title, sealed, owner }
     "set_sealed" SetSealed { account, sealed }
     "remove_account" RemoveAccount { account }
@@ -64,6 +65,9 @@ changes! {
     "set_setting" SetSetting { account, setting, on }
     "add_role" AddRole { account, role, title, permissions, visibility }
     "adjust_role" AdjustRole { account, role, add, remove, visibility }
+    "set_role_permissions" SetRolePermissions { account, role, permissions }
+    "set_role_differences" SetRoleDifferences { account, role, add, remove }
+    "set_role_visibility" SetRoleVisibility { account, role, level }
     "remove_role" RemoveRole { account, role }
     "add_member" AddMember { account, subject, status, roles }
     "set_member_status" SetMemberStatus { account, subject, status }
@@ -84,9 +88,11 @@ changes! {
     "set_group_owner" SetGroupOwner { group, subject, owner }
     "add_number" AddNumber { account, number, capabilities, active }
     "set_number_active" SetNumberActive { number, active }
+    "set_number_capabilities" SetNumberCapabilities { number, capabilities }
     "move_number" MoveNumber { number, account }
     "set_number_target" SetNumberTarget { number, target, on }
     "remove_number" RemoveNumber { number }
+    "add_retired_number" AddRetiredNumber { account, number }
     "add_extension" AddExtension { account, extension }
     "remove_extension" RemoveExtension { extension }
     "add_queue" AddQueue { account, queue }
@@ -99,6 +105,7 @@ changes! {
     "move_fax" MoveFax { fax, faxbox }
     "set_fax_state" SetFaxState { fax, state }
     "set_fax_labels" SetFaxLabels { fax, labels }
+    "set_fax_attachment_sources" SetFaxAttachmentSources { fax, attachment_sources }
     "delete_fax" DeleteFax { fax }
 }
 
@@ -137,7 +144,7 @@ macro_rules! new_fax {
     };
 }
 
-new_fax!(fax, account, direction, number, faxbox, creator, state, labels, at);
+new_fax!(fax, account, direction, number, faxbox, creator, state, labels, at, attachment_sources);
 
 #[cfg(test)]
 mod tests;

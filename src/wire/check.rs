@@ -265,7 +265,8 @@ fn read_target(
     let id = faults.required(&at.field("id"), target.id)?;
     let key = faults.check(&at.field("id"), Key::parse(id.as_str()))?;
     let conferred = match confers {
-        Confers::Role => Conferred::Role(key),
+        // What it is worth is looked up.
+        Confers::Role => Conferred::Role { key, permissions: None },
         Confers::Permission => Conferred::Permission(key),
     };
     Some((None, Some(conferred)))

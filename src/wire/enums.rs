@@ -51,7 +51,7 @@ wire_enums! {
     Direction { Inbound, Outbound }
     Effect { Allow, Deny }
     FaxState { Draft, Pending, Active, Trash }
-    IfExists { Refuse, Update }
+    IfExists { Refuse, Update, Keep }
     MemberStatus { Invited, Unverified, Active, Suspended, Removed }
     Obligation { Approval }
     Reason {

@@ -1,6 +1,6 @@
 //! Faxes: `ListVisibleFaxes` and the messages of `FaxService`.
 
-use lineguard_core::change::{Batch, Change, IfExists, NewFax, UserOrGroup};
+use lineguard_core::change::{Batch, Change, IfExists, NewFax, SourceSet, UserOrGroup};
 use lineguard_core::id::{
     AccountId, ExternalId, FaxId, FaxboxId, PhoneNumber, RequestId, Revision, Subject, TenantId,
     Timestamp,
@@ -188,6 +188,7 @@ macro_rules! fax_changes {
                 Some(Batch {
                     tenant: tenant?,
                     actor: actor?,
+                    provisions: false,
                     request_id: request_id?,
                     if_exists: IfExists::Refuse,
                     changes: vec![Change::$change { $($field: $field?),+ }],
@@ -206,6 +207,9 @@ fax_changes! {
     change_fax_state: ChangeFaxStateRequest -> SetFaxState { fax, state }
     /// Reads a request of `SetFaxLabels`.
     set_fax_labels: SetFaxLabelsRequest -> SetFaxLabels { fax, labels }
+    /// Reads a request of `SetFaxAttachmentSources`.
+    set_fax_attachment_sources: SetFaxAttachmentSourcesRequest
+        -> SetFaxAttachmentSources { fax, attachment_sources }
     /// Reads a request of `DeleteFax`.
     delete_fax: DeleteFaxRequest -> DeleteFax { fax }
 }
@@ -243,12 +247,25 @@ pub struct NamedFax {
     pub labels: Vec<ExternalId>,
     /// The time that orders lists.
     pub at: Timestamp,
+    /// Where its attachments come from; none if that is not known.
+    pub attachment_sources: Option<SourceSet>,
 }
 
 /// A fax on the wire.
 pub fn fax_to_wire(fax: &NamedFax) -> pb::Fax {
-    let NamedFax { fax, account, direction, number, faxbox, creator, assignee, state, labels, at } =
-        fax;
+    let NamedFax {
+        fax,
+        account,
+        direction,
+        number,
+        faxbox,
+        creator,
+        assignee,
+        state,
+        labels,
+        at,
+        attachment_sources,
+    } = fax;
     pb::Fax {
         fax: fax.to_wire(),
         account: account.to_wire(),
@@ -260,6 +277,7 @@ pub fn fax_to_wire(fax: &NamedFax) -> pb::Fax {
         state: state.to_wire(),
         labels: labels.to_wire(),
         at: at.to_wire(),
+        attachment_sources: attachment_sources.to_wire(),
     }
 }
 

@@ -3,7 +3,7 @@
 //! The pair of types says which rule applies, so that a table of names is all that a message with
 //! many fields needs, and both ways are always complete.
 
-use lineguard_core::change::{AccountKind, UserOrGroup};
+use lineguard_core::change::{AccountKind, SourceSet, UserOrGroup};
 use lineguard_core::facts::{Capabilities, MemberStatus};
 use lineguard_core::id::{
     AccountId, ExtensionId, ExternalId, FaxId, FaxboxId, GroupId, InvitationId, Key, ModelDigest,
@@ -189,6 +189,41 @@ impl Field<Option<pb::Keys>> for Option<Vec<Key>> {
 
     fn to_wire(&self) -> Option<pb::Keys> {
         self.as_ref().map(|keys| pb::Keys { keys: keys.to_wire() })
+    }
+}
+
+impl Field<Option<pb::AttachmentSources>> for SourceSet {
+    fn read(
+        faults: &mut Faults,
+        at: &Path<'_>,
+        wire: Option<pb::AttachmentSources>,
+    ) -> Option<Self> {
+        let wire = faults.required(at, wire)?;
+        Field::read(faults, at, Some(wire)).flatten()
+    }
+
+    fn to_wire(&self) -> Option<pb::AttachmentSources> {
+        Some(self).copied().to_wire()
+    }
+}
+
+/// Unset is not known, and an empty list known to be none.
+impl Field<Option<pb::AttachmentSources>> for Option<SourceSet> {
+    fn read(
+        faults: &mut Faults,
+        at: &Path<'_>,
+        wire: Option<pb::AttachmentSources>,
+    ) -> Option<Self> {
+        let Some(pb::AttachmentSources { sources }) = wire else {
+            return Some(None);
+        };
+        let sources = faults.each(&at.field("sources"), sources, enums::required)?;
+        Some(Some(sources.into_iter().collect()))
+    }
+
+    fn to_wire(&self) -> Option<pb::AttachmentSources> {
+        let sources = |set: SourceSet| set.iter().map(WireEnum::to_wire).collect();
+        self.map(|set| pb::AttachmentSources { sources: sources(set) })
     }
 }
 

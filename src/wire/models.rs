@@ -40,6 +40,7 @@ pub fn model_info(digest: ModelDigest, model: &Model) -> pb::ModelInfo {
         name: model.name.to_wire(),
         title: model.title.to_string(),
         summary: model.summary.to_string(),
+        file: String::new(),
     }
 }
 

@@ -39,6 +39,12 @@ pub fn object_to_wire(object: &Stored) -> pb::Object {
         Stored::Group(group) => Kind::Group(group_to_wire(group)),
         Stored::Role(role) => Kind::Role(role_to_wire(role)),
         Stored::Number(number) => Kind::Number(number_to_wire(number)),
+        // Reads leave these out; only an export has them.
+        Stored::RetiredNumber(number, account) => Kind::Number(pb::Number {
+            number: number.to_wire(),
+            account: account.to_wire(),
+            ..Default::default()
+        }),
         Stored::Extension(extension, account) => Kind::Extension(pb::Extension {
             extension: extension.to_wire(),
             account: account.to_wire(),

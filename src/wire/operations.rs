@@ -1,18 +1,19 @@
 //! `GetStatus`.
 
 use lineguard_core::feed::{Incarnation, ReplicaRow, ReplicaState};
+use lineguard_core::port::DuplicateNumber;
 
 use super::consistency::duration_to_wire;
 use super::id::time_to_wire;
 use super::pb;
 use crate::operations::{
     BreakerState, CacheView, FreshnessView, Observed, OperationsView, PollView, SharedView,
-    SidecarsView, WaitPath, WaitView,
+    SidecarsView, Untold, WaitPath, WaitView,
 };
 
 /// The answer to `GetStatus`.
 pub fn status_response(view: OperationsView) -> pb::GetStatusResponse {
-    let OperationsView { started, observed, replicas } = view;
+    let OperationsView { started, observed, replicas, duplicates } = view;
     let Observed { freshness, waits, caches, shared, sidecars } = observed;
     let SidecarsView { following, leased } = sidecars;
     let answering = freshness.incarnation;
@@ -25,6 +26,14 @@ pub fn status_response(view: OperationsView) -> pb::GetStatusResponse {
             (Vec::new(), "the store gave no answer".to_owned())
         }
     };
+    let (duplicate_numbers, duplicate_numbers_unknown) = match duplicates {
+        Ok(numbers) => (numbers.iter().map(duplicate_to_wire).collect(), ""),
+        Err(Untold::NotForCaller) => (Vec::new(), "told to callers of all tenants only"),
+        Err(Untold::Unknown(error)) => {
+            tracing::warn!(%error, "numbers of several tenants cannot be read");
+            (Vec::new(), "the store gave no answer")
+        }
+    };
     pb::GetStatusResponse {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         started: Some(time_to_wire(started)),
@@ -35,6 +44,16 @@ pub fn status_response(view: OperationsView) -> pb::GetStatusResponse {
         caches: caches.into_iter().map(cache_to_wire).collect(),
         shared: Some(shared_to_wire(shared)),
         sidecars: Some(pb::SidecarsStatus { following, leased }),
+        duplicate_numbers,
+        duplicate_numbers_unknown: duplicate_numbers_unknown.to_owned(),
+    }
+}
+
+fn duplicate_to_wire(duplicate: &DuplicateNumber) -> pb::DuplicateNumber {
+    let DuplicateNumber { number, tenants } = duplicate;
+    pb::DuplicateNumber {
+        number: number.as_str().to_owned(),
+        tenants: tenants.iter().map(ToString::to_string).collect(),
     }
 }
 
@@ -117,7 +136,7 @@ fn shared_to_wire(view: SharedView) -> pb::SharedStatus {
 pub(crate) mod tests {
     use std::time::Duration;
 
-    use lineguard_core::id::Timestamp;
+    use lineguard_core::id::{PhoneNumber, TenantId, Timestamp};
     use lineguard_core::port::StoreError;
 
     use super::*;
@@ -137,6 +156,10 @@ pub(crate) mod tests {
                 row(1, ReplicaState::Live, "one-17"),
                 row(2, ReplicaState::Fenced, "two-9"),
             ]),
+            duplicates: Ok(vec![DuplicateNumber {
+                number: PhoneNumber::parse("+15550100100").unwrap(),
+                tenants: vec![TenantId::parse("a").unwrap(), TenantId::parse("b").unwrap()],
+            }]),
             observed: Observed {
                 freshness: FreshnessView {
                     ready: true,
@@ -185,6 +208,8 @@ pub(crate) mod tests {
         let wire = status_response(example());
         assert_eq!(wire.version, env!("CARGO_PKG_VERSION"));
         assert_eq!(wire.replicas_unknown, "");
+        assert_eq!(wire.duplicate_numbers[0].tenants, ["a", "b"]);
+        assert_eq!(wire.duplicate_numbers_unknown, "");
         let replicas: Vec<_> =
             wire.replicas.iter().map(|one| (one.state(), one.answering)).collect();
         assert_eq!(replicas, [(pb::ReplicaState::Live, true), (pb::ReplicaState::Fenced, false)]);
@@ -196,13 +221,15 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn without_the_database_only_the_replicas_are_missing() {
+    fn without_the_database_only_what_is_read_from_it_is_missing() {
         let detail = "password of the server: hunter2".to_owned();
-        let view =
-            OperationsView { replicas: Err(StoreError::Unavailable { detail }), ..example() };
+        let gone = StoreError::Unavailable { detail };
+        let duplicates = Err(Untold::Unknown(gone.clone()));
+        let view = OperationsView { replicas: Err(gone), duplicates, ..example() };
         let wire = status_response(view);
         assert!(wire.replicas.is_empty());
         assert_eq!(wire.replicas_unknown, "the store gave no answer");
+        assert_eq!(wire.duplicate_numbers_unknown, "the store gave no answer");
         assert!(wire.freshness.is_some());
     }
 }

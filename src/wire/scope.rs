@@ -66,18 +66,19 @@ scoped! {
     MoveFaxRequest [FAX] { tenant actor; request_id fax faxbox }
     ChangeFaxStateRequest [FAX] { tenant actor; request_id fax state }
     SetFaxLabelsRequest [FAX] { tenant actor; request_id fax labels }
+    SetFaxAttachmentSourcesRequest [FAX] {
+        tenant actor; request_id fax attachment_sources
+    }
     DeleteFaxRequest [FAX] { tenant actor; request_id fax }
     GetFaxRequest [FAX] { tenant; fax }
 
     ApplyRequest [] { tenant actor; request_id changes if_exists }
-    ImportRequest [] { tenant actor; request_id changes faxes }
     GetRequest [] { tenant; key }
     ListRequest [] { tenant; kind account page_size page_token }
     ListTenantsRequest [Touches::EveryTenant] { ; page_size page_token }
     ListModelsRequest [] { ; }
     GetModelRequest [] { ; digest }
     PutModelRequest [Touches::EveryTenant] { actor; text }
-    ExportRequest [] { tenant; include_faxes }
 
     GetStatusRequest [] { ; }
 }
@@ -86,6 +87,20 @@ impl Scoped for pb::BatchCheckRequest {
     fn touches<'m>(&'m self, see: &mut dyn FnMut(Touches<'m>) -> bool) -> bool {
         let Self { checks, consistency: _ } = self;
         checks.iter().all(|check| check.touches(see))
+    }
+}
+
+impl Scoped for pb::ImportRequest {
+    fn touches<'m>(&'m self, see: &mut dyn FnMut(Touches<'m>) -> bool) -> bool {
+        let Self { tenant, actor, faxes, request_id: _, changes: _ } = self;
+        (faxes.is_empty() || see(FAX)) && tenant.touches(see) && actor.touches(see)
+    }
+}
+
+impl Scoped for pb::ExportRequest {
+    fn touches<'m>(&'m self, see: &mut dyn FnMut(Touches<'m>) -> bool) -> bool {
+        let Self { tenant, include_faxes } = self;
+        (!include_faxes || see(FAX)) && tenant.touches(see)
     }
 }
 

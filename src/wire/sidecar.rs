@@ -5,15 +5,18 @@
 
 use std::time::Duration;
 
+use lineguard_core::change::{AttachmentSource, SourceSet};
 use lineguard_core::concern::Concern;
 use lineguard_core::id::{FaxId, ModelDigest, Num, Revision, TenantId, Timestamp};
 use lineguard_core::model::reach::{Direction, FaxState};
-use lineguard_core::port::{FaxRow, MemberRows, StoreError, TenantRow};
+use lineguard_core::port::{FaxRow, Home, MemberRows, StoreError, TenantRow};
 use lineguard_core::row::{Link, LinkKind, Object, ObjectKind};
 use lineguard_core::stamp::{ConcernRow, Shard, Stamp};
 use lineguard_lease::Renewed;
 
 use super::consistency::duration_to_wire;
+use super::enums::WireEnum;
+use super::field::Field;
 use super::pb;
 
 /// What came over the link is no row.
@@ -164,24 +167,45 @@ pub fn links(messages: Vec<pb::LinkRow>) -> Result<Vec<Link>, StoreError> {
 /// What is known of a subject to the wire.
 pub fn member_to_wire(rows: MemberRows) -> pb::MemberRows {
     // The tenant is known from the beginning of the stream, and of the same state.
-    let MemberRows { tenant: _, subject, path, objects, links } = rows;
+    let MemberRows { tenant: _, subject, path, objects, links, homes, standings } = rows;
     pb::MemberRows {
         subject: subject.map(|subject| subject.0),
         path: path.into_iter().map(|num| num.0).collect(),
         objects: objects.into_iter().map(object_to_wire).collect(),
         links: links.into_iter().map(link_to_wire).collect(),
+        homes: homes.into_iter().map(home_to_wire).collect(),
+        // Apart from the other objects: a sidecar that does not know of them takes none of them
+        // for a membership of the subject.
+        standings: standings.into_iter().map(object_to_wire).collect(),
     }
+}
+
+fn home_to_wire(Home { num, account }: Home) -> pb::HomeRow {
+    pb::HomeRow { num: num.0, account: account.map(|account| account.0) }
+}
+
+fn home(pb::HomeRow { num, account }: pb::HomeRow) -> Home {
+    Home { num: Num(num), account: account.map(Num) }
 }
 
 /// What is known of a subject from the wire.
 pub fn member(tenant: TenantRow, message: pb::MemberRows) -> Result<MemberRows, StoreError> {
-    let pb::MemberRows { subject, path, objects: known, links: linked } = message;
+    let pb::MemberRows { subject, path, objects: known, links: linked, homes, standings } = message;
+    let (subject, objects) = (subject.map(Num), objects(known)?);
+    // A parent of an older version does not send the subject, nor what decides whether memberships
+    // count.
+    let told = |num: &Num| objects.iter().any(|object| object.num == *num);
+    if !subject.as_ref().is_none_or(told) {
+        return Err(malformed("subject"));
+    }
     Ok(MemberRows {
         tenant,
-        subject: subject.map(Num),
+        subject,
         path: path.into_iter().map(Num).collect(),
-        objects: objects(known)?,
+        objects,
         links: links(linked)?,
+        homes: homes.into_iter().map(home).collect(),
+        standings: self::objects(standings)?,
     })
 }
 
@@ -199,6 +223,7 @@ pub fn fax_to_wire(fax: FaxRow) -> pb::FaxRow {
         state,
         labels,
         at,
+        attachment_sources,
     } = fax;
     let maybe = |num: Option<Num>| num.map(|num| num.0);
     pb::FaxRow {
@@ -223,12 +248,21 @@ pub fn fax_to_wire(fax: FaxRow) -> pb::FaxRow {
         .into(),
         labels: labels.into_iter().map(|num| num.0).collect(),
         at: at.0,
+        attachment_sources: attachment_sources.to_wire(),
     }
 }
 
 /// Faxes from the wire.
 pub fn faxes(messages: Vec<pb::FaxRow>) -> Result<Vec<FaxRow>, StoreError> {
     messages.into_iter().map(fax).collect()
+}
+
+fn sources(message: pb::AttachmentSources) -> Result<SourceSet, StoreError> {
+    let source = |code| {
+        let known = pb::AttachmentSource::try_from(code).ok().and_then(AttachmentSource::from_wire);
+        known.ok_or_else(|| malformed("fax"))
+    };
+    message.sources.into_iter().map(source).collect()
 }
 
 fn fax(message: pb::FaxRow) -> Result<FaxRow, StoreError> {
@@ -256,6 +290,7 @@ fn fax(message: pb::FaxRow) -> Result<FaxRow, StoreError> {
         state: _,
         labels,
         at,
+        attachment_sources,
     } = message;
     Ok(FaxRow {
         num: Num(num),
@@ -269,5 +304,46 @@ fn fax(message: pb::FaxRow) -> Result<FaxRow, StoreError> {
         state,
         labels: labels.into_iter().map(Num).collect(),
         at: Timestamp(at),
+        attachment_sources: attachment_sources.map(sources).transpose()?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use lineguard_core::id::{ModelDigest, TenantId};
+
+    use super::*;
+
+    fn row(num: u64, kind: ObjectKind) -> Object {
+        let (account, body) = (Some(Num(1)), "{}".to_owned());
+        Object { num: Num(num), kind, scope: Num(0), id: format!("x{num}"), account, body }
+    }
+
+    #[test]
+    fn what_is_known_of_a_subject_comes_over_whole_or_not_at_all() {
+        let rows = MemberRows {
+            tenant: TenantRow {
+                num: Num(9),
+                id: TenantId::parse("acme").unwrap(),
+                title: String::new(),
+                revision: Revision(4),
+                model: ModelDigest([0; 32]),
+            },
+            subject: Some(Num(2)),
+            path: vec![Num(1)],
+            objects: vec![row(2, ObjectKind::Subject), row(3, ObjectKind::Member)],
+            links: vec![Link { kind: LinkKind::FaxboxUser, a: Num(5), b: Num(2) }],
+            homes: vec![
+                Home { num: Num(5), account: Some(Num(6)) },
+                Home { num: Num(6), account: None },
+            ],
+            standings: vec![row(7, ObjectKind::Member)],
+        };
+        let message = member_to_wire(rows.clone());
+        assert_eq!(member(rows.tenant.clone(), message.clone()), Ok(rows.clone()));
+        // Without the subject, as an older parent sends it.
+        let objects = message.objects.iter().filter(|one| one.num != 2).cloned().collect();
+        let older = pb::MemberRows { objects, homes: vec![], standings: vec![], ..message };
+        assert_eq!(member(rows.tenant, older), Err(malformed("subject")));
+    }
 }

@@ -54,6 +54,8 @@ pub enum Failure {
     DeadlineExceeded,
     /// The caller did not identify itself.
     Unauthenticated,
+    /// The caller offered a proof that does not say who it is; the text says why, to the caller.
+    ProofUnclear(&'static str),
     /// The caller is known and may not ask this; not a deny of the subject.
     NotPermitted,
     /// A mistake of ours. The text is for the log.
@@ -112,6 +114,26 @@ impl Failure {
         }
     }
 
+    /// What a server said to a whole batch, as one item of it carries it.
+    pub fn item_error_of(status: &Status) -> pb::ItemError {
+        let details = status.get_error_details();
+        let wrong = details.bad_request().map(|bad| bad.field_violations.as_slice());
+        let wrong = wrong.unwrap_or_default().iter().map(|one| (&one.field, &one.description));
+        let refused = details.precondition_failure().map(|failure| failure.violations.as_slice());
+        let refused =
+            refused.unwrap_or_default().iter().map(|one| (&one.subject, &one.description));
+        let to_wire = |(field, description): (&String, &String)| pb::FieldViolation {
+            field: field.clone(),
+            description: description.clone(),
+        };
+        pb::ItemError {
+            code: status.code().into(),
+            reason: details.error_info().map(|info| info.reason.clone()).unwrap_or_default(),
+            message: shortened(status.message().to_owned()),
+            field_violations: wrong.chain(refused).map(to_wire).collect(),
+        }
+    }
+
     fn into_parts(self) -> Parts {
         match self {
             Self::Invalid(error) => Parts {
@@ -161,6 +183,7 @@ impl Failure {
                 let message = "the caller did not identify itself";
                 Parts::new(Code::Unauthenticated, "UNAUTHENTICATED", message)
             }
+            Self::ProofUnclear(why) => Parts::new(Code::Unauthenticated, "PROOF_UNCLEAR", why),
             Self::NotPermitted => {
                 let message = "this caller may not ask this";
                 Parts::new(Code::PermissionDenied, "CALLER_NOT_PERMITTED", message)

@@ -14,6 +14,7 @@ pub fn about(change: &Change) -> String {
     match change {
         Change::CreateTenant { .. } | Change::SetModel { .. } => "the tenant".to_owned(),
         Change::AddAccount { account, .. }
+        | Change::SetPersonal { account, .. }
         | Change::SetSealed { account, .. }
         | Change::RemoveAccount { account }
         | Change::SetAccountOwner { account, .. }
@@ -22,6 +23,9 @@ pub fn about(change: &Change) -> String {
         | Change::SetSetting { account, .. } => format!("account `{account}`"),
         Change::AddRole { account, role, .. }
         | Change::AdjustRole { account, role, .. }
+        | Change::SetRolePermissions { account, role, .. }
+        | Change::SetRoleDifferences { account, role, .. }
+        | Change::SetRoleVisibility { account, role, .. }
         | Change::RemoveRole { account, role } => format!("role `{role}` of `{account}`"),
         Change::AddMember { account, subject, .. }
         | Change::SetMemberStatus { account, subject, .. }
@@ -43,9 +47,11 @@ pub fn about(change: &Change) -> String {
         | Change::SetGroupOwner { group, .. } => format!("group `{group}`"),
         Change::AddNumber { number, .. }
         | Change::SetNumberActive { number, .. }
+        | Change::SetNumberCapabilities { number, .. }
         | Change::MoveNumber { number, .. }
         | Change::SetNumberTarget { number, .. }
-        | Change::RemoveNumber { number } => format!("number `{}`", number.as_str()),
+        | Change::RemoveNumber { number }
+        | Change::AddRetiredNumber { number, .. } => format!("number `{}`", number.as_str()),
         Change::AddExtension { extension, .. } | Change::RemoveExtension { extension } => {
             format!("extension `{extension}`")
         }
@@ -60,6 +66,7 @@ pub fn about(change: &Change) -> String {
         | Change::MoveFax { fax, .. }
         | Change::SetFaxState { fax, .. }
         | Change::SetFaxLabels { fax, .. }
+        | Change::SetFaxAttachmentSources { fax, .. }
         | Change::DeleteFax { fax } => format!("fax `{fax}`"),
     }
 }

@@ -2,6 +2,9 @@
 //!
 //! A world is kept in a canonical form (everything by its key, in order), so that two texts that
 //! describe the same tenants are equal as worlds, and reading what was printed gives the same world.
+//!
+//! What a text leaves out is none here, and is not filled in: left out means unchanged for what
+//! exists, and the default only for what does not (rulings R40).
 
 mod about;
 mod changes;
@@ -9,6 +12,8 @@ mod collect;
 mod model;
 mod parse;
 mod print;
+#[cfg(test)]
+mod tests;
 pub mod time;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,8 +29,11 @@ use lineguard_core::model::TextError;
 pub use about::about;
 pub use changes::Steps;
 pub use collect::{CollectError, collect};
-pub use model::{built_in_digest, built_in_text, name_of_model};
+pub use model::{ModelNames, built_in_digest, built_in_text, default_model, name_of_model};
 pub use print::print;
+
+/// What a new number can do, unless the text says something else.
+const EVERYTHING: Capabilities = Capabilities { voice: true, fax: true, message: true };
 
 /// Tenants with everything in them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -35,9 +43,14 @@ pub struct World {
 }
 
 impl World {
-    /// Reads a world file; every mistake at once.
+    /// Reads a world file that names built-in models only; every mistake at once.
     pub fn parse(text: &str) -> Result<Self, Vec<TextError>> {
-        parse::world(text)
+        Self::parse_with(text, &ModelNames::default())
+    }
+
+    /// Reads a world file; every mistake at once.
+    pub fn parse_with(text: &str, models: &ModelNames) -> Result<Self, Vec<TextError>> {
+        parse::world(text, models)
     }
 }
 
@@ -45,13 +58,13 @@ impl World {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TenantWorld {
     /// Title for people.
-    pub title: String,
+    pub title: Option<String>,
     /// Its product model.
-    pub model: ModelDigest,
+    pub model: Option<ModelDigest>,
     /// Id of the root account; it is one of the accounts.
     pub root: AccountId,
     /// Kind of the root account.
-    pub kind: AccountKind,
+    pub kind: Option<AccountKind>,
     /// Accounts, the root among them.
     pub accounts: BTreeMap<AccountId, Account>,
     /// Roles of the tenant's own and adjusted ones, by the account that defines them.
@@ -64,6 +77,8 @@ pub struct TenantWorld {
     pub groups: BTreeMap<GroupId, Group>,
     /// Numbers.
     pub numbers: BTreeMap<PhoneNumber, Number>,
+    /// Numbers that were given back and still name faxes, with the accounts they were set up at.
+    pub retired_numbers: BTreeMap<PhoneNumber, AccountId>,
     /// Extensions with their accounts.
     pub extensions: BTreeMap<ExtensionId, AccountId>,
     /// Queues with their accounts.
@@ -75,19 +90,26 @@ pub struct TenantWorld {
 }
 
 impl TenantWorld {
+    /// The account where a number is set up, or was when it was given back.
+    fn account_of_number(&self, number: &PhoneNumber) -> Option<&AccountId> {
+        let present = self.numbers.get(number).map(|number| &number.account);
+        present.or_else(|| self.retired_numbers.get(number))
+    }
+
     /// A tenant with nothing in it.
-    fn new(title: String, model: ModelDigest, root: AccountId, kind: AccountKind) -> Self {
+    fn new(root: AccountId) -> Self {
         Self {
-            title,
-            model,
+            title: None,
+            model: None,
             root,
-            kind,
+            kind: None,
             accounts: BTreeMap::new(),
             roles: BTreeMap::new(),
             members: BTreeMap::new(),
             invitations: BTreeMap::new(),
             groups: BTreeMap::new(),
             numbers: BTreeMap::new(),
+            retired_numbers: BTreeMap::new(),
             extensions: BTreeMap::new(),
             queues: BTreeMap::new(),
             faxboxes: BTreeMap::new(),
@@ -102,9 +124,9 @@ pub struct Account {
     /// Its parent; none for the root.
     pub parent: Option<AccountId>,
     /// Title for people. That of the root is the tenant's.
-    pub title: String,
+    pub title: Option<String>,
     /// Whether view and use grants from above stop at it.
-    pub sealed: bool,
+    pub sealed: Option<bool>,
     /// Its owners; each of them is a member.
     pub owners: BTreeSet<Subject>,
     /// Entitlements set here, by product.
@@ -121,29 +143,29 @@ pub enum Role {
     /// A role of the tenant's own.
     Custom {
         /// Title for people.
-        title: String,
+        title: Option<String>,
         /// Permission keys, in the order given.
-        permissions: Vec<Key>,
+        permissions: Option<Vec<Key>>,
         /// Default visibility level.
         visibility: Option<Key>,
     },
     /// Differences to a built-in role.
     Adjusted {
         /// Permissions it has besides.
-        add: Vec<Key>,
+        add: Option<Vec<Key>>,
         /// Permissions it no longer has.
-        remove: Vec<Key>,
+        remove: Option<Vec<Key>>,
         /// Another default visibility level.
         visibility: Option<Key>,
     },
 }
 
 /// A member.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Member {
-    /// Status.
-    pub status: MemberStatus,
-    /// Role keys; none means the model's default roles.
+    /// Status; a new member is active.
+    pub status: Option<MemberStatus>,
+    /// Role keys; a new member has the model's default roles.
     pub roles: Option<Vec<Key>>,
     /// Overrides by permission.
     pub overrides: BTreeMap<Key, OverrideValue>,
@@ -157,21 +179,6 @@ pub struct Member {
     pub default_number: Option<PhoneNumber>,
     /// Members who may act for this one.
     pub delegates: BTreeSet<Subject>,
-}
-
-impl Default for Member {
-    fn default() -> Self {
-        Self {
-            status: MemberStatus::Active,
-            roles: None,
-            overrides: BTreeMap::new(),
-            switches: BTreeMap::new(),
-            visibility: None,
-            lists: Lists::default(),
-            default_number: None,
-            delegates: BTreeSet::new(),
-        }
-    }
 }
 
 /// A list that is set.
@@ -231,9 +238,9 @@ pub struct Group {
     /// Its account.
     pub account: AccountId,
     /// Title for people.
-    pub title: String,
+    pub title: Option<String>,
     /// Roles it holds in its account, in the order given.
-    pub roles: Vec<Key>,
+    pub roles: Option<Vec<Key>>,
     /// Its members.
     pub members: BTreeSet<Subject>,
     /// Its owners.
@@ -245,10 +252,10 @@ pub struct Group {
 pub struct Number {
     /// Its account.
     pub account: AccountId,
-    /// What it can do.
-    pub capabilities: Capabilities,
-    /// Whether it is active.
-    pub active: bool,
+    /// What it can do; a new one can do everything.
+    pub capabilities: Option<Capabilities>,
+    /// Whether it is active; a new one is.
+    pub active: Option<bool>,
     /// Groups that receive its faxes.
     pub groups: BTreeSet<GroupId>,
     /// Faxboxes that receive its faxes.
@@ -261,7 +268,7 @@ pub struct Faxbox {
     /// Its account.
     pub account: AccountId,
     /// Title for people.
-    pub title: String,
+    pub title: Option<String>,
     /// Users who belong to it.
     pub members: BTreeSet<Subject>,
     /// Groups that belong to it.

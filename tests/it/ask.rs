@@ -26,6 +26,11 @@ pub fn ask(who: &str, account: &str, action: &str) -> Ask {
     })
 }
 
+/// A service on the wire.
+pub fn service(id: &str) -> pb::Subject {
+    pb::Subject { r#type: "service".into(), id: id.into() }
+}
+
 /// A user on the wire.
 pub fn user(id: &str) -> pb::Subject {
     pb::Subject { r#type: "user".into(), id: id.into() }

@@ -383,7 +383,7 @@ async fn a_page_token_is_of_one_query_and_cannot_be_altered() {
 async fn writes_that_name_a_second_target_or_a_foreign_number_change_nothing() {
     let harness = Harness::start().await;
     let team = product("ifax").account("team").number(N1).member("me").role("receiver");
-    let team = team.auto_assign(&[N1]).member("you").role("receiver");
+    let team = team.access(&[]).auto_assign(&[N1]).member("you").role("receiver");
     harness.build(team).await;
     harness.build(world("t2").model(text_of("ifax")).account("team").number(N2)).await;
     let auto_assign = |number: &str| {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use lineguard::wire::change::new_fax_to_wire;
 use lineguard::wire::pb;
 use lineguard_core::change::{
-    Change, ListValue, MemberList, NewFax, NumberList, OverrideValue, UserOrGroup,
+    Change, ListValue, MemberList, NewFax, NumberList, NumberTarget, OverrideValue, UserOrGroup,
 };
 use lineguard_core::facts::MemberStatus;
 use lineguard_core::model::ScopeKind;
@@ -284,4 +284,15 @@ pub fn pending(id: &str, account: &str, by: &str, number: &str) -> NewFax {
         state: FaxState::Pending,
         ..received(id, account, 0)
     }
+}
+
+/// A faxbox that receives the faxes of a number.
+pub fn to_faxbox(number: &str, faxbox: &str) -> Change {
+    let target = NumberTarget::Faxbox(ids::faxbox(faxbox));
+    Change::SetNumberTarget { number: ids::number(number), target, on: true }
+}
+
+/// Whether a number is active.
+pub fn active(number: &str, active: bool) -> Change {
+    Change::SetNumberActive { number: ids::number(number), active }
 }

@@ -113,6 +113,8 @@ fn questions_are_answered_and_end_with_their_code() {
         ("auto-assign +498999998010 -t acme", 0, "faxbox desk  can open it"),
         ("auto-assign 0049 -t acme", 2, "E.164"),
         ("permissions anna -t acme --held", 0, "Fax activity"),
+        ("check emil call.emergency -t acme", 0, "ALLOW  EMERGENCY_CALL"),
+        ("check nobody call.emergency -t nowhere", 0, "ALLOW  EMERGENCY_CALL"),
     ] {
         ask(here, &server, question, code, said);
     }

@@ -99,6 +99,9 @@ async fn an_account_that_does_not_exist_and_one_of_others_have_the_same_answers(
         }
     }
     assert_eq!(decisions[0].reason(), Reason::NotAMemberOfActingAccount);
+    assert_eq!((decisions[0].revision, lists[0].revision), (0, 0), "nothing of the tenant is told");
+    let elsewhere = ask("me", "mine", "fax.view").on("f2").tenant("t9").message();
+    assert_eq!(check(&harness, elsewhere).await.unwrap(), decisions[0]);
     assert!(decisions.iter().all(|one| *one == decisions[0]), "{decisions:?}");
     assert!(lists.iter().all(|one| *one == lists[0]) && lists[0].faxes.is_empty(), "{lists:?}");
     assert!(filters.iter().all(|one| *one == filters[0]), "{filters:?}");

@@ -2,9 +2,12 @@
 
 use lineguard::wire::change::new_fax_to_wire;
 use lineguard::wire::pb;
+use lineguard_core::change::register::AHEAD;
 use lineguard_core::change::{Change, NewFax, NumberTarget};
+use lineguard_core::id::Timestamp;
+use lineguard_core::model::reach::{Direction, FaxState};
 use lineguard_testkit::ids;
-use lineguard_testkit::world::{World, received, world};
+use lineguard_testkit::world::{NOW, World, received, world};
 use tonic::{Code, Status};
 
 use crate::ask::user;
@@ -73,10 +76,7 @@ async fn a_received_fax_goes_where_its_number_says() {
     let fax = register(&harness, &on("f3", NUMBERS[2])).await.unwrap().fax.unwrap();
     assert_eq!((fax.assignee, fax.faxbox.as_str()), (None, "box"));
 
-    let sent = NewFax {
-        direction: lineguard_core::model::reach::Direction::Outbound,
-        ..on("f4", NUMBERS[0])
-    };
+    let sent = NewFax { direction: Direction::Outbound, ..on("f4", NUMBERS[0]) };
     let fax = register(&harness, &sent).await.unwrap().fax.unwrap();
     assert_eq!((fax.assignee, fax.faxbox.as_str()), (None, ""));
     harness.stop().await;
@@ -197,16 +197,50 @@ async fn a_fax_is_assigned_moved_labelled_and_put_into_the_trash() {
 }
 
 #[tokio::test]
-async fn a_fax_outlives_its_number() {
+async fn a_fax_keeps_the_name_of_a_number_that_is_removed() {
     let harness = Harness::start().await;
     harness.build(world("t1").account("home").number(NUMBERS[0])).await;
     register(&harness, &on("f1", NUMBERS[0])).await.unwrap();
     let remove = Change::RemoveNumber { number: ids::number(NUMBERS[0]) };
     crate::writing::apply(&harness, "r1", &[remove]).await.unwrap();
-    assert_eq!(get(&harness, "f1").await.unwrap().number, "");
+    assert_eq!(get(&harness, "f1").await.unwrap().number, NUMBERS[0]);
     let parts = crate::writing::export(&harness, "t1").await;
     let again = crate::writing::again("t1", "again", &parts);
     let results = crate::writing::import(&harness, again).await;
     assert_eq!(results[0].as_ref().unwrap().registered_faxes, 0);
+    harness.stop().await;
+}
+
+/// What a registration must not say, whoever says it, and what is said about it.
+#[tokio::test]
+async fn a_fax_that_cannot_be_so_is_refused_by_its_field() {
+    let harness = Harness::start().await;
+    let told = routed().account("branch").number("+15550103").member("cyd");
+    harness.build(told).await;
+    harness.build(world("t2").account("home").number("+15550104")).await;
+    let sent = |number: &str| NewFax {
+        direction: Direction::Outbound,
+        creator: Some(ids::user("ada")),
+        ..on("f1", number)
+    };
+    let mut texts = std::collections::BTreeSet::new();
+    // A child's, another tenant's, and nobody's.
+    for number in ["+15550103", "+15550104", "+15550105"] {
+        let refused = register(&harness, &sent(number)).await;
+        texts.insert(refused.as_ref().unwrap_err().message().to_owned());
+        expect(refused, Code::NotFound, "NOT_FOUND", &["fax.number"]);
+    }
+    assert_eq!(texts.len(), 1, "{texts:?}");
+    let pending = NewFax { state: FaxState::Pending, creator: None, ..sent(NUMBERS[0]) };
+    let refused = register(&harness, &pending).await;
+    expect(refused, Code::InvalidArgument, "INVALID_REQUEST", &["fax.creator"]);
+    for at in [-1, NOW.0 + AHEAD + 1, 253_402_300_799_999] {
+        let refused = register(&harness, &NewFax { at: Timestamp(at), ..sent(NUMBERS[0]) }).await;
+        expect(refused, Code::InvalidArgument, "INVALID_REQUEST", &["fax.at"]);
+    }
+    expect(get(&harness, "f1").await, Code::NotFound, "NOT_FOUND", &[]);
+    // From a number of its account, or of one above it.
+    let branch = NewFax { account: ids::account("branch"), ..sent(NUMBERS[0]) };
+    assert!(register(&harness, &branch).await.unwrap().created);
     harness.stop().await;
 }

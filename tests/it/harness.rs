@@ -157,7 +157,15 @@ fn without_caches(store: &Arc<SqlStore>, app: &App) -> App {
 impl Harness {
     /// Starts a server over an empty store that has the built-in models.
     pub async fn start() -> Self {
-        let ground = Ground::chosen();
+        Self::start_on(Ground::chosen()).await
+    }
+
+    /// The same, with caches in memory whatever the rest of the suite runs on.
+    pub async fn start_with_caches() -> Self {
+        Self::start_on(Ground { caches: Use::L1, ..Ground::chosen() }).await
+    }
+
+    async fn start_on(ground: Ground) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let databases = Databases::new(ground.store);
         let url = match ground.store {

@@ -1,8 +1,8 @@
 //! Whole tenants in and out.
 
 use lineguard::wire::pb;
-use lineguard_core::change::{Change, NewFax, UserOrGroup};
-use lineguard_core::model::reach::FaxState;
+use lineguard_core::change::{AttachmentSource, Change, NewFax, UserOrGroup};
+use lineguard_core::model::reach::{Direction, FaxState};
 use lineguard_testkit::ids;
 use lineguard_testkit::world::{World, received, world};
 use tonic::Code;
@@ -21,11 +21,18 @@ fn faxbox(id: &str) -> Change {
 /// A tenant with one of everything, whose faxes have moved on since they were registered.
 async fn lived_in(harness: &Harness) {
     let boxed = NewFax { faxbox: Some(ids::faxbox("box")), ..received("f4", "home", 4) };
+    let written = NewFax {
+        direction: Direction::Outbound,
+        state: FaxState::Draft,
+        attachment_sources: Some(ids::sources(&[])),
+        ..received("f7", "home", 7)
+    };
     let world = everything()
         .received("f1", NUMBER, 1)
         .received("f2", "+15550101", 2)
         .sent("f3", "bob", 3)
         .fax(boxed)
+        .fax(written)
         .received("f5", NUMBER, 5)
         .received("f6", NUMBER, 6);
     harness.build(world).await;
@@ -41,6 +48,10 @@ async fn lived_in(harness: &Harness) {
         Change::SetFaxState { fax: fax("f4"), state: FaxState::Trash },
         Change::SetFaxLabels { fax: fax("f5"), labels: vec![ids::external("urgent")] },
         Change::AssignFax { fax: fax("f5"), assignee: None },
+        Change::SetFaxAttachmentSources {
+            fax: fax("f3"),
+            attachment_sources: ids::sources(&[AttachmentSource::Cloud]),
+        },
         Change::DeleteFax { fax: fax("f6") },
         // An assignee who leaves stays written down.
         Change::RemoveMember { account: ids::account("home"), subject: ids::user("bob") },
@@ -66,14 +77,20 @@ async fn an_export_makes_the_same_tenant_again() {
     let harness = Harness::start().await;
     lived_in(&harness).await;
     let parts = export(&harness, "t1").await;
-    let results = import(&harness, again("t2", "copy", &parts)).await;
+    // In another store: its active numbers cannot be active twice in one (rulings R39).
+    let refused = import(&harness, again("t2", "copy", &parts)).await.remove(0).unwrap_err();
+    assert_eq!(refused.reason, "REFUSED");
+    let other = Harness::start().await;
+    put_plain(&other).await;
+    let results = import(&other, again("t2", "copy", &parts)).await;
     let imported = results[0].as_ref().unwrap();
-    assert_eq!(imported.registered_faxes, 5);
+    assert_eq!(imported.registered_faxes, 6);
     let without_revision = |parts: Vec<pb::ExportResponse>| -> Vec<_> {
         parts.into_iter().map(|part| pb::ExportResponse { revision: 0, ..part }).collect()
     };
-    let copy = without_revision(export(&harness, "t2").await);
+    let copy = without_revision(export(&other, "t2").await);
     assert_eq!(copy, without_revision(parts));
+    other.stop().await;
     harness.stop().await;
 }
 

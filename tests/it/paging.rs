@@ -146,6 +146,7 @@ fn message(fax: &Told) -> pb::NewFax {
         state: state.into(),
         labels: Vec::new(),
         at: Some(prost_types::Timestamp { seconds, nanos: 0 }),
+        attachment_sources: None,
     }
 }
 

@@ -32,6 +32,8 @@ pub struct Server {
     child: Child,
     log: BufReader<std::process::ChildStderr>,
     pub listen: String,
+    /// What it logged before that.
+    pub before: Vec<String>,
     /// Where its metrics can be read, if anywhere.
     pub metrics: Option<String>,
 }
@@ -46,7 +48,8 @@ impl Server {
         let mut child =
             lineguard(program, folder, &[&["serve"], arguments].concat()).spawn().unwrap();
         let log = BufReader::new(child.stderr.take().unwrap());
-        let mut server = Self { child, log, listen: String::new(), metrics: None };
+        let (listen, before) = (String::new(), Vec::new());
+        let mut server = Self { child, log, listen, before, metrics: None };
         while server.listen.is_empty() {
             // Not a terminal, so every line is one JSON object.
             let line = server.log_until("\"message\"");
@@ -57,6 +60,7 @@ impl Server {
                 Some("metrics can be read") => server.metrics = Some(text("address")),
                 _ => {}
             }
+            server.before.push(line);
         }
         server
     }

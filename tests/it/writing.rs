@@ -9,7 +9,7 @@ use tonic::transport::Channel;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
-use crate::ask::user;
+use crate::ask::service;
 use crate::harness::Harness;
 
 /// A client of the set-up.
@@ -26,7 +26,7 @@ pub fn index(harness: &Harness) -> FaxServiceClient<Channel> {
 pub fn changes(request: &str, changes: &[Change]) -> pb::ApplyRequest {
     pb::ApplyRequest {
         tenant: "t1".into(),
-        actor: Some(user("provisioning")),
+        actor: Some(service("provisioning")),
         request_id: request.into(),
         if_exists: 0,
         changes: changes.iter().map(change_to_wire).collect(),
@@ -46,7 +46,7 @@ pub async fn apply(
 pub fn part(tenant: &str, changes: &[Change], faxes: &[NewFax]) -> pb::ImportRequest {
     pb::ImportRequest {
         tenant: tenant.into(),
-        actor: Some(user("provisioning")),
+        actor: Some(service("provisioning")),
         request_id: "import".into(),
         changes: changes.iter().map(change_to_wire).collect(),
         faxes: faxes.iter().map(new_fax_to_wire).collect(),

@@ -125,7 +125,9 @@ def accepted(channel):
         dict(add_number=change_pb2.AddNumber(account=token, number=number, capabilities=able, active=True)),
     ]
     changes = [change_pb2.Change(**one) for one in changes]
-    door.Apply(admin_service_pb2.ApplyRequest(tenant=mark, actor=who, request_id=token, changes=changes))
+    # Only a service activates numbers.
+    setter = subject_pb2.Subject(type="service", id=mark)
+    door.Apply(admin_service_pb2.ApplyRequest(tenant=mark, actor=setter, request_id=token, changes=changes))
     fax = fax_pb2.NewFax(
         fax=mark, account=token, direction=resource_pb2.DIRECTION_INBOUND, number=number, state=resource_pb2.FAX_STATE_ACTIVE
     )

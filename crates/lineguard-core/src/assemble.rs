@@ -1,12 +1,16 @@
 //! Makes facts of rows.
 
+mod standing;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::facts::{
-    AccountBelow, AccountLevel, AccountSetup, Capabilities, Fact, GrantList, GroupFacts, ListOf, MemberFacts,
-    MemberStatus, Membership, NumberFacts, Override, ResourceFacts, RoleDefinition,
+    AccountBelow, AccountLevel, AccountSetup, Capabilities, Fact, GrantList, GroupFacts, ListOf,
+    MemberFacts, MemberStatus, Membership, NumberFacts, Override, ResourceFacts, RoleDefinition,
+    SupervisedBelow,
 };
 use crate::id::{Key, Num};
+use crate::model::reach::FaxState;
 use crate::model::{RestrictionList, ScopeKind};
 use crate::port::{FaxRow, MemberRows, StoreError, TenantRow};
 use crate::row::{
@@ -14,6 +18,9 @@ use crate::row::{
     OverrideBody, RoleBody,
 };
 use crate::vocabulary::SendChannel;
+
+use standing::Standings;
+pub use standing::counts;
 
 /// All rows of a tenant, as one snapshot reads them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,14 +59,14 @@ pub fn member_facts(rows: &MemberRows) -> Result<Option<MemberFacts>, StoreError
     let Some(acting) = rows.path.first().copied() else {
         return Ok(None);
     };
-    let rows = Rows::new(rows);
+    let rows = Rows::new(rows)?;
     let subject = rows.rows.subject.unwrap_or(Num::UNKNOWN);
     let path = rows.rows.path.iter().map(|account| rows.level(*account));
     let path = path.collect::<Result<Vec<_>, _>>()?;
-    let owned_groups = rows.near(LinkKind::GroupOwner, subject);
-    let mut supervised: BTreeSet<Num> =
-        owned_groups.iter().flat_map(|group| rows.far(LinkKind::GroupMember, *group)).collect();
-    supervised.remove(&subject);
+    let below = rows.below(acting)?;
+    let groups = rows.groups()?;
+    let owned_groups = rows.held(LinkKind::GroupOwner, subject)?;
+    let (supervised, supervised_below) = rows.supervised(subject, &owned_groups, &below)?;
     let mut owned_accounts = rows.near(LinkKind::AccountOwner, subject);
     owned_accounts.retain(|account| rows.rows.path.contains(account));
     Ok(Some(MemberFacts {
@@ -67,14 +74,15 @@ pub fn member_facts(rows: &MemberRows) -> Result<Option<MemberFacts>, StoreError
         model: rows.rows.tenant.model,
         subject,
         path,
-        below: rows.below(acting)?,
-        groups: rows.groups()?,
+        faxboxes: rows.faxboxes(subject, &groups)?,
+        below,
+        groups,
         owned_accounts,
-        faxboxes: rows.faxboxes(subject),
-        owned_faxboxes: rows.near(LinkKind::FaxboxOwner, subject),
+        owned_faxboxes: rows.held(LinkKind::FaxboxOwner, subject)?,
         owned_groups,
-        supervised: Vec::from_iter(supervised),
-        delegators: rows.delegators(subject)?,
+        supervised,
+        supervised_below,
+        delegators: rows.delegators(acting, subject)?,
     }))
 }
 
@@ -82,17 +90,24 @@ pub fn member_facts(rows: &MemberRows) -> Result<Option<MemberFacts>, StoreError
 struct Rows<'a> {
     rows: &'a MemberRows,
     by_num: HashMap<Num, &'a Object>,
-    /// Members who delegated to the subject; all other members are the subject's own.
-    delegating: BTreeSet<Num>,
+    /// The subject's qualified id; empty, which is nobody's, for one that the tenant does not know.
+    qualified: &'a str,
+    standings: Standings<'a>,
 }
 
 impl<'a> Rows<'a> {
-    fn new(rows: &'a MemberRows) -> Self {
-        let by_num = rows.objects.iter().map(|object| (object.num, object)).collect();
-        let delegation =
-            |link: &&Link| link.kind == LinkKind::Delegation && Some(link.b) == rows.subject;
-        let delegating = rows.links.iter().filter(delegation).map(|link| link.a).collect();
-        Self { rows, by_num, delegating }
+    fn new(rows: &'a MemberRows) -> Result<Self, StoreError> {
+        let by_num: HashMap<_, _> =
+            rows.objects.iter().map(|object| (object.num, object)).collect();
+        let qualified = match rows.subject {
+            None => "",
+            Some(num) => {
+                let subject: Option<&&Object> = by_num.get(&num);
+                let subject = subject.filter(|one| one.kind == ObjectKind::Subject);
+                subject.ok_or_else(|| row::corrupt(rows.tenant.num, "num", num))?.id.as_str()
+            }
+        };
+        Ok(Self { rows, by_num, qualified, standings: Standings::read(rows)? })
     }
 
     fn of_kind(&self, kind: ObjectKind) -> impl Iterator<Item = &'a Object> {
@@ -120,11 +135,11 @@ impl<'a> Rows<'a> {
     }
 
     fn key(&self, object: &Object, text: &str) -> Result<Key, StoreError> {
-        Key::parse(text).map_err(|_| self.corrupt("body", object.num))
+        key(self.rows.tenant.num, object, text)
     }
 
     fn keys(&self, object: &Object, texts: &[String]) -> Result<Vec<Key>, StoreError> {
-        texts.iter().map(|text| self.key(object, text)).collect()
+        keys(self.rows.tenant.num, object, texts)
     }
 
     fn maybe_key(&self, object: &Object, text: Option<&str>) -> Result<Option<Key>, StoreError> {
@@ -156,7 +171,7 @@ impl Rows<'_> {
         let mut defined: Vec<_> = self.of_kind(ObjectKind::Role).collect();
         defined.sort_by_key(|role| role.num);
         for role in defined.into_iter().filter(|role| role.account == Some(account)) {
-            roles.push(self.role(role)?);
+            roles.push(role_definition(self.rows.tenant.num, role)?);
         }
         let membership = self.own_member(account).map(|member| self.membership(member));
         Ok(AccountLevel {
@@ -165,24 +180,6 @@ impl Rows<'_> {
             setup,
             roles,
             membership: membership.transpose()?,
-        })
-    }
-
-    fn role(&self, object: &Object) -> Result<RoleDefinition, StoreError> {
-        let key = self.key(object, &object.id)?;
-        Ok(match self.body(object)? {
-            RoleBody::Custom { title, permissions, visibility } => RoleDefinition::Custom {
-                key,
-                title: title.into(),
-                permissions: self.keys(object, &permissions)?,
-                visibility: self.maybe_key(object, visibility.as_deref())?,
-            },
-            RoleBody::Adjusted { add, remove, visibility } => RoleDefinition::Adjusted {
-                key,
-                add: self.keys(object, &add)?,
-                remove: self.keys(object, &remove)?,
-                visibility: self.maybe_key(object, visibility.as_deref())?,
-            },
         })
     }
 
@@ -221,9 +218,8 @@ impl Rows<'_> {
 /// The person.
 impl Rows<'_> {
     fn own_member(&self, account: Num) -> Option<&Object> {
-        self.of_kind(ObjectKind::Member).find(|member| {
-            member.account == Some(account) && !self.delegating.contains(&member.num)
-        })
+        self.of_kind(ObjectKind::Member)
+            .find(|member| member.account == Some(account) && member.id == self.qualified)
     }
 
     fn membership(&self, object: &Object) -> Result<Membership, StoreError> {
@@ -295,13 +291,18 @@ impl Rows<'_> {
         Ok(lists)
     }
 
+    /// Groups on the path that the subject belongs to, as far as that counts.
     fn groups(&self) -> Result<Vec<GroupFacts>, StoreError> {
         let mut groups = Vec::new();
         for group in self.of_kind(ObjectKind::Group) {
             let body: GroupBody = self.body(group)?;
+            let account = group.account.ok_or_else(|| self.corrupt("account", group.num))?;
+            if !self.standings.counts_in(account, self.qualified)? {
+                continue;
+            }
             groups.push(GroupFacts {
                 group: group.num,
-                account: group.account.ok_or_else(|| self.corrupt("account", group.num))?,
+                account,
                 title: body.title.into(),
                 roles: self.keys(group, &body.roles)?,
             });
@@ -310,19 +311,69 @@ impl Rows<'_> {
         Ok(groups)
     }
 
-    /// Faxboxes that the subject is in, directly or through a group.
-    fn faxboxes(&self, subject: Num) -> Vec<Num> {
-        let mut faxboxes = BTreeSet::from_iter(self.near(LinkKind::FaxboxUser, subject));
-        for group in self.of_kind(ObjectKind::Group) {
-            faxboxes.extend(self.near(LinkKind::FaxboxGroup, group.num));
-        }
-        Vec::from_iter(faxboxes)
+    /// Groups or faxboxes that links of a kind give the subject, as far as they count.
+    fn held(&self, kind: LinkKind, subject: Num) -> Result<Vec<Num>, StoreError> {
+        self.counting(self.near(kind, subject))
     }
 
-    fn delegators(&self, subject: Num) -> Result<Vec<Num>, StoreError> {
+    fn counting(&self, things: impl IntoIterator<Item = Num>) -> Result<Vec<Num>, StoreError> {
+        let mut counting = Vec::new();
+        for thing in things {
+            if self.standings.counts_for(thing, self.qualified)? {
+                counting.push(thing);
+            }
+        }
+        Ok(counting)
+    }
+
+    /// Faxboxes that the subject is in, directly or through a group. Through a group both hang on a
+    /// membership: being in the group, and using what lies in the faxbox's account.
+    fn faxboxes(&self, subject: Num, groups: &[GroupFacts]) -> Result<Vec<Num>, StoreError> {
+        let mut faxboxes = BTreeSet::from_iter(self.near(LinkKind::FaxboxUser, subject));
+        for group in groups {
+            faxboxes.extend(self.near(LinkKind::FaxboxGroup, group.group));
+        }
+        self.counting(faxboxes)
+    }
+
+    /// Members of owned groups, without the subject: those whose group covers the acting account,
+    /// and those whose group covers an account below it and what is below that (rulings R34). Their
+    /// own status does not matter: what the suspended leave behind stays with who supervises it.
+    fn supervised(
+        &self,
+        subject: Num,
+        owned: &[Num],
+        below: &[AccountBelow],
+    ) -> Result<(Vec<Num>, Vec<SupervisedBelow>), StoreError> {
+        let mut everywhere = BTreeSet::new();
+        let mut by_account: BTreeMap<Num, BTreeSet<Num>> = BTreeMap::new();
+        for group in owned {
+            let account = self.standings.account_of(*group)?;
+            let members = self.far(LinkKind::GroupMember, *group).into_iter();
+            let members = members.filter(|member| *member != subject);
+            if self.rows.path.contains(&account) {
+                everywhere.extend(members);
+            } else if below.iter().any(|one| one.account == account) {
+                by_account.entry(account).or_default().extend(members);
+            }
+        }
+        let teams = by_account.into_iter().map(|(account, members)| SupervisedBelow {
+            account,
+            members: members.difference(&everywhere).copied().collect(),
+        });
+        let teams = teams.filter(|team| !team.members.is_empty()).collect();
+        Ok((Vec::from_iter(everywhere), teams))
+    }
+
+    /// Members of the acting account who delegated to the subject, as far as their own membership
+    /// counts. That of the subject counts, or nothing is allowed at all.
+    fn delegators(&self, acting: Num, subject: Num) -> Result<Vec<Num>, StoreError> {
         let mut delegators = BTreeSet::new();
-        for member in &self.delegating {
-            let member = self.by_num.get(member).ok_or_else(|| self.corrupt("num", *member))?;
+        for member in self.near(LinkKind::Delegation, subject) {
+            let member = self.by_num.get(&member).ok_or_else(|| self.corrupt("num", member))?;
+            if !self.standings.counts_in(acting, &member.id)? {
+                continue;
+            }
             let of = self.of_kind(ObjectKind::Subject).find(|one| one.id == member.id);
             delegators.insert(of.ok_or_else(|| self.corrupt("id", member.num))?.num);
         }
@@ -337,7 +388,7 @@ pub fn number_facts(
     object: &Object,
     faxboxes: &[Num],
 ) -> Result<NumberFacts, StoreError> {
-    let NumberBody { active, voice, fax, message } = row::parse_body(tenant, object)?;
+    let NumberBody { active, voice, fax, message, was_at: _ } = row::parse_body(tenant, object)?;
     Ok(NumberFacts {
         number: object.num,
         account: object.account.ok_or_else(|| row::corrupt(tenant, "account", object.num))?,
@@ -347,22 +398,64 @@ pub fn number_facts(
     })
 }
 
+fn key(tenant: Num, object: &Object, text: &str) -> Result<Key, StoreError> {
+    Key::parse(text).map_err(|_| row::corrupt(tenant, "body", object.num))
+}
+
+fn keys(tenant: Num, object: &Object, texts: &[String]) -> Result<Vec<Key>, StoreError> {
+    texts.iter().map(|text| key(tenant, object, text)).collect()
+}
+
+/// What a role object of a tenant says.
+pub fn role_definition(tenant: Num, object: &Object) -> Result<RoleDefinition, StoreError> {
+    let named = key(tenant, object, &object.id)?;
+    let level = |text: Option<String>| text.map(|text| key(tenant, object, &text)).transpose();
+    Ok(match row::parse_body(tenant, object)? {
+        RoleBody::Custom { title, permissions, visibility } => RoleDefinition::Custom {
+            key: named,
+            title: title.into(),
+            permissions: keys(tenant, object, &permissions)?,
+            visibility: level(visibility)?,
+        },
+        RoleBody::Adjusted { add, remove, visibility } => RoleDefinition::Adjusted {
+            key: named,
+            add: keys(tenant, object, &add)?,
+            remove: keys(tenant, object, &remove)?,
+            visibility: level(visibility)?,
+        },
+    })
+}
+
 fn known_or_absent(num: Option<Num>) -> Fact<Num> {
     num.map_or(Fact::Absent, Fact::Known)
 }
 
-/// The facts of a registered fax.
+/// The facts of a registered fax. What nobody has said of it is missing, so that a question may
+/// bring it; every field is named, so that a new fact is never absent by oversight.
 pub fn fax_facts(fax: &FaxRow) -> ResourceFacts {
     ResourceFacts {
         account: Fact::Known(fax.account),
-        creator: known_or_absent(fax.creator),
+        creator: match (fax.creator, fax.state) {
+            (Some(creator), _) => Fact::Known(creator),
+            // Somebody wrote it, and nobody said who (rulings R31).
+            (None, FaxState::Draft | FaxState::Pending) => Fact::Missing,
+            (None, FaxState::Active | FaxState::Trash) => Fact::Absent,
+        },
+        participants: Fact::Absent,
         assignee: known_or_absent(fax.assignee),
         faxbox: known_or_absent(fax.faxbox),
         number: known_or_absent(fax.number),
+        extension: Fact::Absent,
+        queue: Fact::Absent,
         labels: Fact::Known(fax.labels.as_slice().into()),
+        group: Fact::Absent,
         direction: Fact::Known(fax.direction),
         state: Fact::Known(fax.state),
-        ..ResourceFacts::nowhere()
+        form_type: Fact::Absent,
+        document_type: Fact::Absent,
+        template: Fact::Absent,
+        sources: fax.attachment_sources.map_or(Fact::Missing, |known| Fact::Known(known.nums())),
+        owner: Fact::Absent,
     }
 }
 
@@ -370,21 +463,31 @@ pub fn fax_facts(fax: &FaxRow) -> ResourceFacts {
 /// [`LinkKind::NumberFaxbox`] link and `subject` the number of a member's subject; each is ignored
 /// for other kinds.
 pub fn object_facts(object: &Object, faxbox: Option<Num>, subject: Option<Num>) -> ResourceFacts {
-    let itself = Fact::Known(object.num);
-    let mut facts =
-        ResourceFacts { account: known_or_absent(object.account), ..ResourceFacts::nowhere() };
-    match object.kind {
-        ObjectKind::Account => facts.account = itself,
-        ObjectKind::Member => facts.creator = known_or_absent(subject),
-        ObjectKind::Group => facts.group = itself,
-        ObjectKind::Number => {
-            facts.number = itself;
-            facts.faxbox = known_or_absent(faxbox);
-        }
-        ObjectKind::Extension => facts.extension = itself,
-        ObjectKind::Queue => facts.queue = itself,
-        ObjectKind::Faxbox => facts.faxbox = itself,
-        _ => {}
+    let is = |kind: ObjectKind| object.kind == kind;
+    let itself = |kind| if is(kind) { Fact::Known(object.num) } else { Fact::Absent };
+    ResourceFacts {
+        account: match object.kind {
+            ObjectKind::Account => Fact::Known(object.num),
+            _ => known_or_absent(object.account),
+        },
+        creator: known_or_absent(subject.filter(|_| is(ObjectKind::Member))),
+        participants: Fact::Absent,
+        assignee: Fact::Absent,
+        faxbox: match object.kind {
+            ObjectKind::Number => known_or_absent(faxbox),
+            _ => itself(ObjectKind::Faxbox),
+        },
+        number: itself(ObjectKind::Number),
+        extension: itself(ObjectKind::Extension),
+        queue: itself(ObjectKind::Queue),
+        labels: Fact::Absent,
+        group: itself(ObjectKind::Group),
+        direction: Fact::Absent,
+        state: Fact::Absent,
+        form_type: Fact::Absent,
+        document_type: Fact::Absent,
+        template: Fact::Absent,
+        sources: Fact::Absent,
+        owner: Fact::Absent,
     }
-    facts
 }

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::assemble::member_facts;
+use crate::assemble::{counts, member_facts};
 use crate::change::apply::ModelSource;
 use crate::decision::{Decision, Effect, Reason};
 use crate::engine::{Authority, compile, decide};
@@ -15,7 +15,7 @@ use crate::model::reach::{Direction, FaxState};
 use crate::model::{Fallback, Model, PermissionKind, TargetKind};
 use crate::port::{StoreError, TenantReader};
 use crate::request::{Context, Question};
-use crate::row::{ALL, LinkKind, MemberBody, Object, ObjectKind};
+use crate::row::{self, ALL, LinkKind, MemberBody, NumberBody, Object, ObjectKind};
 use crate::vocabulary::Vocabulary;
 
 /// A user, group or faxbox by its number in the tenant.
@@ -38,6 +38,8 @@ pub enum Skipped {
     NobodyInGroup,
     /// Another target came first.
     NotFirst,
+    /// The number is not active, so nothing is routed on it.
+    NumberInactive,
 }
 
 impl Skipped {
@@ -51,6 +53,7 @@ impl Skipped {
             Self::Member(MemberStatus::Active) | Self::NotFirst => "ANOTHER_TARGET_CAME_FIRST",
             Self::NotATarget => "NOT_A_TARGET",
             Self::NobodyInGroup => "NOBODY_IN_GROUP",
+            Self::NumberInactive => "NUMBER_INACTIVE",
         }
     }
 }
@@ -85,6 +88,9 @@ pub struct AutoAssign {
     pub model: Arc<Model>,
 }
 
+/// More levels than a tree of accounts may have; ends the walk if a tree were a circle.
+const MAX_DEPTH: usize = 256;
+
 /// What is asked of the store and the models.
 pub struct Resolver<'a> {
     /// A snapshot or transaction.
@@ -96,13 +102,14 @@ pub struct Resolver<'a> {
 }
 
 impl Resolver<'_> {
-    /// Resolves a number; none if the tenant does not have it.
+    /// Resolves a number; none if the tenant does not have it, or has given it back.
     pub async fn resolve(
         &mut self,
         number: &PhoneNumber,
     ) -> Result<Option<AutoAssign>, StoreError> {
         let key = (ObjectKind::Number, Num(0), number.as_str());
-        match self.reader.find(&[key]).await?.into_iter().next().flatten() {
+        let found = self.reader.find(&[key]).await?.into_iter().next().flatten();
+        match found.filter(|number| !number.is_retired_number()) {
             Some(number) => self.of_number(&number).await.map(Some),
             None => Ok(None),
         }
@@ -133,10 +140,15 @@ impl Resolver<'_> {
             StoreError::UnreadableModel { digest: tenant.model, detail: "not loaded".into() }
         })?;
         let account = number.account.unwrap_or(Num::UNKNOWN);
+        let NumberBody { active, .. } = row::parse_body(tenant.num, number)?;
         let mut target = None;
         let (mut further, mut skipped) = (Vec::new(), Vec::new());
         for candidate in self.candidates(number.num, account, &model).await? {
-            match self.passed_over(candidate, account, &model).await? {
+            let passed_over = match active {
+                true => self.passed_over(candidate, account, &model).await?,
+                false => Some(Skipped::NumberInactive),
+            };
+            match passed_over {
                 Some(why) => skipped.push((candidate, why)),
                 None if target.is_none() => target = Some(candidate),
                 None if model.auto_assign.several => {
@@ -146,8 +158,8 @@ impl Resolver<'_> {
             }
         }
         let fallback = match target {
-            None => self.fallback(number.num, &model).await?,
-            Some(_) => None,
+            None if active => self.fallback(number.num, &model).await?,
+            None | Some(_) => None,
         };
         Ok(AutoAssign {
             revision: tenant.revision,
@@ -212,7 +224,9 @@ impl Resolver<'_> {
             TargetKind::Group => {
                 let members = self.reader.links_from(LinkKind::GroupMember, target.num).await?;
                 for member in members {
-                    if self.status(member, account).await? == Some(MemberStatus::Active) {
+                    if self.status(member, account).await? == Some(MemberStatus::Active)
+                        && self.is_in_group(member, target.num, account).await?
+                    {
                         return Ok(None);
                     }
                 }
@@ -224,6 +238,33 @@ impl Resolver<'_> {
                 None => Ok(Some(Skipped::Member(MemberStatus::Removed))),
             },
         }
+    }
+
+    /// Whether being in a group counts for somebody who is active in an account (rulings R33).
+    async fn is_in_group(
+        &mut self,
+        member: Num,
+        group: Num,
+        active_in: Num,
+    ) -> Result<bool, StoreError> {
+        let gone = || StoreError::Corrupt {
+            table: "object",
+            column: "account",
+            row: format!("num {}", group.0),
+        };
+        let mut statuses = Vec::new();
+        let mut next = group;
+        for _ in 0..MAX_DEPTH {
+            let object = self.reader.get(&[next]).await?.into_iter().next().ok_or_else(gone)?;
+            let Some(account) = object.account else { return Ok(counts(statuses)) };
+            statuses.extend(self.status(member, account).await?);
+            // What is nearest decides, and here it is known to be active.
+            if account == active_in {
+                return Ok(counts(statuses));
+            }
+            next = account;
+        }
+        Err(gone())
     }
 
     /// Where the model has a routing permission, only those who hold it can be targets (rulings R13).
@@ -359,7 +400,7 @@ impl Resolver<'_> {
             conferred: None,
             context: Context::default(),
         };
-        // Every fact of a fax is known, so nothing can be missing.
+        // Every fact that sight may depend on is known, so nothing can be missing.
         decide(model, self.vocabulary, authority, &question).ok()
     }
 }
@@ -374,12 +415,22 @@ fn arriving(
     let known = |fact: Option<Num>| fact.map_or(Fact::Absent, Fact::Known);
     ResourceFacts {
         account: Fact::Known(account),
-        number: Fact::Known(number),
-        faxbox: known(faxbox),
+        creator: Fact::Absent,
+        participants: Fact::Absent,
         assignee: known(assignee),
+        faxbox: known(faxbox),
+        number: Fact::Known(number),
+        extension: Fact::Absent,
+        queue: Fact::Absent,
+        labels: Fact::Absent,
+        group: Fact::Absent,
         direction: Fact::Known(Direction::Inbound),
         state: Fact::Known(FaxState::Active),
-        ..ResourceFacts::nowhere()
+        form_type: Fact::Absent,
+        document_type: Fact::Absent,
+        template: Fact::Absent,
+        sources: Fact::Absent,
+        owner: Fact::Absent,
     }
 }
 

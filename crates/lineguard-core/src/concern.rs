@@ -128,7 +128,7 @@ pub fn of_object(before: Option<&Object>, after: Option<&Object>) -> Vec<Concern
             | ObjectKind::Template => concerned.push(Concern::Name(num).into()),
         }
     }
-    if reshapes_the_tree(before, after) || moves_a_group(before, after) {
+    if reshapes_the_tree(before, after) || moves(before, after) {
         concerned.push(Concern::Tenant.into());
     }
     concerned.sort_unstable();
@@ -154,12 +154,14 @@ fn reshapes_the_tree(before: Option<&Object>, after: Option<&Object>) -> bool {
     }
 }
 
-/// Whether a group goes to another account. It comes into reach of members who were built without
-/// it, so nothing that they were built from names it.
-fn moves_a_group(before: Option<&Object>, after: Option<&Object>) -> bool {
+/// Whether a group or a faxbox goes to another account. It comes into reach of members who were
+/// built without it, or another membership decides about it, and nothing that they were built from
+/// names it.
+fn moves(before: Option<&Object>, after: Option<&Object>) -> bool {
     match (before, after) {
         (Some(before), Some(after)) => {
-            before.kind == ObjectKind::Group && before.account != after.account
+            let lies_somewhere = matches!(before.kind, ObjectKind::Group | ObjectKind::Faxbox);
+            lies_somewhere && before.account != after.account
         }
         _ => false,
     }
@@ -196,16 +198,27 @@ pub fn of_link(link: &Link) -> Vec<Concerned> {
 /// What a member's authority depends on that is made of these rows, besides [`Concern::Tenant`],
 /// on which everything depends; none if the tenant does not know the subject, because then nothing
 /// names what would make it known.
+///
+/// Which membership decides about a group, a faxbox or a delegation may change by a membership that
+/// did not exist when this was built. It is a membership of the subject or of somebody who
+/// delegated to it, and whatever becomes of memberships concerns their subject.
 pub fn of_member_rows(rows: &MemberRows) -> Option<Vec<Concern>> {
     let subject = rows.subject?;
     let mut concerns = vec![Concern::Subject(subject)];
     concerns.extend(rows.path.iter().map(|account| Concern::Account(*account)));
-    // The subject's own memberships, and members who delegated to it.
-    let members = rows.objects.iter().filter(|object| object.kind == ObjectKind::Member);
-    concerns.extend(members.map(|member| Concern::Member(member.num)));
-    let groups = rows.objects.iter().filter(|object| object.kind == ObjectKind::Group);
-    concerns.extend(groups.map(|group| Concern::Group(group.num)));
+    for object in &rows.objects {
+        match object.kind {
+            // The subject's own memberships, and those of members who delegated to it.
+            ObjectKind::Member => concerns.push(Concern::Member(object.num)),
+            // Those who delegated.
+            ObjectKind::Subject => concerns.push(Concern::Subject(object.num)),
+            ObjectKind::Group => concerns.push(Concern::Group(object.num)),
+            _ => {}
+        }
+    }
     let owned = rows.links.iter().filter(|link| link.kind == LinkKind::GroupOwner);
     concerns.extend(owned.map(|link| Concern::Roster(link.a)));
+    concerns.sort_unstable();
+    concerns.dedup();
     Some(concerns)
 }

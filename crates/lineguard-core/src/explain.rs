@@ -88,7 +88,9 @@ fn sentence(
             format!("Allowed by “{title}”{from}, but not with this number: it cannot be used here.")
         }
         Reason::NumberNotHeld => {
-            format!("Allowed by “{title}”{from}, but only with a number that the person may present.")
+            format!(
+                "Allowed by “{title}”{from}, but only with a number that the person may present."
+            )
         }
         Reason::RecipientNotVerified => {
             "This account sends to verified recipients only, and this one is not.".into()

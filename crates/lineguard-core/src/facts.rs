@@ -22,7 +22,8 @@ pub struct MemberFacts {
     pub path: Vec<AccountLevel>,
     /// Accounts below the acting account, parents before children.
     pub below: Vec<AccountBelow>,
-    /// Groups on the path that the person belongs to.
+    /// Groups on the path that the person belongs to. Here and below only what counts: what hangs
+    /// on a membership that is not active is left out (rulings R33).
     pub groups: Vec<GroupFacts>,
     /// Accounts on the path that the person owns.
     pub owned_accounts: Vec<Num>,
@@ -32,10 +33,24 @@ pub struct MemberFacts {
     pub owned_faxboxes: Vec<Num>,
     /// Groups the person owns.
     pub owned_groups: Vec<Num>,
-    /// Subjects who are members of groups that the person owns.
+    /// Subjects who are members of groups on the path that the person owns: supervised in the
+    /// acting account and below it.
     pub supervised: Vec<Num>,
+    /// Subjects who are supervised in a part of what lies below the acting account, and not in all
+    /// of it.
+    pub supervised_below: Vec<SupervisedBelow>,
     /// Subjects who delegated to the person.
     pub delegators: Vec<Num>,
+}
+
+/// Members of groups of one account below the acting account that the person owns: supervised in
+/// that account and below it, and nowhere beside it (rulings R34).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SupervisedBelow {
+    /// The account of the groups; one of those below.
+    pub account: Num,
+    /// The subjects.
+    pub members: Vec<Num>,
 }
 
 /// One account on the path from the acting account to the root.
@@ -247,6 +262,14 @@ pub enum Fact<T> {
     Known(T),
 }
 
+impl<T> Fact<T> {
+    /// This fact, or where nothing was said another's word for it.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        if matches!(self, Self::Missing) { other } else { self }
+    }
+}
+
 /// Facts about one resource, or about the target of a question.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ResourceFacts {
@@ -288,7 +311,33 @@ pub struct ResourceFacts {
 }
 
 impl ResourceFacts {
-    /// Facts of something that does not exist: nothing is missing, and nothing matches.
+    /// These facts, and of those that are missing what a question brings. What the store holds is
+    /// never replaced, and ownership is never a question's to say.
+    #[must_use]
+    pub fn or_sent(self, sent: Self) -> Self {
+        Self {
+            account: self.account.or(sent.account),
+            creator: self.creator.or(sent.creator),
+            participants: self.participants.or(sent.participants),
+            assignee: self.assignee.or(sent.assignee),
+            faxbox: self.faxbox.or(sent.faxbox),
+            number: self.number.or(sent.number),
+            extension: self.extension.or(sent.extension),
+            queue: self.queue.or(sent.queue),
+            labels: self.labels.or(sent.labels),
+            group: self.group.or(sent.group),
+            direction: self.direction.or(sent.direction),
+            state: self.state.or(sent.state),
+            form_type: self.form_type.or(sent.form_type),
+            document_type: self.document_type.or(sent.document_type),
+            template: self.template.or(sent.template),
+            sources: self.sources.or(sent.sources),
+            owner: self.owner,
+        }
+    }
+
+    /// Facts of something that does not exist: nothing is missing, and nothing matches. Facts of
+    /// what exists name every field instead.
     pub fn nowhere() -> Self {
         Self {
             account: Fact::Absent,

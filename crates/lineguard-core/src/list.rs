@@ -212,8 +212,11 @@ impl Walk<'_> {
             FactName::Number => FaxColumn::Number,
             _ => return None,
         };
-        let values = self.terms.authority.set(set).finite()?;
-        Some(values.iter().map(|value| (column, *value)).collect())
+        let mut all = Vec::new();
+        for part in self.terms.authority.parts(set) {
+            all.extend(part.values.finite()?.iter().map(|value| (column, *value)));
+        }
+        Some(all)
     }
 
     fn both_ways(

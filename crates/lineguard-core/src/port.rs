@@ -5,9 +5,10 @@ use std::fmt;
 
 use async_trait::async_trait;
 
-use crate::change::{Applied, Batch, Import, Imported, NewFax};
+use crate::change::{Applied, Batch, Import, Imported, NewFax, SourceSet};
 use crate::id::{
-    AccountId, ExternalId, FaxId, ModelDigest, Num, Revision, Subject, TenantId, Timestamp,
+    AccountId, ExternalId, FaxId, ModelDigest, Num, PhoneNumber, Revision, Subject, TenantId,
+    Timestamp,
 };
 use crate::model::reach::{Direction, FaxState};
 use crate::row::{Link, LinkKind, Object, ObjectKind};
@@ -144,6 +145,9 @@ pub struct FaxRow {
     pub labels: Vec<Num>,
     /// The time that orders lists; set once.
     pub at: Timestamp,
+    /// Where its attachments come from; none if nobody has said it, which is not the same as no
+    /// attachments.
+    pub attachment_sources: Option<SourceSet>,
 }
 
 /// What one statement reads about a subject at an acting account; `crate::assemble` makes
@@ -156,15 +160,32 @@ pub struct MemberRows {
     pub subject: Option<Num>,
     /// The acting account first, then its ancestors up to the root.
     pub path: Vec<Num>,
-    /// Objects: accounts of the path and below; roles defined on the path; the subject's members
-    /// on the path; groups on the path that the subject belongs to; members of the acting account
-    /// who delegated to the subject, and their subjects; in any order, without repeats.
+    /// Objects: accounts of the path and below; roles defined on the path; the subject, and its
+    /// members on the path; groups on the path that the subject belongs to; members of the acting
+    /// account who delegated to the subject, and their subjects; in any order, without repeats.
     pub objects: Vec<Object>,
     /// Links: from the subject's members on the path (kinds 20 to 34); `GroupMember`,
     /// `FaxboxUser`, and every `…Owner` link to the subject; `FaxboxGroup` to the groups above;
     /// `GroupMember` from groups that the subject owns; `Delegation` to the subject from members
     /// of the acting account. Any order, without repeats.
     pub links: Vec<Link>,
+    /// Where the faxboxes of these links lie, and the groups that the subject owns; and the parents
+    /// of those accounts, up to the root. Any order, without repeats.
+    pub homes: Vec<Home>,
+    /// Memberships that only decide whether others count, whatever their status; which of them
+    /// does is not the store's to say: the subject's members of the accounts in `homes` that are
+    /// not on the path, and, of those who delegated, the members of the accounts above the acting
+    /// one. Any order, without repeats.
+    pub standings: Vec<Object>,
+}
+
+/// Where something lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Home {
+    /// A group, a faxbox or an account.
+    pub num: Num,
+    /// The account it belongs to; the parent of an account, none for a root.
+    pub account: Option<Num>,
 }
 
 /// Reads of one tenant from one snapshot: all answers are of one revision.
@@ -263,6 +284,11 @@ pub trait TenantTx: TenantReader {
     /// Removes an object. Its links must be gone already.
     async fn remove_object(&mut self, num: Num) -> Result<(), StoreError>;
 
+    /// Holds a number against all other tenants until the transaction ends: a transaction of
+    /// another tenant that holds it is waited for. Gives the bodies of the objects that other tenants
+    /// have for it, as they were committed last, and nothing else of them.
+    async fn hold_number(&mut self, number: &PhoneNumber) -> Result<Vec<String>, StoreError>;
+
     /// Inserts a link; whether it was new.
     async fn link(&mut self, link: Link) -> Result<bool, StoreError>;
 
@@ -272,7 +298,7 @@ pub trait TenantTx: TenantReader {
     /// Sets title and model of the tenant.
     async fn update_tenant(&mut self, title: &str, model: ModelDigest) -> Result<(), StoreError>;
 
-    /// Replaces faxbox, assignee, state and labels of a fax.
+    /// Replaces faxbox, assignee, state, labels and attachment sources of a fax.
     async fn update_fax(&mut self, fax: &FaxRow) -> Result<(), StoreError>;
 
     /// Deletes a fax for good; its id stays taken.
@@ -346,6 +372,15 @@ pub struct AccountOfSubject {
     pub member: Object,
 }
 
+/// A number that is active in several tenants, from a time when nothing kept it from that.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DuplicateNumber {
+    /// The number.
+    pub number: PhoneNumber,
+    /// The tenants, by their numbers in the store.
+    pub tenants: Vec<TenantId>,
+}
+
 /// What registering one fax gave.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Registered {
@@ -372,6 +407,7 @@ pub trait Store: Send + Sync {
         &self,
         tenant: &TenantId,
         faxes: &[NewFax],
+        now: Timestamp,
     ) -> Result<Vec<Result<Registered, ApplyError>>, ApplyError>;
 
     /// Imports a tenant in one transaction: the changes and the faxes of each part in turn, or
@@ -388,6 +424,10 @@ pub trait Store: Send + Sync {
 
     /// Tenants in order of their number, after `after`.
     async fn tenants(&self, after: Num, limit: usize) -> Result<Vec<TenantRow>, StoreError>;
+
+    /// Numbers that are active in several tenants, in their order, at most so many. For operators
+    /// alone: it tells of all tenants.
+    async fn duplicate_numbers(&self, limit: usize) -> Result<Vec<DuplicateNumber>, StoreError>;
 
     /// Keeps a model text under its digest; no effect if it is there.
     async fn put_model(&self, text: &str) -> Result<ModelDigest, StoreError>;

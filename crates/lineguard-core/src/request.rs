@@ -2,7 +2,7 @@
 
 use crate::facts::{Fact, NumberFacts, ResourceFacts};
 use crate::id::{Key, Num};
-use crate::model::Channel;
+use crate::model::{Channel, PermissionIx};
 use crate::vocabulary::{Action, ActionDef, Outgoing, SendChannel};
 
 /// May this person do this, to this thing, from this account?
@@ -46,8 +46,15 @@ pub fn sent_from(
 /// A role or permission that is to be conferred on somebody.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Conferred {
-    /// A role, by key.
-    Role(Key),
+    /// A role.
+    Role {
+        /// Its key.
+        key: Key,
+        /// What it is worth to the member who gets it: what the nearest definition or adjustment on
+        /// the path of that member's account makes of it (rulings R35). None if no such role is
+        /// known there, or while nobody has looked: nobody confers that.
+        permissions: Option<Box<[PermissionIx]>>,
+    },
     /// A permission, by key.
     Permission(Key),
 }

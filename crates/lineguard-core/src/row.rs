@@ -26,7 +26,7 @@ pub enum ObjectKind {
     Group = 4,
     /// A role; `scope` and `account` are the account that defines it. Body: [`RoleBody`].
     Role = 5,
-    /// A number. Body: [`NumberBody`].
+    /// A number; one that was given back belongs to no account. Body: [`NumberBody`].
     Number = 6,
     /// An extension. Body: none.
     Extension = 7,
@@ -93,6 +93,23 @@ pub struct Object {
     pub account: Option<Num>,
     /// JSON of the body type of its kind; `{}` for kinds without one.
     pub body: String,
+}
+
+impl Object {
+    /// Whether it is a number that the tenant gave back: it names faxes that arrived on it, and is
+    /// presented, routed and chosen no more (rulings R39).
+    pub fn is_retired_number(&self) -> bool {
+        self.kind == ObjectKind::Number && self.account.is_none()
+    }
+}
+
+/// The account where a number is set up, or was when it was given back.
+pub fn home_of_number(tenant: Num, number: &Object) -> Result<Num, StoreError> {
+    if let Some(account) = number.account {
+        return Ok(account);
+    }
+    let NumberBody { was_at, .. } = parse_body(tenant, number)?;
+    was_at.map(Num).ok_or_else(|| corrupt(tenant, "account", number.num))
 }
 
 /// What a link means; `a` and `b` are its ends.
@@ -297,6 +314,16 @@ pub struct NumberBody {
     pub fax: bool,
     /// Text messages.
     pub message: bool,
+    /// The account where a number was set up that was given back; the account may be gone, too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub was_at: Option<u64>,
+}
+
+impl NumberBody {
+    /// The body of a number that was given back. Only its name is left, for faxes.
+    pub fn retired(was_at: Num) -> Self {
+        Self { was_at: Some(was_at.0), ..Self::default() }
+    }
 }
 
 /// Body of a faxbox.

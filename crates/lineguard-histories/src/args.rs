@@ -24,6 +24,23 @@ pub enum Task {
     Measure(MeasureArgs),
     /// Restart every server in turn, then upgrade, while callers try nothing twice
     Rolling(RollingArgs),
+    /// Replace every server by a program that answers differently, and back, on one Redis
+    Upgrade(UpgradeArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct UpgradeArgs {
+    /// The program to upgrade to, which allows everything that it is asked
+    #[arg(long, value_name = "FILE")]
+    pub to: PathBuf,
+    /// How often there and back
+    #[arg(long, default_value_t = 2)]
+    pub rounds: usize,
+    /// Members, about each of whom every server is asked
+    #[arg(long, default_value_t = 200)]
+    pub members: usize,
+    #[command(flatten)]
+    pub servers: Servers,
 }
 
 #[derive(Debug, Args)]

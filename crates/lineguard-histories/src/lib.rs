@@ -26,6 +26,7 @@ pub mod report;
 pub mod rolling;
 pub mod run;
 pub mod serving;
+pub mod upgrade;
 pub mod whom;
 pub mod world;
 pub mod writer;

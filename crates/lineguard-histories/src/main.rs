@@ -9,6 +9,7 @@ use std::time::Duration;
 mod args;
 
 use clap::Parser;
+use lineguard::wire::pb;
 use lineguard_histories::checker::{Limits, Rule, Violation, check};
 use lineguard_histories::clock::{Nanos, seconds};
 use lineguard_histories::failure::{Failure, Result};
@@ -23,9 +24,10 @@ use lineguard_histories::report::{Summary, attribute, tell_calls};
 use lineguard_histories::rolling::{self, ALL_ASKERS, OF_ALL, OF_ONE};
 use lineguard_histories::run::{Extent, Run, prepare};
 use lineguard_histories::serving::{Serving, one_address};
+use lineguard_histories::upgrade::{self, Program};
 use lineguard_histories::whom::Whom;
 
-use args::{Cli, Expect, Faults, MeasureArgs, RollingArgs, RunArgs, Task};
+use args::{Cli, Expect, Faults, MeasureArgs, RollingArgs, RunArgs, Task, UpgradeArgs};
 
 /// Violations that are printed in full, of each rule.
 const TOLD: usize = 10;
@@ -42,6 +44,7 @@ async fn main() -> ExitCode {
         Task::Run(args) => run(args).await,
         Task::Measure(args) => measured(args).await,
         Task::Rolling(args) => rolled(args).await,
+        Task::Upgrade(args) => upgraded(args).await,
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,
@@ -170,6 +173,21 @@ async fn rolled(args: RollingArgs) -> Result<bool> {
         println!("{}", keep(&fleet));
     }
     Ok(found.is_empty())
+}
+
+/// True if each program gave its own answers, and found them in Redis.
+async fn upgraded(args: UpgradeArgs) -> Result<bool> {
+    let (path, says) = (args.servers.program()?, pb::Effect::Deny);
+    let first = Program { path, says };
+    let second = Program { path: args.to.canonicalize()?, says: pb::Effect::Allow };
+    let fleet = args.servers.start_with(&first.path, &[], Duration::ZERO, Vec::new()).await?;
+    let size = (args.rounds, args.members);
+    let seen = match upgrade::there_and_back(&fleet, [&first, &second], size).await {
+        Ok(seen) => seen,
+        Err(error) => return Err(Failure(format!("{error}; {}", keep(&fleet)))),
+    };
+    println!("{seen}");
+    Ok(seen.is_sound())
 }
 
 /// How long each attempt took that was acknowledged.

@@ -92,6 +92,11 @@ pub fn user(id: &str) -> pb::Subject {
     pb::Subject { r#type: "user".into(), id: id.into() }
 }
 
+/// A service.
+pub fn service(id: &str) -> pb::Subject {
+    pb::Subject { r#type: "service".into(), id: id.into() }
+}
+
 /// Whether a user may do something to a resource of an account.
 #[derive(Debug, Clone)]
 pub struct Asked<'a> {

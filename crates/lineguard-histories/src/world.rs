@@ -12,7 +12,7 @@ use lineguard_testkit::ids;
 use lineguard_testkit::world::{World as Told, received, world};
 
 use crate::failure::{Doing, Failure, Result};
-use crate::probe::{Asked, Probe, user};
+use crate::probe::{Asked, Probe, service, user};
 use crate::replica::Replica;
 
 /// Questions of the same kind about one register that differ in the resource, so that some of them
@@ -77,7 +77,7 @@ impl Texts {
     ///
     /// If the server does not take it.
     pub async fn put(&self, server: &Replica) -> Result<()> {
-        let (actor, text) = (Some(user("provisioning")), self.without.clone());
+        let (actor, text) = (Some(service("provisioning")), self.without.clone());
         let request = pb::PutModelRequest { actor, text };
         let reply = server.changes().put_model(request).await?.into_inner();
         match reply.result {
@@ -110,7 +110,7 @@ impl Tenant {
     pub async fn make(&self, server: &Replica) -> Result<()> {
         let request = pb::ApplyRequest {
             tenant: self.id.clone(),
-            actor: Some(user("provisioning")),
+            actor: Some(service("provisioning")),
             request_id: "world".into(),
             if_exists: 0,
             changes: self.changes.iter().map(change_to_wire).collect(),
@@ -118,7 +118,7 @@ impl Tenant {
         server.changes().apply(request).await.doing("making a tenant")?;
         let request = pb::BatchRegisterFaxesRequest {
             tenant: self.id.clone(),
-            actor: Some(user("provisioning")),
+            actor: Some(service("provisioning")),
             request_id: "world".into(),
             faxes: self.faxes.iter().map(new_fax_to_wire).collect(),
         };

@@ -3,7 +3,7 @@
 
 use async_trait::async_trait;
 use lineguard_core::change::apply::{ModelSource, Outcome};
-use lineguard_core::change::{Applied, Batch, Change, Imported};
+use lineguard_core::change::{Applied, Batch, Change, Imported, title_or_id};
 use lineguard_core::id::{ModelDigest, TenantId, Timestamp};
 use lineguard_core::port::{ApplyError, Fault, StoreError, TenantTx};
 
@@ -100,7 +100,7 @@ pub(crate) async fn open(
          VALUES (?, ?, 0, ?, 1, 1)",
     )
     .bind(id.as_str().as_bytes().to_vec())
-    .bind(title.as_str())
+    .bind(title_or_id(title, id.as_str()))
     .bind(model.0.to_vec());
     tx.insert_unlocked(insert).await?;
     let mut session = Session::open(tx, id).await?.map_err(|_| no_row())?;

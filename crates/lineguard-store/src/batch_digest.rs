@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use lineguard_core::change::{
     AccountKind, AttachmentSource, Batch, Change, IfExists, Import, ListValue, MemberList,
-    NumberList, NumberTarget, OverrideValue, Part, UserOrGroup, register,
+    NumberList, NumberTarget, OverrideValue, Part, SourceSet, UserOrGroup, register,
 };
 use lineguard_core::facts::{Capabilities, MemberStatus};
 use lineguard_core::id::{
@@ -21,7 +21,7 @@ use sha2::{Digest, Sha256};
 
 /// SHA-256 of all that a batch asks for; its request id is not part of that.
 pub(crate) fn of(batch: &Batch) -> [u8; 32] {
-    let Batch { tenant, actor, request_id: _, if_exists, changes } = batch;
+    let Batch { tenant, actor, provisions: _, request_id: _, if_exists, changes } = batch;
     let mut hasher = Sha256::new();
     let out = &mut hasher;
     "lineguard batch 1".feed(out);
@@ -30,6 +30,7 @@ pub(crate) fn of(batch: &Batch) -> [u8; 32] {
     match if_exists {
         IfExists::Refuse => "refuse",
         IfExists::Update => "update",
+        IfExists::Keep => "keep",
     }
     .feed(out);
     changes.feed(out);
@@ -38,7 +39,7 @@ pub(crate) fn of(batch: &Batch) -> [u8; 32] {
 
 /// SHA-256 of all that an import asks for. Faxes go in by what tells a repeat of them.
 pub(crate) fn of_import(import: &Import) -> [u8; 32] {
-    let Import { tenant, actor, request_id: _, parts } = import;
+    let Import { tenant, actor, provisions: _, request_id: _, parts } = import;
     let mut hasher = Sha256::new();
     let out = &mut hasher;
     "lineguard import 1".feed(out);
@@ -122,6 +123,13 @@ feed_text! {
     QueueId, MemberStatus, FaxState, AttachmentSource,
 }
 
+/// Its bits are stored elsewhere too, and mean the same for ever.
+impl Feed for SourceSet {
+    fn feed(&self, out: &mut Sha256) {
+        out.update([self.bits()]);
+    }
+}
+
 impl Feed for Subject {
     fn feed(&self, out: &mut Sha256) {
         self.qualified().feed(out);
@@ -196,6 +204,7 @@ feed_enum!(MemberList {
 feed_enum!(Change {
     CreateTenant { title, model, root, kind, owner },
     SetModel { model },
+    SetPersonal { account, personal },
     AddAccount { account, parent, title, sealed, owner },
     SetSealed { account, sealed },
     RemoveAccount { account },
@@ -205,6 +214,9 @@ feed_enum!(Change {
     SetSetting { account, setting, on },
     AddRole { account, role, title, permissions, visibility },
     AdjustRole { account, role, add, remove, visibility },
+    SetRolePermissions { account, role, permissions },
+    SetRoleDifferences { account, role, add, remove },
+    SetRoleVisibility { account, role, level },
     RemoveRole { account, role },
     AddMember { account, subject, status, roles },
     SetMemberStatus { account, subject, status },
@@ -226,9 +238,11 @@ feed_enum!(Change {
     SetGroupOwner { group, subject, owner },
     AddNumber { account, number, capabilities, active },
     SetNumberActive { number, active },
+    SetNumberCapabilities { number, capabilities },
     MoveNumber { number, account },
     SetNumberTarget { number, target, on },
     RemoveNumber { number },
+    AddRetiredNumber { account, number },
     AddExtension { account, extension },
     RemoveExtension { extension },
     AddQueue { account, queue },
@@ -241,5 +255,6 @@ feed_enum!(Change {
     MoveFax { fax, faxbox },
     SetFaxState { fax, state },
     SetFaxLabels { fax, labels },
+    SetFaxAttachmentSources { fax, attachment_sources },
     DeleteFax { fax },
 });

@@ -49,6 +49,21 @@ pub(crate) fn raise_confirmation(backend: DbBackend, rows: &str) -> String {
     }
 }
 
+/// Locks the row of a number in `number_hold`, which is made if it is not there: one statement, so
+/// that two that come first at the same time follow each other. Number and tenant are bound.
+pub(crate) fn hold_number(backend: DbBackend) -> &'static str {
+    match backend {
+        DbBackend::MySql => {
+            "INSERT INTO number_hold (number, tenant) VALUES (?, ?) \
+             ON DUPLICATE KEY UPDATE tenant = VALUES(tenant)"
+        }
+        _ => {
+            "INSERT INTO number_hold (number, tenant) VALUES (?, ?) \
+             ON CONFLICT (number) DO UPDATE SET tenant = excluded.tenant"
+        }
+    }
+}
+
 /// An inner join in the order that is written.
 pub(crate) fn join_in_order(backend: DbBackend) -> &'static str {
     if backend == DbBackend::MySql { "STRAIGHT_JOIN" } else { "CROSS JOIN" }
@@ -142,3 +157,7 @@ pub(crate) fn steps_can_break(backend: DbBackend) -> bool {
 /// Counts the indexes with a name (bound second) of a table (bound first).
 pub(crate) const INDEXES_OF_TABLE: &str = "SELECT COUNT(*) FROM information_schema.statistics \
      WHERE table_schema = database() AND table_name = ? AND index_name = ?";
+
+/// Counts the columns with a name (bound second) of a table (bound first).
+pub(crate) const COLUMNS_OF_TABLE: &str = "SELECT COUNT(*) FROM information_schema.columns \
+     WHERE table_schema = database() AND table_name = ? AND column_name = ?";

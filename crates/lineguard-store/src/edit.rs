@@ -5,7 +5,7 @@ use lineguard_core::port::{FaxRow, TenantRow};
 use lineguard_core::row::{Link, Object};
 use serde_json::{Value, json};
 
-use crate::rows::{direction_code, state_code};
+use crate::rows::{direction_code, sources_bits, state_code};
 
 /// One row that was written.
 #[derive(Debug, Clone)]
@@ -104,6 +104,7 @@ fn fax(fax: &FaxRow) -> Value {
         "state": state_code(fax.state),
         "labels": fax.labels.iter().map(|label| label.0).collect::<Vec<_>>(),
         "at": fax.at.0,
+        "attachment_sources": sources_bits(fax.attachment_sources),
     })
 }
 

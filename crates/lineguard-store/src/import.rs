@@ -1,7 +1,10 @@
 //! An import: the changes and faxes of all its parts in one transaction, or nothing.
 
 use lineguard_core::change::apply::{ModelSource, run_changes};
-use lineguard_core::change::{Applied, IfExists, Import, Imported, NewFax, Part, Warning};
+use lineguard_core::change::register::Registering;
+use lineguard_core::change::{
+    Activation, Applied, IfExists, Import, Imported, NewFax, Part, Warning,
+};
 use lineguard_core::id::Timestamp;
 use lineguard_core::port::{ApplyError, Registered};
 
@@ -63,7 +66,7 @@ async fn attempt(
     let changes = import.parts.iter().flat_map(|part| &part.changes);
     let models = store.models.for_changes(&store.readers, own, changes).await?;
     let before = session.state.row.revision;
-    let mut imported = run_parts(session, &models, &import.parts, now).await?;
+    let mut imported = run_parts(session, &models, import, now).await?;
     if !session.edits.is_empty() {
         session.state.row.revision.0 = before.0 + 1;
         audit::append(session, &import.actor, &import.request_id, now).await?;
@@ -80,16 +83,18 @@ async fn attempt(
 async fn run_parts(
     session: &mut Session,
     models: &dyn ModelSource,
-    parts: &[Part],
+    import: &Import,
     now: Timestamp,
 ) -> Result<Imported, ApplyError> {
+    let activation = Activation::of(&import.actor, import.provisions);
     let before = session.state.row.revision;
     let applied = Applied { revision: before, changed: 0, warnings: Vec::new() };
     let mut imported = Imported { applied, registered: 0 };
     let mut at = 0;
-    for Part { changes, faxes } in parts {
+    for Part { changes, faxes } in &import.parts {
         if !changes.is_empty() {
-            let outcome = run_changes(session, models, changes, IfExists::Update, now).await;
+            let (keep, how) = (IfExists::Keep, activation);
+            let outcome = run_changes(session, models, changes, keep, how, now).await;
             let outcome = outcome.map_err(|error| error.further_on(at))?;
             let moved = |warning: Warning| Warning { change: warning.change + at, ..warning };
             imported.applied.changed += outcome.changed;
@@ -100,7 +105,7 @@ async fn run_parts(
             // Faxes carry the revision that their set-up is of.
             session.state.row.revision.0 = before.0 + 1;
         }
-        let new = register(session, models, faxes).await;
+        let new = register(session, models, faxes, now).await;
         imported.registered += new.map_err(|error| error.further_on(at))?;
         at += faxes.len();
     }
@@ -112,8 +117,11 @@ async fn register(
     session: &mut Session,
     models: &dyn ModelSource,
     faxes: &[NewFax],
+    now: Timestamp,
 ) -> Result<usize, ApplyError> {
-    let answers = insert_new(session, models, faxes, &CoreRules, Repeats::OrOfTheLast).await?;
+    let restoring = Registering::restoring(now);
+    let answers =
+        insert_new(session, models, faxes, &CoreRules, restoring, Repeats::OrOfTheLast).await?;
     let mut new = 0;
     let mut faults = Vec::new();
     let mut refused = None;

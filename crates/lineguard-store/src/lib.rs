@@ -25,6 +25,7 @@ mod batch_digest;
 mod concern;
 mod connect;
 mod dialect;
+mod duplicates;
 mod edit;
 mod error;
 mod feed;

@@ -1,7 +1,7 @@
 //! The one statement that reads all an authority is made of.
 
 use lineguard_core::id::{AccountId, Num, Subject};
-use lineguard_core::port::{MemberRows, StoreError, TenantRow};
+use lineguard_core::port::{Home, MemberRows, StoreError, TenantRow};
 use lineguard_core::row::{Link, LinkKind, ObjectKind};
 use sea_orm::{DbBackend, QueryResult};
 
@@ -15,6 +15,8 @@ mod part {
     pub(super) const LINK: i64 = 2;
     pub(super) const PATH: i64 = 3;
     pub(super) const SUBJECT: i64 = 4;
+    pub(super) const HOME: i64 = 5;
+    pub(super) const STANDING: i64 = 6;
 }
 
 /// More levels than a tree of accounts may have; ends the walk if a tree were a circle.
@@ -74,11 +76,30 @@ membership (num) AS (
   SELECT o.num FROM path p {then} object o
     WHERE o.tenant = {t} AND o.kind = {member} AND o.scope = p.num AND o.id = {subject_id}
 ),
+held (kind, a, b) AS (
+  SELECT l.kind, l.a, l.b FROM subj s {then} subject_link k {then} link l
+    WHERE l.tenant = {t} AND l.kind = k.kind AND l.b = s.num
+),
 in_group (num) AS (
-  SELECT g.num FROM subj s {then} link l {then} object g
-    WHERE l.tenant = {t} AND l.kind = {group_member} AND l.b = s.num
-      AND g.tenant = {t} AND g.num = l.a AND g.kind = {group}
+  SELECT g.num FROM held h {then} object g
+    WHERE h.kind = {group_member}
+      AND g.tenant = {t} AND g.num = h.a AND g.kind = {group}
       AND g.account IN (SELECT num FROM path)
+),
+group_box (a, b) AS (
+  SELECT l.a, l.b FROM in_group g {then} link l
+    WHERE l.tenant = {t} AND l.kind = {faxbox_group} AND l.b = g.num
+),
+home (num, account, is_account) AS (
+  SELECT o.num, o.account, 0 FROM held h {then} object o
+    WHERE h.kind IN ({faxbox_user}, {faxbox_owner}, {group_owner})
+      AND o.tenant = {t} AND o.num = h.a
+  UNION
+  SELECT o.num, o.account, 0 FROM group_box b {then} object o
+    WHERE o.tenant = {t} AND o.num = b.a
+  UNION
+  SELECT o.num, o.account, 1 FROM home h {then} object o
+    WHERE o.tenant = {t} AND o.num = h.account
 ),
 delegator (num, id, subject) AS (
   SELECT m.num, m.id, s.num FROM subj s {then} link l {then} object m
@@ -86,8 +107,17 @@ delegator (num, id, subject) AS (
       AND m.tenant = {t} AND m.num = l.a AND m.kind = {member}
       AND m.account IN (SELECT num FROM path WHERE depth = 0)
 ),
+standing (num) AS (
+  SELECT o.num FROM home h {then} object o
+    WHERE h.is_account = 1 AND h.num NOT IN (SELECT num FROM path)
+      AND o.tenant = {t} AND o.kind = {member} AND o.scope = h.num AND o.id = {subject_id}
+  UNION SELECT o.num FROM delegator d {then} path p {then} object o
+    WHERE p.depth > 0
+      AND o.tenant = {t} AND o.kind = {member} AND o.scope = p.num AND o.id = d.id
+),
 wanted (num) AS (
   SELECT num FROM path
+  UNION SELECT num FROM subj
   UNION SELECT num FROM below
   UNION SELECT num FROM membership
   UNION SELECT num FROM in_group
@@ -100,20 +130,21 @@ wanted (num) AS (
 wanted_link (kind, a, b) AS (
   SELECT l.kind, l.a, l.b FROM membership m {then} member_link k {then} link l
     WHERE l.tenant = {t} AND l.kind = k.kind AND l.a = m.num
-  UNION SELECT l.kind, l.a, l.b FROM subj s {then} subject_link k {then} link l
-    WHERE l.tenant = {t} AND l.kind = k.kind AND l.b = s.num
-  UNION SELECT l.kind, l.a, l.b FROM in_group g {then} link l
-    WHERE l.tenant = {t} AND l.kind = {faxbox_group} AND l.b = g.num
-  UNION SELECT l.kind, l.a, l.b FROM subj s {then} link owned {then} link l
-    WHERE owned.tenant = {t} AND owned.kind = {group_owner} AND owned.b = s.num
-      AND l.tenant = {t} AND l.kind = {group_member} AND l.a = owned.a
+  UNION SELECT kind, a, b FROM held
+  UNION SELECT {faxbox_group}, a, b FROM group_box
+  UNION SELECT l.kind, l.a, l.b FROM held h {then} link l
+    WHERE h.kind = {group_owner}
+      AND l.tenant = {t} AND l.kind = {group_member} AND l.a = h.a
   UNION SELECT {delegation}, num, subject FROM delegator
 )
 SELECT 1 AS part, o.num, o.kind, o.scope, o.id, o.account, o.body
   FROM wanted w {then} object o WHERE o.tenant = {t} AND o.num = w.num
 UNION ALL SELECT 2, kind, a, b, NULL, NULL, NULL FROM wanted_link
 UNION ALL SELECT 3, num, depth, 0, NULL, NULL, NULL FROM path
-UNION ALL SELECT 4, num, 0, 0, NULL, NULL, NULL FROM subj";
+UNION ALL SELECT 4, num, 0, 0, NULL, NULL, NULL FROM subj
+UNION ALL SELECT 5, num, 0, 0, NULL, account, NULL FROM home
+UNION ALL SELECT 6, o.num, o.kind, o.scope, o.id, o.account, o.body
+  FROM standing w {then} object o WHERE o.tenant = {t} AND o.num = w.num";
 
 /// The statement for a subject at an acting account.
 pub(crate) fn query(
@@ -159,6 +190,8 @@ static TEMPLATE: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| {
         ("{role}", (ObjectKind::Role as u8).to_string()),
         ("{group_member}", (LinkKind::GroupMember as u8).to_string()),
         ("{group_owner}", (LinkKind::GroupOwner as u8).to_string()),
+        ("{faxbox_user}", (LinkKind::FaxboxUser as u8).to_string()),
+        ("{faxbox_owner}", (LinkKind::FaxboxOwner as u8).to_string()),
         ("{faxbox_group}", (LinkKind::FaxboxGroup as u8).to_string()),
         ("{delegation}", (LinkKind::Delegation as u8).to_string()),
         ("{member_links}", list(&MEMBER_LINKS)),
@@ -178,6 +211,8 @@ pub(crate) fn collect(
         path: Vec::new(),
         objects: Vec::new(),
         links: Vec::new(),
+        homes: Vec::new(),
+        standings: Vec::new(),
     };
     let mut path: Vec<(i64, Num)> = Vec::new();
     for row in rows {
@@ -187,6 +222,8 @@ pub(crate) fn collect(
             part::LINK => answer.links.push(self::link(&link)?),
             part::PATH => path.push((link.int(1, "depth")?, link.num(0, "num")?)),
             part::SUBJECT => answer.subject = Some(link.num(0, "num")?),
+            part::HOME => answer.homes.push(home(row, answer.tenant.num)?),
+            part::STANDING => answer.standings.push(rows::object(row, 1, answer.tenant.num)?),
             _ => return Err(link.corrupt("part")),
         }
     }
@@ -197,6 +234,11 @@ pub(crate) fn collect(
     }
     answer.path = path.into_iter().map(|(_, num)| num).collect();
     Ok((!answer.path.is_empty()).then_some(answer))
+}
+
+fn home(row: &QueryResult, tenant: Num) -> Result<Home, StoreError> {
+    let row = Row::new("object", row, 1).of(tenant);
+    Ok(Home { num: row.num(0, "num")?, account: row.maybe_num(4, "account")? })
 }
 
 fn link(row: &Row<'_>) -> Result<Link, StoreError> {

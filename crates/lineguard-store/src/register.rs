@@ -8,14 +8,14 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 use lineguard_core::change::NewFax;
 use lineguard_core::change::apply::ModelSource;
-use lineguard_core::change::register::{self, Stamps};
-use lineguard_core::id::{Num, TenantId};
+use lineguard_core::change::register::{self, Registering};
+use lineguard_core::id::{Num, TenantId, Timestamp};
 use lineguard_core::port::{
     ApplyError, Fault, FaxRow, Registered, StoreError, TenantReader, TenantTx,
 };
 use lineguard_core::row::ObjectKind;
 
-use crate::rows::{self, FAX, Row, direction_code, labels_text, state_code};
+use crate::rows::{self, FAX, Row, direction_code, labels_text, sources_bits, state_code};
 use crate::session::Session;
 use crate::sql::{MAX_IN, Sql};
 use crate::store::SqlStore;
@@ -33,7 +33,7 @@ pub(crate) trait FaxRules: Sync {
         &self,
         tx: &mut dyn TenantTx,
         models: &dyn ModelSource,
-        stamps: &mut Stamps,
+        registering: &mut Registering,
         fax: &NewFax,
         position: usize,
     ) -> Result<FaxRow, ApplyError>;
@@ -48,11 +48,11 @@ impl FaxRules for crate::apply::CoreRules {
         &self,
         tx: &mut dyn TenantTx,
         models: &dyn ModelSource,
-        stamps: &mut Stamps,
+        registering: &mut Registering,
         fax: &NewFax,
         position: usize,
     ) -> Result<FaxRow, ApplyError> {
-        register::row(tx, models, stamps, fax, position).await
+        register::row(tx, models, registering, fax, position).await
     }
 
     fn fingerprint(&self, fax: &NewFax) -> [u8; 32] {
@@ -75,11 +75,12 @@ pub(crate) async fn register(
     store: &SqlStore,
     tenant: &TenantId,
     faxes: &[NewFax],
+    now: Timestamp,
     rules: &dyn FaxRules,
 ) -> Result<Answers, ApplyError> {
     let mut turn = store.writer.turn_of(tenant).await;
     loop {
-        let answer = register_once(store, &turn, tenant, faxes, rules).await;
+        let answer = register_once(store, &turn, tenant, faxes, now, rules).await;
         if answer.is_ok() || !turn.again() {
             return answer;
         }
@@ -91,6 +92,7 @@ async fn register_once(
     turn: &Turn<'_>,
     tenant: &TenantId,
     faxes: &[NewFax],
+    now: Timestamp,
     rules: &dyn FaxRules,
 ) -> Result<Answers, ApplyError> {
     let tx = store.writer.begin(turn).await?;
@@ -102,7 +104,7 @@ async fn register_once(
             return Err(ApplyError::NotFound(Fault { change: 0, field: "tenant", problem }));
         }
     };
-    match attempt(store, &mut session, faxes, rules).await {
+    match attempt(store, &mut session, faxes, now, rules).await {
         Ok(answers) => {
             session.tx.commit().await?;
             Ok(answers)
@@ -119,11 +121,13 @@ async fn attempt(
     store: &SqlStore,
     session: &mut Session,
     faxes: &[NewFax],
+    now: Timestamp,
     rules: &dyn FaxRules,
 ) -> Result<Answers, StoreError> {
     let own = std::iter::once(session.state.row.model);
     let models = store.models.preload(&store.readers, own).await?;
-    let answers = insert_new(session, &models, faxes, rules, Repeats::OfTheFirst).await?;
+    let new = Registering::new(now);
+    let answers = insert_new(session, &models, faxes, rules, new, Repeats::OfTheFirst).await?;
     let any_new = answers.iter().flatten().any(|answer| answer.created);
     if any_new || !session.edits.is_empty() {
         session.save_tenant().await?;
@@ -147,6 +151,7 @@ pub(crate) async fn insert_new(
     models: &dyn ModelSource,
     faxes: &[NewFax],
     rules: &dyn FaxRules,
+    mut registering: Registering,
     repeats: Repeats,
 ) -> Result<Answers, StoreError> {
     session.remember();
@@ -154,7 +159,6 @@ pub(crate) async fn insert_new(
     let mut known = known(session, faxes).await?;
     let mut answers = Vec::with_capacity(faxes.len());
     let mut new = Vec::new();
-    let mut stamps = Stamps::default();
     for (position, fax) in faxes.iter().enumerate() {
         let fingerprint = rules.fingerprint(fax);
         if let Some(known) = known.get(fax.fax.as_str()) {
@@ -171,7 +175,7 @@ pub(crate) async fn insert_new(
             });
             continue;
         }
-        match rules.row(session, models, &mut stamps, fax, position).await {
+        match rules.row(session, models, &mut registering, fax, position).await {
             Err(ApplyError::Store(error @ StoreError::Unavailable { .. })) => return Err(error),
             Err(error) => answers.push(Err(error)),
             Ok(mut row) => {
@@ -252,14 +256,14 @@ async fn known(session: &Session, faxes: &[NewFax]) -> Result<HashMap<String, Kn
 }
 
 /// Columns of [`FAX`].
-const FAX_COLUMNS: usize = 11;
+const FAX_COLUMNS: usize = 12;
 
 async fn insert(session: &Session, chunk: &[(FaxRow, [u8; 32])]) -> Result<(), StoreError> {
     let text = format!("INSERT INTO fax (tenant, revision, fingerprint, {FAX}) VALUES ");
     let mut sql = Sql::new(text);
     for (position, (fax, fingerprint)) in chunk.iter().enumerate() {
         sql.push(if position == 0 { "" } else { ", " });
-        sql.push("(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+        sql.push("(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
         sql.add(session.tenant_num())
             .add(stored(Num(session.state.row.revision.0))?)
             .add(fingerprint.to_vec())
@@ -273,7 +277,8 @@ async fn insert(session: &Session, chunk: &[(FaxRow, [u8; 32])]) -> Result<(), S
             .add(maybe_stored(fax.assignee)?)
             .add(state_code(fax.state))
             .add(labels_text(&fax.labels))
-            .add(fax.at.0);
+            .add(fax.at.0)
+            .add(sources_bits(fax.attachment_sources));
     }
     session.tx.run(sql).await?;
     Ok(())

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use lineguard_core::change::SourceSet;
 use lineguard_core::id::{FaxId, ModelDigest, Num, Revision, TenantId, Timestamp};
 use lineguard_core::model::reach::{Direction, FaxState};
 use lineguard_core::port::{FaxRow, StoreError, TenantRow};
@@ -12,8 +13,8 @@ use sea_orm::{QueryResult, TryGetable};
 pub(crate) const OBJECT: &str = "num, kind, scope, id, account, body";
 
 /// Columns that [`fax`] reads.
-pub(crate) const FAX: &str =
-    "num, id, account, direction, number, faxbox, creator, assignee, state, labels, at";
+pub(crate) const FAX: &str = "num, id, account, direction, number, faxbox, creator, assignee, \
+     state, labels, at, attachment_sources";
 
 /// Columns that [`tenant`] reads.
 pub(crate) const TENANT: &str = "num, id, title, revision, model, next_num, next_fax";
@@ -145,6 +146,8 @@ pub(crate) fn fax(row: &QueryResult, first: usize, tenant: Num) -> Result<FaxRow
         state: state(row.int(8, "state")?).ok_or_else(|| row.corrupt("state"))?,
         labels: labels(&row.text(9, "labels")?).ok_or_else(|| row.corrupt("labels"))?,
         at: Timestamp(row.int(10, "at")?),
+        attachment_sources: sources(row.maybe_num(11, "attachment_sources")?)
+            .ok_or_else(|| row.corrupt("attachment_sources"))?,
     })
 }
 
@@ -201,6 +204,16 @@ fn state(code: i64) -> Option<FaxState> {
     FaxState::ALL.iter().map(|(state, _)| *state).find(|state| state_code(*state) == code)
 }
 
+/// Attachment sources as they are stored: their bits, or nothing where they are not known.
+pub(crate) fn sources_bits(sources: Option<SourceSet>) -> Option<i64> {
+    sources.map(|sources| i64::from(sources.bits()))
+}
+
+fn sources(bits: Option<Num>) -> Option<Option<SourceSet>> {
+    let known = |Num(bits)| SourceSet::from_bits(u8::try_from(bits).ok()?);
+    bits.map_or(Some(None), |bits| known(bits).map(Some))
+}
+
 /// Labels as they are stored: their numbers, separated by blanks.
 pub(crate) fn labels_text(labels: &[Num]) -> String {
     let mut text = String::new();
@@ -224,5 +237,15 @@ mod tests {
             assert_eq!(labels(&labels_text(&list)), Some(list));
         }
         assert_eq!(labels("1 x"), None);
+    }
+
+    #[test]
+    fn what_is_not_known_of_attachments_is_not_known_to_be_none() {
+        let stored = |sources| sources_bits(sources).map(|bits| Num(bits.unsigned_abs()));
+        for set in [None, Some(SourceSet::default()), SourceSet::from_bits(5)] {
+            assert_eq!(sources(stored(set)), Some(set));
+        }
+        assert_eq!(sources(Some(Num(16))), None);
+        assert_eq!(sources(Some(Num(256))), None);
     }
 }

@@ -7,7 +7,8 @@ use lineguard_core::change::{Applied, Batch, Import, Imported, NewFax};
 use lineguard_core::id::{ModelDigest, Num, Subject, TenantId, Timestamp};
 use lineguard_core::model::Model;
 use lineguard_core::port::{
-    AccountOfSubject, ApplyError, Registered, Store, StoreError, TenantReader, TenantRow,
+    AccountOfSubject, ApplyError, DuplicateNumber, Registered, Store, StoreError, TenantReader,
+    TenantRow,
 };
 use lineguard_core::row::ObjectKind;
 use sea_orm::{DatabaseConnection, TransactionTrait as _};
@@ -153,8 +154,9 @@ impl Store for SqlStore {
         &self,
         tenant: &TenantId,
         faxes: &[NewFax],
+        now: Timestamp,
     ) -> Result<Vec<Result<Registered, ApplyError>>, ApplyError> {
-        crate::register::register(self, tenant, faxes, &CoreRules).await
+        crate::register::register(self, tenant, faxes, now, &CoreRules).await
     }
 
     async fn import(&self, import: &Import, now: Timestamp) -> Result<Imported, ApplyError> {
@@ -197,6 +199,10 @@ impl Store for SqlStore {
             Sql::new(text).bind(i64::try_from(after.0).unwrap_or(i64::MAX)).bind(limit(count));
         let rows = query.all_watched(&self.readers, &self.watcher).await?;
         rows.iter().map(|row| Ok(rows::tenant(row, 0)?.row)).collect()
+    }
+
+    async fn duplicate_numbers(&self, limit: usize) -> Result<Vec<DuplicateNumber>, StoreError> {
+        crate::duplicates::read(&self.readers, &self.watcher, limit).await
     }
 
     async fn put_model(&self, text: &str) -> Result<ModelDigest, StoreError> {

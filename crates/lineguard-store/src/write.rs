@@ -1,14 +1,15 @@
 //! The writes of a session, each with its record of what was before and what is after.
 
 use async_trait::async_trait;
-use lineguard_core::id::{ModelDigest, Num};
+use lineguard_core::id::{ModelDigest, Num, PhoneNumber};
 use lineguard_core::port::{FaxColumn, FaxRow, StoreError, TenantTx};
 use lineguard_core::row::{Link, Object, ObjectKind};
 use sea_orm::Value;
 
+use crate::dialect;
 use crate::edit::Edit;
 use crate::error::refused;
-use crate::rows::{self, FAX, OBJECT, labels_text, state_code};
+use crate::rows::{self, FAX, OBJECT, Row, labels_text, sources_bits, state_code};
 use crate::session::Session;
 use crate::sql::{Sql, limit, seek};
 
@@ -120,6 +121,20 @@ impl TenantTx for Session {
         Ok(())
     }
 
+    async fn hold_number(&mut self, number: &PhoneNumber) -> Result<Vec<String>, StoreError> {
+        let id = number.as_str().as_bytes().to_vec();
+        let hold = Sql::new(dialect::hold_number(self.tx.backend()));
+        self.tx.run(hold.bind(id.clone()).bind(self.tenant_num())).await?;
+        // A statement of its own, begun while the number is held: it sees what the last holder
+        // committed.
+        let query = Sql::new("SELECT body FROM object WHERE kind = ? AND id = ? AND tenant <> ?")
+            .bind(i64::from(ObjectKind::Number as u8))
+            .bind(id)
+            .bind(self.tenant_num());
+        let rows = self.tx.all(query).await?;
+        rows.iter().map(|row| Row::new("object", row, 0).text(0, "body")).collect()
+    }
+
     async fn link(&mut self, link: Link) -> Result<bool, StoreError> {
         self.forget();
         let insert = Sql::new("link (tenant, kind, a, b) VALUES (?, ?, ?, ?)")
@@ -161,13 +176,14 @@ impl TenantTx for Session {
     async fn update_fax(&mut self, fax: &FaxRow) -> Result<(), StoreError> {
         let before = self.existing_fax(fax.num).await?;
         let update = Sql::new(
-            "UPDATE fax SET faxbox = ?, assignee = ?, state = ?, labels = ? \
-             WHERE tenant = ? AND num = ?",
+            "UPDATE fax SET faxbox = ?, assignee = ?, state = ?, labels = ?, \
+             attachment_sources = ? WHERE tenant = ? AND num = ?",
         )
         .bind(maybe_stored(fax.faxbox)?)
         .bind(maybe_stored(fax.assignee)?)
         .bind(state_code(fax.state))
         .bind(labels_text(&fax.labels))
+        .bind(sources_bits(fax.attachment_sources))
         .bind(self.tenant_num())
         .bind(stored(fax.num)?);
         one_row(self.tx.run(update).await?, "fax")?;
@@ -176,6 +192,7 @@ impl TenantTx for Session {
             assignee: fax.assignee,
             state: fax.state,
             labels: fax.labels.clone(),
+            attachment_sources: fax.attachment_sources,
             ..before.clone()
         };
         self.edits.push(Edit::Fax { before, after: Some(after) });

@@ -38,7 +38,8 @@ fn faxbox() -> FaxboxId {
 fn batch(request: &str, changes: Vec<Change>) -> Batch {
     Batch {
         tenant: tenant(),
-        actor: Subject::user("admin").unwrap(),
+        actor: Subject::parse(lineguard_core::id::SubjectKind::Service, "admin").unwrap(),
+        provisions: true,
         request_id: RequestId::parse(request).unwrap(),
         if_exists: IfExists::Refuse,
         changes,
@@ -56,6 +57,7 @@ fn fax(position: i64) -> NewFax {
         state: FaxState::Active,
         labels: Vec::new(),
         at: Timestamp(position),
+        attachment_sources: None,
     }
 }
 
@@ -97,7 +99,7 @@ async fn a_tenant_is_created_used_and_found_again(on: &Databases) {
     };
     let store = SqlStore::open(&url, OpenMode::Migrate).await.unwrap();
     set_up(&store).await;
-    let answer = store.register(&tenant(), &[fax(1), fax(2)]).await.unwrap();
+    let answer = store.register(&tenant(), &[fax(1), fax(2)], Timestamp(6)).await.unwrap();
     let registered = answer.into_iter().next().unwrap().unwrap();
     assert!(registered.created);
     store.close().await.unwrap();
@@ -113,7 +115,7 @@ async fn a_tenant_is_created_used_and_found_again(on: &Databases) {
     assert_eq!(found.concat().iter().map(|fax| fax.num.0).collect::<Vec<_>>(), [2, 1]);
     let remove = batch("r2", vec![Change::RemoveFaxbox { faxbox: self::faxbox() }]);
     assert_eq!(store.apply(&remove, Timestamp(7)).await.unwrap().revision.0, 2);
-    let answer = store.register(&tenant(), &[fax(1)]).await.unwrap().remove(0);
+    let answer = store.register(&tenant(), &[fax(1)], Timestamp(8)).await.unwrap().remove(0);
     assert!(matches!(answer, Err(ApplyError::AlreadyExists(_))));
     let chain = store.verify_chain(&tenant()).await.unwrap().unwrap();
     assert!(matches!(chain, Chain::Intact { revision, .. } if revision.0 == 2));
@@ -138,7 +140,7 @@ async fn faxes_are_registered_by_the_thousand(on: &Databases) {
     set_up(&store).await;
     let faxes: Vec<_> = (0..30_000).map(fax).collect();
     for chunk in faxes.chunks(5_000) {
-        let answers = store.register(&tenant(), chunk).await.unwrap();
+        let answers = store.register(&tenant(), chunk, Timestamp(30_000)).await.unwrap();
         assert!(answers.iter().all(|answer| answer.as_ref().unwrap().created));
     }
     let mut snapshot = store.snapshot(&tenant()).await.unwrap().unwrap();

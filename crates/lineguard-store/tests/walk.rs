@@ -180,7 +180,7 @@ async fn arrivals(place: &Place<'_>, story: &Story, rng: &mut Rng, seed: u64) {
                     })
                     .collect();
                 // Those that name what was removed meanwhile are refused; the others arrive.
-                place.store.register(&ids::tenant(&place.tenant), &new).await.unwrap();
+                place.store.register(&ids::tenant(&place.tenant), &new, NOW).await.unwrap();
             }
         })
         .await;
@@ -221,7 +221,7 @@ async fn walks_that_seek_list_what_the_engine_allows(on: &Databases) {
     for seed in first..first + worlds {
         let (text, model) = &models[seed as usize % models.len()];
         let rng = &mut Rng::new(seed);
-        let mut story = story(rng, model, text, &[view]);
+        let mut story = story(rng, seed, model, text, &[view]);
         let told = story.len();
         let tenant = format!("t{seed}");
         story.happen(&memory, &tenant).await;

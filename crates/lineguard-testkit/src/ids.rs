@@ -1,5 +1,6 @@
 //! Identifiers from literals.
 
+use lineguard_core::change::{AttachmentSource, SourceSet};
 use lineguard_core::id::{
     AccountId, ExtensionId, ExternalId, FaxId, FaxboxId, GroupId, InvitationId, Key, PhoneNumber,
     QueueId, RequestId, Subject, TenantId,
@@ -32,6 +33,11 @@ from_literals! {
 /// A user.
 pub fn user(id: &str) -> Subject {
     Subject::user(id).expect("a literal subject")
+}
+
+/// Where attachments come from.
+pub fn sources(all: &[AttachmentSource]) -> SourceSet {
+    all.iter().copied().collect()
 }
 
 /// Keys.

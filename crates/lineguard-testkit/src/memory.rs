@@ -7,17 +7,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use lineguard_core::assemble::Dump;
 use lineguard_core::change::apply::{self, ModelSource};
-use lineguard_core::change::register::{self, Stamps};
-use lineguard_core::change::{Applied, Batch, Change, IfExists, Import, Imported, NewFax, Warning};
+use lineguard_core::change::register::{self, Registering};
+use lineguard_core::change::{
+    Activation, Applied, Batch, Change, IfExists, Import, Imported, NewFax, Warning, title_or_id,
+};
 use lineguard_core::id::{
-    AccountId, FaxId, ModelDigest, Num, RequestId, Revision, Subject, TenantId, Timestamp,
+    AccountId, FaxId, ModelDigest, Num, PhoneNumber, RequestId, Revision, Subject, TenantId,
+    Timestamp,
 };
 use lineguard_core::model::{self, Model};
 use lineguard_core::port::{
-    AccountOfSubject, ApplyError, Fault, FaxColumn, FaxRow, FaxSlice, MemberRows, Registered, Seek,
-    Store, StoreError, TenantReader, TenantRow, TenantTx,
+    AccountOfSubject, ApplyError, DuplicateNumber, Fault, FaxColumn, FaxRow, FaxSlice, Home,
+    MemberRows, Registered, Seek, Store, StoreError, TenantReader, TenantRow, TenantTx,
 };
-use lineguard_core::row::{Link, LinkKind, Object, ObjectKind};
+use lineguard_core::row::{self, Link, LinkKind, NumberBody, Object, ObjectKind};
 use lineguard_core::stamp::Stamp;
 
 /// A store in memory. Readers hold a whole copy of a tenant; a writer works on a copy of its own
@@ -147,7 +150,7 @@ impl Tenant {
         let qualified = subject.qualified();
         let subject = self.object(ObjectKind::Subject, Num(0), &qualified).map(|one| one.num);
         let path = self.path(acting);
-        let mut wanted = Wanted { objects: BTreeSet::new(), links: BTreeSet::new() };
+        let mut wanted = Wanted::default();
         for object in self.objects.values() {
             let on_path = object.account.is_some_and(|account| path.contains(&account));
             let wants = match object.kind {
@@ -164,15 +167,21 @@ impl Tenant {
         }
         self.add_member_links(&path, &qualified, &mut wanted);
         if let Some(subject) = subject {
+            wanted.objects.insert(subject);
             self.add_subject_links(&path, acting, subject, &mut wanted);
         }
-        let objects = wanted.objects.iter().filter_map(|num| self.objects.get(num));
+        self.add_homes(&path, &qualified, &mut wanted);
+        let found = |nums: &BTreeSet<Num>| -> Vec<Object> {
+            nums.iter().filter_map(|num| self.objects.get(num)).cloned().collect()
+        };
         Some(MemberRows {
             tenant: self.row.clone(),
             subject,
             path,
-            objects: objects.cloned().collect(),
+            objects: found(&wanted.objects),
+            standings: found(&wanted.standings),
             links: wanted.links.into_iter().collect(),
+            homes: wanted.homes.into_iter().collect(),
         })
     }
 
@@ -208,13 +217,13 @@ impl Tenant {
                 LinkKind::FaxboxUser | LinkKind::FaxboxOwner | LinkKind::AccountOwner => {
                     wanted.links.insert(*link);
                 }
-                LinkKind::Delegation => self.add_delegation(acting, *link, wanted),
+                LinkKind::Delegation => self.add_delegation(path, acting, *link, wanted),
                 _ => {}
             }
         }
     }
 
-    fn add_delegation(&self, acting: Num, link: Link, wanted: &mut Wanted) {
+    fn add_delegation(&self, path: &[Num], acting: Num, link: Link, wanted: &mut Wanted) {
         let Some(member) = self.objects.get(&link.a) else {
             return;
         };
@@ -225,12 +234,41 @@ impl Tenant {
         wanted.objects.insert(member.num);
         let subject = self.object(ObjectKind::Subject, Num(0), &member.id);
         wanted.objects.extend(subject.map(|subject| subject.num));
+        for account in path.iter().filter(|account| **account != acting) {
+            let above = self.object(ObjectKind::Member, *account, &member.id);
+            wanted.standings.extend(above.map(|member| member.num));
+        }
+    }
+
+    /// Where faxboxes and owned groups lie, and who the subject is there.
+    fn add_homes(&self, path: &[Num], qualified: &str, wanted: &mut Wanted) {
+        for link in &wanted.links {
+            let is_thing = matches!(
+                link.kind,
+                LinkKind::FaxboxUser
+                    | LinkKind::FaxboxGroup
+                    | LinkKind::FaxboxOwner
+                    | LinkKind::GroupOwner
+            );
+            let Some(thing) = self.objects.get(&link.a).filter(|_| is_thing) else { continue };
+            wanted.homes.insert(Home { num: thing.num, account: thing.account });
+            for account in thing.account.map(|account| self.path(account)).unwrap_or_default() {
+                let parent = self.objects.get(&account).and_then(|object| object.account);
+                wanted.homes.insert(Home { num: account, account: parent });
+                let member = self.object(ObjectKind::Member, account, qualified);
+                let member = member.filter(|_| !path.contains(&account));
+                wanted.standings.extend(member.map(|member| member.num));
+            }
+        }
     }
 }
 
+#[derive(Default)]
 struct Wanted {
     objects: BTreeSet<Num>,
+    standings: BTreeSet<Num>,
     links: BTreeSet<Link>,
+    homes: BTreeSet<Home>,
 }
 
 /// What a request asked for.
@@ -241,10 +279,29 @@ enum Asked {
 }
 
 /// A tenant as of one moment: shared for a snapshot, its own for a transaction.
-struct View<T>(T);
+struct View<T>(T, Elsewhere);
 
 /// What a transaction works on.
 type Working = View<Box<Tenant>>;
+
+/// The other tenants as they were when a transaction began, and what it asked about them. It can
+/// only be committed while that is still so.
+#[derive(Default)]
+struct Elsewhere {
+    tenants: Vec<Arc<Tenant>>,
+    held: BTreeMap<String, Vec<String>>,
+}
+
+/// The bodies that tenants have for a number, besides one.
+fn bodies_elsewhere<'t>(
+    tenants: impl Iterator<Item = &'t Arc<Tenant>>,
+    but: &TenantId,
+    number: &str,
+) -> Vec<String> {
+    let of = |tenant: &'t Arc<Tenant>| tenant.object(ObjectKind::Number, Num(0), number);
+    let others = tenants.filter(|tenant| tenant.row.id != *but);
+    others.filter_map(of).map(|object| object.body.clone()).collect()
+}
 
 #[async_trait]
 impl<T: Deref<Target = Tenant> + Send> TenantReader for View<T> {
@@ -380,6 +437,13 @@ impl TenantTx for View<Box<Tenant>> {
         Ok(())
     }
 
+    async fn hold_number(&mut self, number: &PhoneNumber) -> Result<Vec<String>, StoreError> {
+        let number = number.as_str();
+        let bodies = bodies_elsewhere(self.1.tenants.iter(), &self.0.row.id, number);
+        self.1.held.insert(number.to_owned(), bodies.clone());
+        Ok(bodies)
+    }
+
     async fn link(&mut self, link: Link) -> Result<bool, StoreError> {
         let new = self.0.links.insert(link);
         self.0.touched |= new;
@@ -405,6 +469,7 @@ impl TenantTx for View<Box<Tenant>> {
         stored.assignee = fax.assignee;
         stored.state = fax.state;
         stored.labels.clone_from(&fax.labels);
+        stored.attachment_sources = fax.attachment_sources;
         self.0.touched = true;
         Ok(())
     }
@@ -454,20 +519,31 @@ impl MemoryStore {
         locked(&self.state).tenants.values().find(|tenant| tenant.row.id == *id).cloned()
     }
 
-    /// Puts a tenant in place unless it has changed since `before` was read.
-    fn commit(&self, before: Option<&Arc<Tenant>>, mut after: Box<Tenant>) -> bool {
+    /// A transaction on a tenant.
+    fn begin(&self, tenant: Tenant) -> Working {
+        let tenants = locked(&self.state).tenants.values().cloned().collect();
+        View(Box::new(tenant), Elsewhere { tenants, held: BTreeMap::new() })
+    }
+
+    /// Puts a tenant in place unless it has changed since `before` was read, or another one has
+    /// changed in what the transaction held.
+    fn commit(&self, before: Option<&Arc<Tenant>>, tx: Working) -> bool {
+        let View(mut after, Elsewhere { tenants: _, held }) = tx;
         after.touched = false;
         let mut state = locked(&self.state);
+        let still = held.iter().all(|(number, bodies)| {
+            bodies_elsewhere(state.tenants.values(), &after.row.id, number) == *bodies
+        });
         let current = state.tenants.values().find(|tenant| tenant.row.id == after.row.id);
         let unchanged = match (before, current) {
             (None, None) => !state.tenants.contains_key(&after.row.num),
             (Some(before), Some(current)) => Arc::ptr_eq(before, current),
             _ => false,
         };
-        if unchanged {
+        if unchanged && still {
             state.tenants.insert(after.row.num, Arc::from(after));
         }
-        unchanged
+        unchanged && still
     }
 
     /// The tenant that changes concern: a copy, or a new one if the first of them makes it.
@@ -481,6 +557,7 @@ impl MemoryStore {
             (Some(tenant), _) => Ok(tenant.clone()),
             (None, Some(Change::CreateTenant { title, model, .. })) => {
                 let last = locked(&self.state).tenants.keys().last().map_or(0, |num| num.0);
+                let title = title_or_id(title, id.as_str());
                 Ok(Tenant::new(Num(last + 1), id, title, *model))
             }
             (None, _) => Err(no_such_tenant()),
@@ -501,9 +578,11 @@ impl MemoryStore {
         if_exists: IfExists,
         now: Timestamp,
     ) -> Result<Imported, ApplyError> {
-        let request = match &asked {
-            Asked::Batch(batch) => batch.request_id.clone(),
-            Asked::Import(import) => import.request_id.clone(),
+        let (request, how) = match &asked {
+            Asked::Batch(Batch { request_id, actor, provisions, .. })
+            | Asked::Import(Import { request_id, actor, provisions, .. }) => {
+                (request_id.clone(), Activation::of(actor, *provisions))
+            }
         };
         loop {
             let before = self.tenant(id);
@@ -513,13 +592,13 @@ impl MemoryStore {
                 return if same { Ok(imported.clone()) } else { Err(ApplyError::RequestIdReused) };
             }
             let first = parts.first().and_then(|(changes, _)| changes.first());
-            let mut tx = View(Box::new(self.working_copy(before.as_deref(), id, first)?));
-            let mut imported = self.run_parts(&mut tx, parts, if_exists, now).await?;
-            let mut after = tx.0;
+            let mut tx = self.begin(self.working_copy(before.as_deref(), id, first)?);
+            let mut imported = self.run_parts(&mut tx, parts, if_exists, how, now).await?;
+            let after = &mut tx.0;
             after.row.revision.0 += u64::from(after.touched);
             imported.applied.revision = after.row.revision;
             after.requests.insert(request.clone(), (asked.clone(), imported.clone()));
-            if self.commit(before.as_ref(), after) {
+            if self.commit(before.as_ref(), tx) {
                 return Ok(imported);
             }
         }
@@ -530,20 +609,21 @@ impl MemoryStore {
         tx: &mut Working,
         parts: &Parts<'_>,
         if_exists: IfExists,
+        how: Activation,
         now: Timestamp,
     ) -> Result<Imported, ApplyError> {
         let applied = Applied { revision: Revision(0), changed: 0, warnings: Vec::new() };
         let mut imported = Imported { applied, registered: 0 };
         let mut at = 0;
         for (changes, faxes) in parts {
-            let outcome = apply::run_changes(tx, &self.models, changes, if_exists, now)
+            let outcome = apply::run_changes(tx, &self.models, changes, if_exists, how, now)
                 .await
                 .map_err(|error| error.further_on(at))?;
             let moved = |warning: Warning| Warning { change: warning.change + at, ..warning };
             imported.applied.changed += outcome.changed;
             imported.applied.warnings.extend(outcome.warnings.into_iter().map(moved));
             at += changes.len();
-            imported.registered += register_part(tx, &self.models, faxes)
+            imported.registered += register_part(tx, &self.models, faxes, now)
                 .await
                 .map_err(|error| error.further_on(at))?;
             at += faxes.len();
@@ -563,7 +643,9 @@ impl Store for MemoryStore {
         &self,
         tenant: &TenantId,
     ) -> Result<Option<Box<dyn TenantReader + '_>>, StoreError> {
-        Ok(self.tenant(tenant).map(|tenant| Box::new(View(tenant)) as Box<dyn TenantReader>))
+        Ok(self
+            .tenant(tenant)
+            .map(|tenant| Box::new(View(tenant, Elsewhere::default())) as Box<dyn TenantReader>))
     }
 
     async fn apply(&self, batch: &Batch, now: Timestamp) -> Result<Applied, ApplyError> {
@@ -580,27 +662,28 @@ impl Store for MemoryStore {
             .map(|part| (part.changes.as_slice(), part.faxes.as_slice()))
             .collect();
         let asked = Asked::Import(import.clone());
-        self.once(&import.tenant, asked, &parts, IfExists::Update, now).await
+        self.once(&import.tenant, asked, &parts, IfExists::Keep, now).await
     }
 
     async fn register(
         &self,
         tenant: &TenantId,
         faxes: &[NewFax],
+        now: Timestamp,
     ) -> Result<Vec<Result<Registered, ApplyError>>, ApplyError> {
         loop {
             let before = self.tenant(tenant).ok_or_else(no_such_tenant)?;
-            let mut tx = View(Box::new(Tenant::clone(&before)));
+            let mut tx = self.begin(Tenant::clone(&before));
             let mut answers = Vec::new();
-            let mut stamps = Stamps::default();
+            let mut new = Registering::new(now);
             for (position, fax) in faxes.iter().enumerate() {
-                let answer = register_one(&mut tx, &self.models, &mut stamps, fax, position).await;
+                let answer = register_one(&mut tx, &self.models, &mut new, fax, position).await;
                 if let Err(ApplyError::Store(error @ StoreError::Unavailable { .. })) = answer {
                     return Err(error.into());
                 }
                 answers.push(answer);
             }
-            if self.commit(Some(&before), tx.0) {
+            if self.commit(Some(&before), tx) {
                 return Ok(answers);
             }
         }
@@ -640,6 +723,25 @@ impl Store for MemoryStore {
         Ok(later.take(limit).map(|tenant| tenant.row.clone()).collect())
     }
 
+    async fn duplicate_numbers(&self, limit: usize) -> Result<Vec<DuplicateNumber>, StoreError> {
+        let state = locked(&self.state);
+        let mut active: BTreeMap<&str, Vec<TenantId>> = BTreeMap::new();
+        for tenant in state.tenants.values() {
+            for number in tenant.of_kind(ObjectKind::Number) {
+                let body: NumberBody = row::parse_body(tenant.row.num, number)?;
+                if body.active {
+                    active.entry(&number.id).or_default().push(tenant.row.id.clone());
+                }
+            }
+        }
+        let several = active.into_iter().filter(|(_, tenants)| tenants.len() > 1);
+        let named = several.map(|(number, tenants)| DuplicateNumber {
+            number: PhoneNumber::parse(number).expect("a number's id"),
+            tenants,
+        });
+        Ok(named.take(limit).collect())
+    }
+
     async fn put_model(&self, text: &str) -> Result<ModelDigest, StoreError> {
         let digest = ModelDigest::of(text);
         let parse = || model::parse(text, model::built_in_vocabulary()).ok().map(Arc::new);
@@ -663,7 +765,7 @@ impl Store for MemoryStore {
 async fn register_one(
     tx: &mut Working,
     models: &Models,
-    stamps: &mut Stamps,
+    registering: &mut Registering,
     fax: &NewFax,
     position: usize,
 ) -> Result<Registered, ApplyError> {
@@ -679,7 +781,7 @@ async fn register_one(
             }
         };
     }
-    let mut row = register::row(tx, models, stamps, fax, position).await?;
+    let mut row = register::row(tx, models, registering, fax, position).await?;
     row.num = tx.0.next();
     tx.0.faxes.insert(row.num, row.clone());
     tx.0.fax_ids.insert(fax.fax.clone(), (fingerprint, Some(row.num)));
@@ -691,8 +793,9 @@ async fn register_part(
     tx: &mut Working,
     models: &Models,
     faxes: &[NewFax],
+    now: Timestamp,
 ) -> Result<usize, ApplyError> {
-    let mut stamps = Stamps::default();
+    let mut restoring = Registering::restoring(now);
     let mut new = 0;
     for (position, fax) in faxes.iter().enumerate() {
         if let Some(stored) = tx.fax(&fax.fax).await?
@@ -700,7 +803,7 @@ async fn register_part(
         {
             continue;
         }
-        let registered = register_one(tx, models, &mut stamps, fax, position).await?;
+        let registered = register_one(tx, models, &mut restoring, fax, position).await?;
         new += usize::from(registered.created);
     }
     Ok(new)

@@ -270,7 +270,8 @@ impl World {
         store.put_model(&self.model).await.expect("keeping the model");
         let applied = store.apply(&self.batch(), NOW).await.expect("a world that can be built");
         let tenant = self.tenant;
-        let answers = store.register(&tenant, &self.faxes).await.expect("registering the faxes");
+        let answers =
+            store.register(&tenant, &self.faxes, NOW).await.expect("registering the faxes");
         let faxes = answers.into_iter().map(|answer| answer.expect("a fax that can be").fax);
         let mut reader = store.snapshot(&tenant).await.expect("a snapshot").expect("the tenant");
         let row = reader.tenant().await.expect("the tenant's row");
@@ -286,7 +287,8 @@ impl World {
 pub fn batch(tenant: &str, request: &str, changes: Vec<Change>) -> Batch {
     Batch {
         tenant: ids::tenant(tenant),
-        actor: ids::user("provisioning"),
+        actor: ids::service("provisioning"),
+        provisions: true,
         request_id: ids::request(request),
         if_exists: IfExists::Refuse,
         changes,
@@ -305,5 +307,6 @@ pub fn received(id: &str, account: &str, minutes: i64) -> NewFax {
         state: FaxState::Active,
         labels: Vec::new(),
         at: Timestamp(NOW.0 + minutes * 60_000),
+        attachment_sources: None,
     }
 }

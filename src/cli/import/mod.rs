@@ -4,12 +4,14 @@ mod outcome;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use lineguard_core::change::{Import as TenantImport, Part};
-use lineguard_core::id::{RequestId, Subject, TenantId};
+use lineguard_core::id::{ModelDigest, RequestId, Subject, TenantId};
+use lineguard_core::model::built_in_vocabulary;
 use tonic::Request;
 
 use outcome::{Done, Imported, refused, result, texts};
@@ -17,13 +19,14 @@ use outcome::{Done, Imported, refused, result, texts};
 use super::client::{Client, ask, failed, subject};
 use super::paint::{Paint, plain};
 use super::{Exit, Failure, Output, note, print};
-use crate::config::{Config, StoreFlags};
+use crate::config::{Config, StoreFlags, layers};
 use crate::dial::Connection;
+use crate::models::folder::{self, FolderModel};
 use crate::wire::change::{change_to_wire, new_fax_to_wire};
 use crate::wire::id::subject_to_wire;
 use crate::wire::pb;
 use crate::wire::pb::admin_service_client::AdminServiceClient;
-use crate::world::{World, built_in_text};
+use crate::world::{ModelNames, World, built_in_text, default_model};
 use crate::{open, token};
 
 /// Greatest number of changes and faxes in one part.
@@ -37,7 +40,8 @@ const EXAMPLES: &str = "Examples:
   lineguard import --check customer.toml
   lineguard import --offline --database-url sqlite:lineguard.db customer.toml
 
-An import adds and updates; it takes nothing away. A second one changes nothing and says so.";
+An import adds and updates; it takes nothing away, and what a file leaves out stays as it is.
+A second one changes nothing and says so.";
 
 /// Bring tenants into a server, or into a store that no server holds.
 #[derive(Debug, Args)]
@@ -58,7 +62,7 @@ pub struct Import {
     actor: Subject,
     #[command(flatten)]
     client: Client,
-    /// The store, with `--offline`.
+    /// The store, with `--offline`; the folder of models that the files name, always.
     #[command(flatten)]
     pub flags: StoreFlags,
 }
@@ -76,7 +80,8 @@ impl Import {
     ///
     /// If a file has mistakes (then nothing is applied), or there is no server or store.
     pub async fn run(self, config: &Config) -> Result<Exit, Failure> {
-        let world = read(&self.files)?;
+        let here = self.models_here(config)?;
+        let world = self.read(&here).await?;
         if self.check {
             let count = world.tenants.len();
             let tenants = if count == 1 { "tenant" } else { "tenants" };
@@ -91,7 +96,7 @@ impl Import {
         let done = if self.offline {
             self.offline(config, &uploads, &bar).await
         } else {
-            self.online(&world, &uploads, &bar).await
+            self.online(&world, &here, &uploads, &bar).await
         };
         bar.finish_and_clear();
         self.report(&done?)
@@ -109,6 +114,8 @@ impl Import {
             let import = TenantImport {
                 tenant: upload.tenant.clone(),
                 actor: self.actor.clone(),
+                // Whoever holds the store.
+                provisions: true,
                 request_id: request_id()?,
                 parts: upload.parts.clone(),
             };
@@ -130,11 +137,12 @@ impl Import {
     async fn online(
         &self,
         world: &World,
+        here: &[FolderModel],
         uploads: &[Upload],
         bar: &ProgressBar,
     ) -> Result<Vec<Done>, Failure> {
         let mut client = self.client.admin().await?;
-        self.put_models(&mut client, world).await?;
+        self.put_models(&mut client, world, here).await?;
         let mut messages = Vec::new();
         for upload in uploads {
             let id = request_id()?;
@@ -150,14 +158,61 @@ impl Import {
         Ok(answer.into_inner().results.into_iter().map(|one| result(uploads, one)).collect())
     }
 
-    /// The server may be of another version and not know our built-in texts.
+    /// The models folder that the settings of this command name. Without a store of its own the
+    /// other settings are not looked at.
+    fn models_here(&self, config: &Config) -> Result<Vec<FolderModel>, Failure> {
+        let given = layers::gather(&self.flags.sources(), &mut Vec::new());
+        let given = given.get("models_dir").and_then(|given| given.values.first());
+        let folder = match self.offline {
+            true => config.models_dir.clone(),
+            false => given.filter(|folder| !folder.is_empty()).map(PathBuf::from),
+        };
+        Ok(folder::read(folder.as_deref(), built_in_vocabulary())?)
+    }
+
+    /// All files as one world. Where they name a model that is not here, the server is asked for
+    /// its models folder; that it gives no answer is told by what the files then have wrong.
+    async fn read(&self, here: &[FolderModel]) -> Result<World, Failure> {
+        let mut names = ModelNames::default();
+        for FolderModel { model, digest, .. } in here {
+            names.add(model.name.as_str(), *digest, Some(Arc::clone(model)));
+        }
+        let world = read(&self.files, &names);
+        if self.check || self.offline || !names.any_unknown() {
+            return world;
+        }
+        let Ok(mut client) = self.client.admin().await else { return world };
+        let models = match client.list_models(ask(pb::ListModelsRequest {})).await {
+            Ok(answer) => answer.into_inner().models,
+            Err(status) => {
+                let why = status.message();
+                note(format_args!("the server did not say which models it has: {}", plain(why)));
+                return world;
+            }
+        };
+        for pb::ModelInfo { name, digest, file, .. } in &models {
+            if let (false, Some(digest)) = (file.is_empty(), ModelDigest::from_hex(digest)) {
+                names.add(name, digest, None);
+            }
+        }
+        read(&self.files, &names)
+    }
+
+    /// The server may be of another version and not know our built-in texts, or have another
+    /// models folder.
     async fn put_models(
         &self,
         client: &mut AdminServiceClient<Connection>,
         world: &World,
+        here: &[FolderModel],
     ) -> Result<(), Failure> {
-        let texts =
-            world.tenants.values().map(|tenant| (tenant.model, built_in_text(&tenant.model)));
+        let text_of = |digest: &ModelDigest| {
+            let of_folder = || here.iter().find(|one| one.digest == *digest).map(|one| &*one.text);
+            built_in_text(digest).or_else(of_folder)
+        };
+        let models =
+            world.tenants.values().map(|tenant| tenant.model.unwrap_or_else(default_model));
+        let texts = models.map(|digest| (digest, text_of(&digest)));
         for (digest, text) in texts.collect::<BTreeMap<_, _>>() {
             let Some(text) = text else { continue };
             let known = pb::GetModelRequest { digest: digest.to_string() };
@@ -202,14 +257,14 @@ impl Import {
 }
 
 /// All files as one world.
-fn read(files: &[PathBuf]) -> Result<World, Failure> {
+fn read(files: &[PathBuf], models: &ModelNames) -> Result<World, Failure> {
     let (mut world, mut mistakes) = (World::default(), Vec::new());
     let mut from: BTreeMap<TenantId, String> = BTreeMap::new();
     for file in files {
         let name = plain(&file.display().to_string());
         let text = std::fs::read_to_string(file)
             .map_err(|error| Failure::new(format_args!("`{name}`: {error}")))?;
-        match World::parse(&text) {
+        match World::parse_with(&text, models) {
             Err(errors) => {
                 mistakes.extend(errors.iter().map(|error| format!("\n  {name}:{error}")))
             }

@@ -192,6 +192,12 @@ async fn tenant_and_accounts(
         owner: owner.cloned(),
     };
     out.change(&create).await?;
+    // The one makes the tenant where there is none, the others what it is where there is one.
+    out.change(&Change::SetModel { model: tenant.model }).await?;
+    if *kind == AccountKind::Personal {
+        let account = account.clone();
+        out.change(&Change::SetPersonal { account, personal: true }).await?;
+    }
     each(reader, ObjectKind::Account, out, recreate::make).await
 }
 

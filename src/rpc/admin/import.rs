@@ -46,7 +46,7 @@ pub(super) async fn import(
     tokio::task::yield_now().await;
     let mut results = Vec::with_capacity(collected.tenants.len());
     for (tenant, collecting) in collected.tenants {
-        let result = apply(app, tenant.clone(), collecting).await;
+        let result = apply(app, caller, tenant.clone(), collecting).await;
         results.push((tenant, result));
     }
     Ok(import_response(results))
@@ -155,6 +155,7 @@ impl Collecting {
 /// What a tenant's import did, and the token of the state that it made.
 async fn apply(
     app: &App,
+    caller: &Caller,
     tenant: TenantId,
     collecting: Collecting,
 ) -> Result<(Imported, String), Failure> {
@@ -162,7 +163,7 @@ async fn apply(
     let Some(Head { actor, request_id }) = head.filter(|_| faults.is_empty()) else {
         return Err(Failure::Invalid(InvalidRequest { violations: faults }));
     };
-    let import = Import { tenant, actor, request_id, parts };
+    let import = Import { tenant, actor, provisions: caller.provisions, request_id, parts };
     let mut imported =
         app.store.import(&import, app.clock.now()).await.map_err(|error| {
             Failure::of_write(error, |fault| path(&import.parts, &origins, fault))

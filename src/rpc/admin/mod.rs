@@ -14,12 +14,10 @@ use tokio::sync::Semaphore;
 use tokio_stream::Stream;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::admit::admitted;
-use crate::access::Caller;
+use super::admit::{admitted, caller_of};
 use crate::app::App;
 use crate::wire::pb;
 use crate::wire::pb::admin_service_server::AdminService;
-use crate::wire::status::Failure;
 
 /// How many imports are collected at once; each may hold a whole tenant in memory.
 const MAX_IMPORTS: usize = 2;
@@ -53,15 +51,16 @@ impl AdminService for Admin {
         &self,
         request: Request<pb::ApplyRequest>,
     ) -> Result<Response<pb::ApplyResponse>, Status> {
-        answer!(apply::apply, self, request)
+        let caller = caller_of(&request)?;
+        let message = admitted(&self.app, request)?;
+        Ok(Response::new(apply::apply(&self.app, &caller, message).await?))
     }
 
     async fn import(
         &self,
         request: Request<Streaming<pb::ImportRequest>>,
     ) -> Result<Response<pb::ImportResponse>, Status> {
-        let caller = request.extensions().get::<Arc<Caller>>().cloned();
-        let caller = caller.ok_or(Failure::Unauthenticated)?;
+        let caller = caller_of(&request)?;
         let parts = request.into_inner();
         let answer = import::import(&self.app, &self.imports, &caller, parts).await?;
         Ok(Response::new(answer))
@@ -92,14 +91,18 @@ impl AdminService for Admin {
         &self,
         request: Request<pb::ListModelsRequest>,
     ) -> Result<Response<pb::ListModelsResponse>, Status> {
-        answer!(models::list, self, request)
+        let caller = caller_of(&request)?;
+        let message = admitted(&self.app, request)?;
+        Ok(Response::new(models::list(&self.app, &caller, message).await?))
     }
 
     async fn get_model(
         &self,
         request: Request<pb::GetModelRequest>,
     ) -> Result<Response<pb::GetModelResponse>, Status> {
-        answer!(models::get, self, request)
+        let caller = caller_of(&request)?;
+        let message = admitted(&self.app, request)?;
+        Ok(Response::new(models::get(&self.app, &caller, message).await?))
     }
 
     async fn put_model(

@@ -3,23 +3,23 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use lineguard_core::id::{ModelDigest, Num};
-use lineguard_core::model::{self, BUILT_IN, Model, TextError};
-use lineguard_core::model_test::{self, TestFailure};
+use lineguard_core::id::ModelDigest;
+use lineguard_core::model::{self, BUILT_IN};
 use lineguard_core::port::StoreError;
-use lineguard_core::vocabulary::Vocabulary;
 
+use crate::access::Caller;
 use crate::app::App;
+use crate::models::checked;
+use crate::rpc::models_in_use;
 use crate::wire::models::{get_model_call, model_info, put_model_call, put_model_response};
 use crate::wire::pb;
 use crate::wire::status::Failure;
 
-/// How many tenants are read at once.
-const PAGE: usize = 1_000;
-
-/// The built-in models, then what else tenants name and this server can read.
+/// The built-in models, those of this server's models folder, then what else tenants name that the
+/// caller may ask about, as far as this server can read it.
 pub(super) async fn list(
     app: &App,
+    caller: &Caller,
     message: pb::ListModelsRequest,
 ) -> Result<pb::ListModelsResponse, Failure> {
     let pb::ListModelsRequest {} = message;
@@ -32,7 +32,11 @@ pub(super) async fn list(
         models.push(model_info(digest, &model));
         listed.insert(digest);
     }
-    for digest in in_use(app).await?.difference(&listed) {
+    for one in app.folder.iter() {
+        models.push(pb::ModelInfo { file: one.file.clone(), ..model_info(one.digest, &one.model) });
+        listed.insert(one.digest);
+    }
+    for digest in models_in_use::by_tenants_of(app, caller).await?.difference(&listed) {
         match app.models.get(digest).await {
             Ok(model) => models.push(model_info(*digest, &model)),
             Err(StoreError::UnreadableModel { .. } | StoreError::Corrupt { .. }) => {}
@@ -42,36 +46,23 @@ pub(super) async fn list(
     Ok(pb::ListModelsResponse { models })
 }
 
-async fn in_use(app: &App) -> Result<BTreeSet<ModelDigest>, StoreError> {
-    let mut digests = BTreeSet::new();
-    let mut after = Num(0);
-    loop {
-        let tenants = app.store.tenants(after, PAGE).await?;
-        digests.extend(tenants.iter().map(|tenant| tenant.model));
-        match tenants.last() {
-            Some(last) if tenants.len() == PAGE => after = last.num,
-            _ => return Ok(digests),
-        }
-    }
-}
-
 pub(super) async fn get(
     app: &App,
+    caller: &Caller,
     message: pb::GetModelRequest,
 ) -> Result<pb::GetModelResponse, Failure> {
     let digest = get_model_call(message)?;
-    let text = app.store.model_text(&digest).await?.or_else(|| built_in(&digest));
+    if !models_in_use::may_see(app, caller, &digest).await? {
+        return Err(Failure::NotFound("model"));
+    }
+    let text = app.store.model_text(&digest).await?;
+    let text = text.or_else(|| models_in_use::built_in(&digest).map(str::to_owned));
     let text = text.ok_or(Failure::NotFound("model"))?;
     let model = model::parse(&text, app.vocabulary).map_err(|errors| {
         let detail = errors.first().map_or_else(String::new, |error| error.problem.clone());
         StoreError::UnreadableModel { digest, detail }
     })?;
     Ok(pb::GetModelResponse { model: Some(model_info(digest, &model)), text })
-}
-
-fn built_in(digest: &ModelDigest) -> Option<String> {
-    let found = BUILT_IN.iter().find(|(_, text)| ModelDigest::of(text) == *digest);
-    found.map(|(_, text)| (*text).to_owned())
 }
 
 /// Keeps a text that has no mistakes and whose own tests come out as they say.
@@ -83,26 +74,11 @@ pub(super) async fn put(
     let text: Arc<str> = text.into();
     let (vocabulary, to_read) = (app.vocabulary, Arc::clone(&text));
     // A long text keeps a core busy for a while, and other calls should not wait for it.
-    let read = tokio::task::spawn_blocking(move || read(&to_read, vocabulary)).await;
+    let read = tokio::task::spawn_blocking(move || checked(&to_read, vocabulary)).await;
     let model = match read.map_err(|error| Failure::Internal(error.to_string()))? {
         Ok(model) => model,
         Err(mistakes) => return Ok(put_model_response(Err(mistakes))),
     };
     let digest = app.store.put_model(&text).await?;
     Ok(put_model_response(Ok(model_info(digest, &model))))
-}
-
-fn read(text: &str, vocabulary: &Vocabulary) -> Result<Model, Vec<TextError>> {
-    let model = model::parse(text, vocabulary)?;
-    let failed = model_test::run(&model, vocabulary);
-    if failed.is_empty() {
-        return Ok(model);
-    }
-    Err(failed.into_iter().map(mistake).collect())
-}
-
-fn mistake(failure: TestFailure) -> TextError {
-    let TestFailure { name, line, problem } = failure;
-    let problem = format!("test `{name}`: {problem}");
-    TextError { line, column: 1, problem, suggestion: None }
 }

@@ -70,7 +70,8 @@ async fn find(
         ObjectKey::Faxbox(id) => (ObjectKind::Faxbox, id.as_str()),
         ObjectKey::Invitation(id) => (ObjectKind::Invitation, id.as_str()),
     };
-    one(reader, kind, IN_TENANT, id).await
+    let found = one(reader, kind, IN_TENANT, id).await?;
+    Ok(found.filter(|object| !object.is_retired_number()))
 }
 
 async fn one(
@@ -104,7 +105,7 @@ pub(super) async fn list(app: &App, message: pb::ListRequest) -> Result<pb::List
         Some(id) => Some(account_num(reader.as_mut(), id).await?.ok_or_else(unknown)?),
         None => None,
     };
-    let mut rows = reader.list(kind, account, after, page.size + 1).await?;
+    let mut rows = present(reader.as_mut(), kind, account, after, page.size + 1).await?;
     let more = rows.len() > page.size;
     rows.truncate(page.size);
     let next_page_token = next_token(app, &query, rows.last().map(|row| row.num), more)?;
@@ -112,6 +113,28 @@ pub(super) async fn list(app: &App, message: pb::ListRequest) -> Result<pb::List
     let revision = reader.tenant().await?.revision.0;
     let objects = objects.iter().map(object_to_wire).collect();
     Ok(pb::ListResponse { objects, next_page_token, revision })
+}
+
+/// As [`TenantReader::list`], without numbers that were given back.
+async fn present(
+    reader: &mut dyn TenantReader,
+    kind: ObjectKind,
+    account: Option<Num>,
+    mut after: Num,
+    limit: usize,
+) -> Result<Vec<Object>, StoreError> {
+    let mut present = Vec::new();
+    loop {
+        let rows = reader.list(kind, account, after, limit).await?;
+        let last = rows.last().map(|row| row.num).filter(|_| rows.len() == limit);
+        present.extend(rows.into_iter().filter(|row| !row.is_retired_number()));
+        match last {
+            Some(last) if present.len() < limit => after = last,
+            _ => break,
+        }
+    }
+    present.truncate(limit);
+    Ok(present)
 }
 
 pub(super) async fn list_tenants(

@@ -1,5 +1,9 @@
 //! The changes that make an object again. They are in two groups: what makes the objects, and what
 //! ties them together once all of them are there.
+//!
+//! An `Add…` makes a new object all that it is, and changes none that exists; `Set…` says again what
+//! one that exists shall be. What would give something back is not said again: that a member or a
+//! number is active, that an account is open, that a root is shared (rulings R40).
 
 use lineguard_core::change::{Change, UserOrGroup};
 use lineguard_core::facts::MemberStatus;
@@ -14,13 +18,16 @@ pub(super) fn make(object: &Stored, out: &mut Vec<Change>) {
     match object {
         Stored::Account(account) => make_account(account, out),
         Stored::Member(member) => make_member(member, out),
-        Stored::Group(Group { group, account, title, roles, .. }) => out.push(Change::AddGroup {
-            account: account.clone(),
-            group: group.clone(),
-            title: title.clone(),
-            roles: roles.clone(),
-        }),
-        Stored::Role(role) => out.push(make_role(role)),
+        Stored::Group(Group { group, account, title, roles, .. }) => {
+            out.push(Change::AddGroup {
+                account: account.clone(),
+                group: group.clone(),
+                title: title.clone(),
+                roles: roles.clone(),
+            });
+            out.push(Change::SetGroupRoles { group: group.clone(), roles: roles.clone() });
+        }
+        Stored::Role(role) => make_role(role, out),
         Stored::Number(number) => {
             let Number { number, account, capabilities, active, targets: _ } = number;
             out.push(Change::AddNumber {
@@ -29,6 +36,15 @@ pub(super) fn make(object: &Stored, out: &mut Vec<Change>) {
                 capabilities: *capabilities,
                 active: *active,
             });
+            let number = || number.clone();
+            let capabilities = *capabilities;
+            out.push(Change::SetNumberCapabilities { number: number(), capabilities });
+            if !active {
+                out.push(Change::SetNumberActive { number: number(), active: false });
+            }
+        }
+        Stored::RetiredNumber(number, account) => {
+            out.push(Change::AddRetiredNumber { account: account.clone(), number: number.clone() })
         }
         Stored::Extension(extension, account) => out
             .push(Change::AddExtension { account: account.clone(), extension: extension.clone() }),
@@ -88,22 +104,28 @@ pub(super) fn tie(object: &Stored, out: &mut Vec<Change>) {
             };
             out.extend(members.iter().map(member).chain(owners.iter().map(owner)));
         }
-        Stored::Role(_) | Stored::Extension(..) | Stored::Queue(..) | Stored::Invitation(_) => {}
+        Stored::Role(_)
+        | Stored::RetiredNumber(..)
+        | Stored::Extension(..)
+        | Stored::Queue(..)
+        | Stored::Invitation(_) => {}
     }
 }
 
 fn make_account(made: &Account, out: &mut Vec<Change>) {
     let Account { account, parent, title, kind: _, sealed, .. } = made;
-    match parent {
-        Some(parent) => out.push(Change::AddAccount {
+    // The root comes with the tenant.
+    if let Some(parent) = parent {
+        out.push(Change::AddAccount {
             account: account.clone(),
             parent: parent.clone(),
             title: title.clone(),
             sealed: *sealed,
             owner: None,
-        }),
-        // The root comes with the tenant.
-        None => out.push(Change::SetSealed { account: account.clone(), sealed: *sealed }),
+        });
+    }
+    if *sealed {
+        out.push(Change::SetSealed { account: account.clone(), sealed: true });
     }
     let entitlement = |(product, entitled): (&_, &bool)| Change::SetEntitlement {
         account: account.clone(),
@@ -125,16 +147,25 @@ fn make_account(made: &Account, out: &mut Vec<Change>) {
     out.extend(made.settings.iter().map(setting));
 }
 
-fn make_role(role: &Role) -> Change {
+fn make_role(role: &Role, out: &mut Vec<Change>) {
     let Role { account, role, definition, visibility } = role;
-    let (account, role, visibility) = (account.clone(), role.clone(), visibility.clone());
+    let of = || (account.clone(), role.clone());
     match definition.clone() {
         Definition::Custom { title, permissions } => {
-            Change::AddRole { account, role, title, permissions, visibility }
+            let ((account, role), visibility) = (of(), visibility.clone());
+            let held = permissions.clone();
+            out.push(Change::AddRole { account, role, title, permissions: held, visibility });
+            let (account, role) = of();
+            out.push(Change::SetRolePermissions { account, role, permissions });
         }
         Definition::Adjusted { add, remove } => {
-            Change::AdjustRole { account, role, add, remove, visibility }
+            let ((account, role), add, remove) = (of(), Some(add), Some(remove));
+            out.push(Change::SetRoleDifferences { account, role, add, remove });
         }
+    }
+    if visibility.is_some() {
+        let ((account, role), level) = (of(), visibility.clone());
+        out.push(Change::SetRoleVisibility { account, role, level });
     }
 }
 
@@ -144,9 +175,17 @@ fn make_member(member: &Member, out: &mut Vec<Change>) {
         account: account.clone(),
         subject: subject.clone(),
         status: *status,
-        roles: Some(roles.clone()),
+        roles: Some(roles.clone()).filter(|_| *status != MemberStatus::Removed),
     });
+    let of = || (account.clone(), subject.clone());
+    if *status != MemberStatus::Active {
+        let ((account, subject), status) = (of(), *status);
+        out.push(Change::SetMemberStatus { account, subject, status });
+    }
     if *status != MemberStatus::Removed {
+        let ((account, subject), roles) = (of(), roles.clone());
+        out.push(Change::SetRoles { account, subject, roles, keep_overrides: true });
+        let Member { account, subject, .. } = member;
         set_up_member(account, subject, member, out);
     }
 }

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use lineguard_core::change::{
     AccountKind, AttachmentSource, ListValue, MemberList, NumberList, NumberTarget, OverrideValue,
-    UserOrGroup,
+    SourceSet, UserOrGroup,
 };
 use lineguard_core::facts::{Capabilities, MemberStatus};
 use lineguard_core::id::{
@@ -75,6 +75,24 @@ fn samples() -> Vec<Change> {
             remove: vec![],
             visibility: Some(key("all_team")),
         },
+        Change::SetPersonal { account: account(), personal: true },
+        Change::SetRolePermissions {
+            account: account(),
+            role: key("own"),
+            permissions: vec![key("a")],
+        },
+        Change::SetRoleDifferences {
+            account: account(),
+            role: key("admin"),
+            add: Some(vec![]),
+            remove: None,
+        },
+        Change::SetRoleVisibility { account: account(), role: key("own"), level: None },
+        Change::SetNumberCapabilities {
+            number: number(),
+            capabilities: Capabilities { voice: false, fax: true, message: false },
+        },
+        Change::AddRetiredNumber { account: account(), number: number() },
         Change::AddMember {
             account: account(),
             subject: alice(),
@@ -135,6 +153,10 @@ fn samples() -> Vec<Change> {
             fax: FaxId::parse("f1").unwrap(),
             labels: vec![ExternalId::parse("urgent").unwrap()],
         },
+        Change::SetFaxAttachmentSources {
+            fax: FaxId::parse("f1").unwrap(),
+            attachment_sources: [AttachmentSource::Cloud].into_iter().collect(),
+        },
     ]
 }
 
@@ -147,7 +169,17 @@ fn a_change_comes_back_as_it_went() {
 
 #[test]
 fn a_new_fax_comes_back_as_it_went() {
-    let fax = NewFax {
+    let none = std::iter::empty::<AttachmentSource>().collect();
+    let both = [AttachmentSource::Library, AttachmentSource::Cloud].into_iter().collect();
+    for attachment_sources in [None, Some(none), Some(both)] {
+        let fax = new_fax(attachment_sources);
+        let wire = new_fax_to_wire(&fax);
+        assert_eq!(Faults::collect(|faults, at| read_fax(faults, at, wire)), Ok(fax));
+    }
+}
+
+fn new_fax(attachment_sources: Option<SourceSet>) -> NewFax {
+    NewFax {
         fax: FaxId::parse("f1").unwrap(),
         account: account(),
         direction: Direction::Outbound,
@@ -157,9 +189,25 @@ fn a_new_fax_comes_back_as_it_went() {
         state: FaxState::Pending,
         labels: vec![],
         at: Timestamp(-1),
+        attachment_sources,
+    }
+}
+
+#[test]
+fn sources_are_said_and_known_ones() {
+    let set = |attachment_sources| {
+        let message = pb::SetFaxAttachmentSources { fax: "f1".into(), attachment_sources };
+        read_back(pb::Change { kind: Some(Kind::SetFaxAttachmentSources(message)) })
     };
-    let wire = new_fax_to_wire(&fax);
-    assert_eq!(Faults::collect(|faults, at| read_fax(faults, at, wire)), Ok(fax));
+    let fault = |sources: Option<Vec<i32>>| {
+        set(sources.map(|sources| pb::AttachmentSources { sources })).unwrap_err().to_string()
+    };
+    let at = "set_fax_attachment_sources.attachment_sources";
+    // Left out is not the same as none.
+    assert_eq!(fault(None), format!("`{at}` is required"));
+    assert!(set(Some(pb::AttachmentSources { sources: vec![] })).is_ok());
+    assert_eq!(fault(Some(vec![1, 0])), format!("`{at}.sources[1]` is required"));
+    assert!(fault(Some(vec![99])).starts_with(&format!("`{at}.sources[0]`")));
 }
 
 #[test]

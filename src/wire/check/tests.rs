@@ -135,7 +135,8 @@ fn what_is_conferred_must_be_named() {
     );
     request.target = resource("role", Some("admin"));
     let call = check_call(request, built_in_vocabulary()).unwrap();
-    assert_eq!(call.conferred, Some(Conferred::Role(Key::parse("admin").unwrap())));
+    let key = Key::parse("admin").unwrap();
+    assert_eq!(call.conferred, Some(Conferred::Role { key, permissions: None }));
     assert_eq!(call.target, None);
 }
 

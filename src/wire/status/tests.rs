@@ -100,6 +100,8 @@ fn an_item_error_is_the_status_of_the_item_alone() {
         assert_eq!(item.code, i32::from(code));
         assert_eq!(item.message, status.message());
         assert_eq!(item.reason, status.get_error_details().error_info().unwrap().reason);
+        // The same when only the status is known.
+        assert_eq!(Failure::item_error_of(&status), item);
     }
 }
 

@@ -3,11 +3,43 @@
 use std::collections::BTreeSet;
 
 use lineguard_core::change::{Change, ListValue, MemberList, NumberList};
+use lineguard_core::facts::MemberStatus;
 use lineguard_core::id::{AccountId, Subject};
 use lineguard_core::vocabulary::SendChannel;
 
 use crate::world::{Listed, Lists, Member};
 
+/// The membership itself.
+pub(super) fn belongs(
+    account: &AccountId,
+    subject: &Subject,
+    member: &Member,
+    out: &mut Vec<Change>,
+) {
+    let who = || (account.clone(), subject.clone());
+    let ((account, subject), roles) = (who(), member.roles.clone());
+    let status = member.status.unwrap_or(MemberStatus::Active);
+    out.push(Change::AddMember { account, subject, status, roles });
+    if let Some(status) = member.status {
+        let (account, subject) = who();
+        out.push(Change::SetMemberStatus { account, subject, status });
+    }
+    let stays = member.status != Some(MemberStatus::Removed);
+    if let Some(roles) = member.roles.clone().filter(|_| stays) {
+        // Overrides that the text leaves out stay, too.
+        let ((account, subject), keep_overrides) = (who(), true);
+        out.push(Change::SetRoles { account, subject, roles, keep_overrides });
+    }
+}
+
+impl Member {
+    /// Whether the member would be active if they did not exist yet.
+    pub(super) fn is_active_if_new(&self) -> bool {
+        self.status.is_none_or(|status| status == MemberStatus::Active)
+    }
+}
+
+/// What is set at a member who belongs to the account.
 pub(super) fn details(
     account: &AccountId,
     subject: &Subject,

@@ -1,16 +1,19 @@
 //! From a world to the changes that make it, in an order in which each finds what it names.
+//!
+//! Nobody knows beforehand what exists. So an `Add…` says all that a new thing begins with, defaults
+//! among it, and never changes one that exists; what the text says of a thing is said again by the
+//! `Set…` that changes it.
 
 mod member;
 
 use std::collections::BTreeMap;
 
-use lineguard_core::change::{Change, NewFax, NumberTarget, Part, UserOrGroup};
-use lineguard_core::facts::MemberStatus;
+use lineguard_core::change::{AccountKind, Change, NewFax, NumberTarget, Part, UserOrGroup};
 use lineguard_core::id::{AccountId, Key, Subject, TenantId};
 
 pub(super) use member::listed;
 
-use super::{Account, Assignee, Role, TenantWorld, World};
+use super::{Account, Assignee, EVERYTHING, Role, TenantWorld, World, default_model};
 
 /// What makes one tenant, in this order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,25 +75,34 @@ impl TenantWorld {
         let mut next = below.remove(&None).unwrap_or_default();
         while let Some((id, account)) = next.pop() {
             let owner = self.first_owner(id, account);
-            out.push(match &account.parent {
-                None => Change::CreateTenant {
-                    title: self.title.clone(),
-                    model: self.model,
-                    root: id.clone(),
-                    kind: self.kind,
-                    owner,
-                },
-                Some(parent) => Change::AddAccount {
+            match &account.parent {
+                None => self.tenant(owner, out),
+                Some(parent) => out.push(Change::AddAccount {
                     account: id.clone(),
                     parent: parent.clone(),
-                    title: account.title.clone(),
-                    sealed: account.sealed,
+                    title: account.title.clone().unwrap_or_default(),
+                    sealed: account.sealed.unwrap_or_default(),
                     owner,
-                },
-            });
+                }),
+            }
             set_up(id, account, out);
             next.extend(below.remove(&Some(id)).unwrap_or_default());
         }
+    }
+
+    fn tenant(&self, owner: Option<Subject>, out: &mut Vec<Change>) {
+        out.push(Change::CreateTenant {
+            title: self.title.clone().unwrap_or_default(),
+            model: self.model.unwrap_or_else(default_model),
+            root: self.root.clone(),
+            kind: self.kind.unwrap_or_default(),
+            owner,
+        });
+        out.extend(self.model.map(|model| Change::SetModel { model }));
+        out.extend(self.kind.map(|kind| Change::SetPersonal {
+            account: self.root.clone(),
+            personal: kind == AccountKind::Personal,
+        }));
     }
 
     /// The owner that the account is created with: one who will be active, because the last
@@ -98,22 +110,42 @@ impl TenantWorld {
     fn first_owner(&self, id: &AccountId, account: &Account) -> Option<Subject> {
         let active = |owner: &&Subject| {
             let member = self.members.get(&(id.clone(), (*owner).clone()));
-            member.is_none_or(|member| member.status == MemberStatus::Active)
+            member.is_none_or(|member| member.is_active_if_new())
         };
         account.owners.iter().find(active).or(account.owners.first()).cloned()
     }
 
     fn roles(&self, out: &mut Vec<Change>) {
         for ((account, key), role) in &self.roles {
-            let (account, role_key) = (account.clone(), key.clone());
-            out.push(match role.clone() {
+            let of = || (account.clone(), key.clone());
+            let level = match role.clone() {
                 Role::Custom { title, permissions, visibility } => {
-                    Change::AddRole { account, role: role_key, title, permissions, visibility }
+                    let (account, role) = of();
+                    out.push(Change::AddRole {
+                        account,
+                        role,
+                        title: title.unwrap_or_default(),
+                        permissions: permissions.clone().unwrap_or_default(),
+                        visibility: visibility.clone(),
+                    });
+                    out.extend(permissions.map(|permissions| {
+                        let (account, role) = of();
+                        Change::SetRolePermissions { account, role, permissions }
+                    }));
+                    visibility
                 }
                 Role::Adjusted { add, remove, visibility } => {
-                    Change::AdjustRole { account, role: role_key, add, remove, visibility }
+                    let (account, role) = of();
+                    if add.is_some() || remove.is_some() {
+                        out.push(Change::SetRoleDifferences { account, role, add, remove });
+                    }
+                    visibility
                 }
-            });
+            };
+            out.extend(level.map(|level| {
+                let (account, role) = of();
+                Change::SetRoleVisibility { account, role, level: Some(level) }
+            }));
         }
     }
 
@@ -122,9 +154,20 @@ impl TenantWorld {
             out.push(Change::AddNumber {
                 account: of.account.clone(),
                 number: number.clone(),
-                capabilities: of.capabilities,
-                active: of.active,
+                capabilities: of.capabilities.unwrap_or(EVERYTHING),
+                active: of.active.unwrap_or(true),
             });
+            out.extend(of.capabilities.map(|capabilities| Change::SetNumberCapabilities {
+                number: number.clone(),
+                capabilities,
+            }));
+            out.extend(
+                of.active.map(|active| Change::SetNumberActive { number: number.clone(), active }),
+            );
+        }
+        for (number, account) in &self.retired_numbers {
+            let (account, number) = (account.clone(), number.clone());
+            out.push(Change::AddRetiredNumber { account, number });
         }
         for (extension, account) in &self.extensions {
             let (account, extension) = (account.clone(), extension.clone());
@@ -160,17 +203,11 @@ impl TenantWorld {
                 if owned.is_some_and(|set| set.contains(subject)) != owners {
                     continue;
                 }
-                out.push(Change::AddMember {
-                    account: account.clone(),
-                    subject: subject.clone(),
-                    status: member.status,
-                    roles: member.roles.clone(),
-                });
+                member::belongs(account, subject, member, out);
             }
         }
         for (id, account) in &self.accounts {
-            let first = self.first_owner(id, account);
-            for owner in account.owners.iter().filter(|owner| Some(*owner) != first.as_ref()) {
+            for owner in &account.owners {
                 out.push(Change::SetAccountOwner {
                     account: id.clone(),
                     subject: owner.clone(),
@@ -185,9 +222,12 @@ impl TenantWorld {
             out.push(Change::AddGroup {
                 account: group.account.clone(),
                 group: id.clone(),
-                title: group.title.clone(),
-                roles: group.roles.clone(),
+                title: group.title.clone().unwrap_or_default(),
+                roles: group.roles.clone().unwrap_or_default(),
             });
+            out.extend(
+                group.roles.clone().map(|roles| Change::SetGroupRoles { group: id.clone(), roles }),
+            );
             let group_of = |subject: &Subject| (id.clone(), subject.clone());
             out.extend(
                 group.members.iter().map(group_of).map(|(group, subject)| Change::SetGroupMember {
@@ -211,7 +251,7 @@ impl TenantWorld {
             out.push(Change::AddFaxbox {
                 account: faxbox.account.clone(),
                 faxbox: id.clone(),
-                title: faxbox.title.clone(),
+                title: faxbox.title.clone().unwrap_or_default(),
             });
             let users = faxbox.members.iter().cloned().map(UserOrGroup::User);
             let groups = faxbox.groups.iter().cloned().map(UserOrGroup::Group);
@@ -268,9 +308,7 @@ fn set_up(id: &AccountId, account: &Account, out: &mut Vec<Change>) {
     let pairs = |map: &BTreeMap<Key, bool>| -> Vec<(Key, Option<bool>)> {
         map.iter().map(|(key, on)| (key.clone(), Some(*on))).collect()
     };
-    if account.parent.is_none() && account.sealed {
-        out.push(Change::SetSealed { account: id.clone(), sealed: true });
-    }
+    out.extend(account.sealed.map(|sealed| Change::SetSealed { account: id.clone(), sealed }));
     for (product, entitled) in pairs(&account.entitlements) {
         out.push(Change::SetEntitlement { account: id.clone(), product, entitled });
     }

@@ -1,5 +1,8 @@
 //! From the changes that make a tenant back to its world. The export of a server is made of such
 //! changes.
+//!
+//! An `Add…` says what a new thing begins with; of that, defaults are as good as left out. What is
+//! set has been said.
 
 mod people;
 mod things;
@@ -8,9 +11,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use lineguard_core::change::{AccountKind, Change, NewFax};
+use lineguard_core::facts::MemberStatus;
 use lineguard_core::id::{AccountId, Key, Subject};
 
-use super::{Account, Assignee, Fax, TenantWorld};
+use super::{Account, Assignee, Fax, Member, TenantWorld, default_model};
 
 /// Why changes do not describe a tenant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,8 +58,13 @@ pub fn collect(changes: &[Change], faxes: &[NewFax]) -> Result<TenantWorld, Coll
     else {
         return Err(CollectError::NoTenant);
     };
-    let mut world = TenantWorld::new(title.clone(), *model, root.clone(), *kind);
-    world.add_account(root, None, title, false, owner.as_ref());
+    let mut world = TenantWorld {
+        title: said(title),
+        model: Some(*model).filter(|model| *model != default_model()),
+        kind: Some(*kind).filter(|kind| *kind != AccountKind::default()),
+        ..TenantWorld::new(root.clone())
+    };
+    world.add_account(root, None, "", false, owner.as_ref());
     for fax in faxes {
         let new = NewFax { labels: unique(&fax.labels), ..fax.clone() };
         let fax = Fax { new, assignee: Assignee::Routed, unfiled: false };
@@ -66,6 +75,11 @@ pub fn collect(changes: &[Change], faxes: &[NewFax]) -> Result<TenantWorld, Coll
     }
     world.settle();
     Ok(world)
+}
+
+/// A title, if there is one.
+fn said(title: &str) -> Option<String> {
+    Some(title.to_owned()).filter(|title| !title.is_empty())
 }
 
 fn unique<T: Ord + Clone>(items: &[T]) -> Vec<T> {
@@ -84,8 +98,8 @@ impl TenantWorld {
     ) {
         let account = Account {
             parent: parent.cloned(),
-            title: title.to_owned(),
-            sealed,
+            title: said(title),
+            sealed: sealed.then_some(true),
             owners: owner.cloned().into_iter().collect(),
             ..Account::default()
         };
@@ -100,9 +114,11 @@ impl TenantWorld {
                 self.members.entry((id.clone(), owner.clone())).or_default();
             }
         }
-        let in_root = self.members.keys().filter(|(account, _)| *account == self.root).count();
-        if in_root > 1 {
-            self.kind = AccountKind::Shared;
+        let in_root = |((account, _), member): &(&(AccountId, Subject), &Member)| {
+            *account == self.root && member.status != Some(MemberStatus::Removed)
+        };
+        if self.members.iter().filter(in_root).count() > 1 {
+            self.kind = self.kind.filter(|kind| *kind == AccountKind::Shared);
         }
     }
 }
@@ -126,10 +142,11 @@ impl Collector<'_> {
             | Change::SetEntitlement { .. }
             | Change::SetFlag { .. }
             | Change::SetSetting { .. } => self.account(change),
-            Change::AddRole { .. } | Change::AdjustRole { .. } => {
-                self.role(change);
-                Ok(())
-            }
+            Change::AddRole { .. }
+            | Change::AdjustRole { .. }
+            | Change::SetRolePermissions { .. }
+            | Change::SetRoleDifferences { .. }
+            | Change::SetRoleVisibility { .. } => self.role(change),
             Change::AddMember { .. }
             | Change::SetMemberStatus { .. }
             | Change::SetRoles { .. }
@@ -147,7 +164,9 @@ impl Collector<'_> {
             | Change::SetGroupMember { .. }
             | Change::SetGroupOwner { .. } => self.group(change),
             Change::AddNumber { .. }
+            | Change::AddRetiredNumber { .. }
             | Change::SetNumberActive { .. }
+            | Change::SetNumberCapabilities { .. }
             | Change::MoveNumber { .. }
             | Change::SetNumberTarget { .. }
             | Change::AddExtension { .. }
@@ -158,11 +177,18 @@ impl Collector<'_> {
             Change::AssignFax { .. }
             | Change::MoveFax { .. }
             | Change::SetFaxState { .. }
-            | Change::SetFaxLabels { .. } => self.fax(change),
+            | Change::SetFaxLabels { .. }
+            | Change::SetFaxAttachmentSources { .. } => self.fax(change),
             Change::SetModel { model } => {
-                self.world.model = *model;
+                self.world.model = Some(*model);
                 Ok(())
             }
+            Change::SetPersonal { account, personal } if *account == self.world.root => {
+                let kind = if *personal { AccountKind::Personal } else { AccountKind::Shared };
+                self.world.kind = Some(kind);
+                Ok(())
+            }
+            Change::SetPersonal { .. } => Err(self.unknown("a root account")),
             _ => Err(CollectError::TakesAway { change: self.position }),
         }
     }

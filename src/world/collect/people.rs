@@ -1,9 +1,10 @@
 //! Accounts, roles, members and invitations.
 
 use lineguard_core::change::{Change, MemberList, NumberList, OverrideValue};
+use lineguard_core::facts::MemberStatus;
 use lineguard_core::vocabulary::SendChannel;
 
-use super::{Collector, Done, put, set};
+use super::{Collector, Done, put, said, set};
 use crate::world::changes::listed;
 use crate::world::{Invitation, Lists, Member, Role};
 
@@ -20,7 +21,7 @@ impl Collector<'_> {
         let missing = self.unknown("an account");
         let account = self.world.accounts.get_mut(id).ok_or(missing)?;
         match change {
-            Change::SetSealed { sealed, .. } => account.sealed = *sealed,
+            Change::SetSealed { sealed, .. } => account.sealed = Some(*sealed),
             Change::SetAccountOwner { subject, owner, .. } => {
                 put(&mut account.owners, subject, *owner);
             }
@@ -34,23 +35,53 @@ impl Collector<'_> {
         Ok(())
     }
 
-    pub(super) fn role(&mut self, change: &Change) {
-        let (account, key, role) = match change.clone() {
+    pub(super) fn role(&mut self, change: &Change) -> Done {
+        let missing = self.unknown("a role");
+        let roles = &mut self.world.roles;
+        match change.clone() {
             Change::AddRole { account, role, title, permissions, visibility } => {
-                (account, role, Role::Custom { title, permissions, visibility })
+                let permissions = Some(permissions).filter(|keys| !keys.is_empty());
+                let made = Role::Custom { title: said(&title), permissions, visibility };
+                roles.insert((account, role), made);
             }
             Change::AdjustRole { account, role, add, remove, visibility } => {
-                (account, role, Role::Adjusted { add, remove, visibility })
+                let made = Role::Adjusted { add: Some(add), remove: Some(remove), visibility };
+                roles.insert((account, role), made);
             }
-            _ => return,
-        };
-        self.world.roles.insert((account, key), role);
+            Change::SetRolePermissions { account, role, permissions: keys } => {
+                let Some(Role::Custom { permissions, .. }) = roles.get_mut(&(account, role)) else {
+                    return Err(missing);
+                };
+                *permissions = Some(keys);
+            }
+            Change::SetRoleDifferences { account, role, add, remove } => {
+                let (key, visibility) = ((account, role), None);
+                match roles.get_mut(&key) {
+                    None => drop(roles.insert(key, Role::Adjusted { add, remove, visibility })),
+                    Some(Role::Adjusted { add: added, remove: removed, .. }) => {
+                        *added = add.or(added.take());
+                        *removed = remove.or(removed.take());
+                    }
+                    Some(Role::Custom { .. }) => return Err(missing),
+                }
+            }
+            Change::SetRoleVisibility { account, role, level } => {
+                let nothing = Role::Adjusted { add: None, remove: None, visibility: None };
+                match roles.entry((account, role)).or_insert(nothing) {
+                    Role::Custom { visibility, .. } | Role::Adjusted { visibility, .. } => {
+                        *visibility = level;
+                    }
+                }
+            }
+            _ => {}
+        }
+        Ok(())
     }
 
     pub(super) fn member(&mut self, change: &Change) -> Done {
         if let Change::AddMember { account, subject, status, roles } = change {
             let member = self.world.members.entry((account.clone(), subject.clone())).or_default();
-            member.status = *status;
+            member.status = Some(*status).filter(|status| *status != MemberStatus::Active);
             member.roles.clone_from(roles);
             return Ok(());
         }
@@ -114,7 +145,7 @@ impl Collector<'_> {
 
 fn set_member(member: &mut Member, change: &Change) {
     match change {
-        Change::SetMemberStatus { status, .. } => member.status = *status,
+        Change::SetMemberStatus { status, .. } => member.status = Some(*status),
         Change::SetRoles { roles, keep_overrides, .. } => {
             member.roles = Some(roles.clone());
             if !keep_overrides {

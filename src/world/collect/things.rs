@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 
 use lineguard_core::change::{Change, NumberTarget, UserOrGroup};
 
-use super::{Collector, Done, put, unique};
-use crate::world::{Assignee, Faxbox, Group, Number};
+use super::{Collector, Done, put, said, unique};
+use crate::world::{Assignee, EVERYTHING, Faxbox, Group, Number};
 
 impl Collector<'_> {
     pub(super) fn group(&mut self, change: &Change) -> Done {
         if let Change::AddGroup { account, group, title, roles } = change {
-            let (account, title, roles) = (account.clone(), title.clone(), roles.clone());
+            let (account, title) = (account.clone(), said(title));
+            let roles = Some(roles.clone()).filter(|roles| !roles.is_empty());
             let (members, owners) = (BTreeSet::new(), BTreeSet::new());
             let made = Group { account, title, roles, members, owners };
             self.world.groups.insert(group.clone(), made);
@@ -25,7 +26,7 @@ impl Collector<'_> {
         };
         let group = self.world.groups.get_mut(group).ok_or(missing)?;
         match change {
-            Change::SetGroupRoles { roles, .. } => group.roles.clone_from(roles),
+            Change::SetGroupRoles { roles, .. } => group.roles = Some(roles.clone()),
             Change::SetGroupMember { subject, member, .. } => {
                 put(&mut group.members, subject, *member);
             }
@@ -48,8 +49,14 @@ impl Collector<'_> {
                 self.world.queues.insert(queue.clone(), account.clone());
                 return Ok(());
             }
+            Change::AddRetiredNumber { account, number } => {
+                self.world.retired_numbers.insert(number.clone(), account.clone());
+                return Ok(());
+            }
             Change::AddNumber { account, number, capabilities, active } => {
-                let (account, capabilities, active) = (account.clone(), *capabilities, *active);
+                let account = account.clone();
+                let capabilities = Some(*capabilities).filter(|can| *can != EVERYTHING);
+                let active = (!active).then_some(false);
                 let (groups, faxboxes) = (BTreeSet::new(), BTreeSet::new());
                 let made = Number { account, capabilities, active, groups, faxboxes };
                 self.world.numbers.insert(number.clone(), made);
@@ -58,6 +65,7 @@ impl Collector<'_> {
             _ => {}
         }
         let (Change::SetNumberActive { number, .. }
+        | Change::SetNumberCapabilities { number, .. }
         | Change::MoveNumber { number, .. }
         | Change::SetNumberTarget { number, .. }) = change
         else {
@@ -65,7 +73,10 @@ impl Collector<'_> {
         };
         let number = self.world.numbers.get_mut(number).ok_or(missing)?;
         match change {
-            Change::SetNumberActive { active, .. } => number.active = *active,
+            Change::SetNumberActive { active, .. } => number.active = Some(*active),
+            Change::SetNumberCapabilities { capabilities, .. } => {
+                number.capabilities = Some(*capabilities);
+            }
             Change::MoveNumber { account, .. } => number.account = account.clone(),
             Change::SetNumberTarget { target: NumberTarget::Group(group), on, .. } => {
                 put(&mut number.groups, group, *on);
@@ -80,7 +91,7 @@ impl Collector<'_> {
 
     pub(super) fn faxbox(&mut self, change: &Change) -> Done {
         if let Change::AddFaxbox { account, faxbox, title } = change {
-            let (account, title) = (account.clone(), title.clone());
+            let (account, title) = (account.clone(), said(title));
             let (members, groups, owners) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
             let made = Faxbox { account, title, members, groups, owners };
             self.world.faxboxes.insert(faxbox.clone(), made);
@@ -113,7 +124,8 @@ impl Collector<'_> {
         let (Change::AssignFax { fax, .. }
         | Change::MoveFax { fax, .. }
         | Change::SetFaxState { fax, .. }
-        | Change::SetFaxLabels { fax, .. }) = change
+        | Change::SetFaxLabels { fax, .. }
+        | Change::SetFaxAttachmentSources { fax, .. }) = change
         else {
             return Ok(());
         };
@@ -129,6 +141,9 @@ impl Collector<'_> {
             }
             Change::SetFaxState { state, .. } => fax.new.state = *state,
             Change::SetFaxLabels { labels, .. } => fax.new.labels = unique(labels),
+            Change::SetFaxAttachmentSources { attachment_sources, .. } => {
+                fax.new.attachment_sources = Some(*attachment_sources);
+            }
             _ => {}
         }
         Ok(())

@@ -20,7 +20,7 @@ impl<'s, 't> Tenant<'s, 't> {
     pub(super) fn accounts(&mut self, fields: &Fields<'s, 't>) {
         let root = self.world.root.clone();
         self.first("account", root.as_str(), fields.at());
-        let account = self.account_body(fields, None, self.world.title.clone());
+        let account = self.account_body(fields, None, None);
         self.world.accounts.insert(root.clone(), account);
         let mut parents = Vec::new();
         for fields in fields.subs("account", MAX_OBJECTS, ACCOUNT) {
@@ -41,7 +41,6 @@ impl<'s, 't> Tenant<'s, 't> {
                     .error(at, "`account`: the product model has no accounts below the root");
             }
             let title = read::title(self.source, &fields);
-            let title = title.unwrap_or_else(|| id.as_str().to_owned());
             let account = self.account_body(&fields, Some(parent.0.clone()), title);
             self.world.accounts.insert(id.clone(), account);
             parents.push((id, parent));
@@ -53,7 +52,7 @@ impl<'s, 't> Tenant<'s, 't> {
         &self,
         fields: &Fields<'s, 't>,
         parent: Option<AccountId>,
-        title: String,
+        title: Option<String>,
     ) -> Account {
         let model = self.model.as_deref();
         let products = model.map(|model| model.products.iter().map(|product| &product.key));
@@ -62,7 +61,7 @@ impl<'s, 't> Tenant<'s, 't> {
         Account {
             parent,
             title,
-            sealed: fields.bool("sealed", false),
+            sealed: read::flag(fields, "sealed"),
             owners: self.owners(fields),
             entitlements: self.switches(fields, "entitlements", "product", products),
             flags: self.switches(fields, "flags", "feature flag", flags),
@@ -105,7 +104,7 @@ impl<'s, 't> Tenant<'s, 't> {
 
     /// A personal account has one member (rulings R3).
     pub(super) fn personal(&self, fields: &Fields<'s, 't>) {
-        if self.world.kind != AccountKind::Personal {
+        if self.world.kind != Some(AccountKind::Personal) {
             return;
         }
         let at = fields.key_at("kind").unwrap_or_else(|| fields.at());
@@ -121,7 +120,7 @@ impl<'s, 't> Tenant<'s, 't> {
             self.source.error(at, "`kind`: a personal account needs its one member as `owner`");
         }
         let present = self.world.members.iter();
-        let present = present.filter(|(_, member)| member.status != MemberStatus::Removed);
+        let present = present.filter(|(_, member)| member.status != Some(MemberStatus::Removed));
         members.extend(present.map(|((_, subject), _)| subject));
         if members.len() > 1 {
             let count = members.len();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use lineguard_core::change::{NewFax, UserOrGroup};
+use lineguard_core::change::{AttachmentSource, NewFax, SourceSet, UserOrGroup, register};
 use lineguard_core::id::{AccountId, ExternalId, FaxId, FaxboxId, GroupId, PhoneNumber, Timestamp};
 use lineguard_core::model::reach::{Direction, FaxState};
 use lineguard_core::text::Fields;
@@ -24,11 +24,18 @@ const FAX: &[&str] = &[
     "unassigned",
     "state",
     "labels",
+    "attachment_sources",
     "at",
 ];
 
 pub(super) const DIRECTIONS: [(Direction, &str); 2] =
     [(Direction::Inbound, "inbound"), (Direction::Outbound, "outbound")];
+
+/// Left out is not known, and an empty list known to be none.
+pub(super) fn attachment_sources(fields: &Fields<'_, '_>) -> Option<SourceSet> {
+    fields.value("attachment_sources")?;
+    Some(fields.choices("attachment_sources", &AttachmentSource::ALL).into_iter().collect())
+}
 
 impl<'s, 't> Tenant<'s, 't> {
     pub(super) fn faxes(&mut self, fields: &Fields<'s, 't>) {
@@ -49,6 +56,7 @@ impl<'s, 't> Tenant<'s, 't> {
         if let Some(direction) = direction {
             let at = fields.key_at("state").unwrap_or_else(|| fields.at());
             self.check_state(direction, state, at);
+            self.check_sender(state, fields.value("sender").is_some(), at);
         }
         let faxbox = read::id(self.source, fields, "faxbox", FaxboxId::parse);
         let faxbox = faxbox.map(|(faxbox, at)| {
@@ -78,6 +86,7 @@ impl<'s, 't> Tenant<'s, 't> {
             state,
             labels: labels.into_iter().collect(),
             at: received_at.unwrap_or(Timestamp(0)),
+            attachment_sources: attachment_sources(fields),
         };
         self.keep_fax(Fax { new, assignee, unfiled }, at);
     }
@@ -89,8 +98,14 @@ impl<'s, 't> Tenant<'s, 't> {
     }
 
     pub(super) fn check_state(&self, direction: Direction, state: FaxState, at: usize) {
-        if direction == Direction::Inbound && matches!(state, FaxState::Draft | FaxState::Pending) {
-            self.source.error(at, "`state`: a received fax is neither a draft nor pending");
+        if let Err(problem) = register::check_state(direction, state) {
+            self.source.error(at, format!("`state`: {problem}"));
+        }
+    }
+
+    pub(super) fn check_sender(&self, state: FaxState, known: bool, at: usize) {
+        if register::check_creator(state, known).is_err() {
+            self.source.error(at, "`state`: a fax is not pending without somebody who sends it");
         }
     }
 
@@ -103,8 +118,8 @@ impl<'s, 't> Tenant<'s, 't> {
         if fields.value("account").is_some() {
             return self.account(fields);
         }
-        let number = number.and_then(|number| self.world.numbers.get(number));
-        number.map_or_else(|| self.world.root.clone(), |number| number.account.clone())
+        let of_number = number.and_then(|number| self.world.account_of_number(number));
+        of_number.unwrap_or(&self.world.root).clone()
     }
 
     fn assignee(&mut self, fields: &Fields<'s, 't>, account: &AccountId) -> Assignee {

@@ -14,6 +14,7 @@ use crate::world::{Listed, Number};
 
 const NUMBER: &[&str] =
     &["number", "numbers", "account", "capabilities", "active", "groups", "faxboxes"];
+const RETIRED_NUMBER: &[&str] = &["number", "numbers", "account"];
 const EXTENSION: &[&str] = &["id", "ids", "account"];
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -32,7 +33,7 @@ impl<'s, 't> Tenant<'s, 't> {
             let account = self.account(&fields);
             let number = Number {
                 capabilities: capabilities(&fields),
-                active: fields.bool("active", true),
+                active: read::flag(&fields, "active"),
                 groups: self.receiving_groups(&fields, &account),
                 faxboxes: self.receiving_faxboxes(&fields, &account),
                 account,
@@ -42,6 +43,20 @@ impl<'s, 't> Tenant<'s, 't> {
                 let Some((id, at)) = parsed else { continue };
                 if self.first("number", id.as_str(), at) {
                     self.world.numbers.insert(id, number.clone());
+                }
+            }
+        }
+    }
+
+    /// Numbers that were given back: only faxes name them.
+    pub(super) fn retired_numbers(&mut self, fields: &Fields<'s, 't>) {
+        for fields in fields.subs("retired_number", MAX_OBJECTS, RETIRED_NUMBER) {
+            let account = self.account(&fields);
+            for item in self.one_or_many(&fields, "number", "numbers") {
+                let parsed = read::parse(self.source, "number", item, PhoneNumber::parse);
+                let Some((id, at)) = parsed else { continue };
+                if self.first("number", id.as_str(), at) {
+                    self.world.retired_numbers.insert(id, account.clone());
                 }
             }
         }
@@ -156,14 +171,12 @@ impl<'s, 't> Tenant<'s, 't> {
     }
 }
 
-fn capabilities(fields: &Fields<'_, '_>) -> Capabilities {
-    if fields.value("capabilities").is_none() {
-        return Capabilities { voice: true, fax: true, message: true };
-    }
+fn capabilities(fields: &Fields<'_, '_>) -> Option<Capabilities> {
+    fields.value("capabilities")?;
     let listed = fields.choices("capabilities", &CAPABILITIES);
-    Capabilities {
+    Some(Capabilities {
         voice: listed.contains(&Capability::Voice),
         fax: listed.contains(&Capability::Fax),
         message: listed.contains(&Capability::Message),
-    }
+    })
 }

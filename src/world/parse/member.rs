@@ -70,7 +70,7 @@ impl<'s, 't> Tenant<'s, 't> {
         }
         let of = |subject| Target::Member { account: account.clone(), subject };
         Member {
-            status: fields.choice("status", &MemberStatus::ALL).unwrap_or(MemberStatus::Active),
+            status: fields.choice("status", &MemberStatus::ALL),
             roles: self.main_roles(fields, account),
             overrides: self.overrides(fields, account),
             switches: self.switches(fields, "switches", "product", products),

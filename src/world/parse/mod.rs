@@ -18,10 +18,10 @@ use std::sync::Arc;
 
 use lineguard_core::change::AccountKind;
 use lineguard_core::id::{AccountId, ModelDigest, TenantId};
-use lineguard_core::model::{Model, STANDARD, TextError};
-use lineguard_core::text::{Fields, Source, shown};
+use lineguard_core::model::{Model, TextError};
+use lineguard_core::text::{Fields, Item, Source, shown};
 
-use super::{TenantWorld, World, model};
+use super::{ModelNames, TenantWorld, World};
 use reference::Reference;
 
 /// Greatest length of a world file, in bytes.
@@ -49,6 +49,7 @@ const TENANT: &[&str] = &[
     "member",
     "group",
     "number",
+    "retired_number",
     "extension",
     "queue",
     "faxbox",
@@ -61,7 +62,8 @@ const TENANT: &[&str] = &[
 pub(super) struct Tenant<'s, 't> {
     source: &'s Source<'t>,
     id: TenantId,
-    /// The product model, where it is a built-in one; otherwise only the server knows its words.
+    /// The product model, where the text names one that is at hand; otherwise only the server knows
+    /// its words.
     model: Option<Arc<Model>>,
     world: TenantWorld,
     references: Vec<Reference>,
@@ -70,13 +72,13 @@ pub(super) struct Tenant<'s, 't> {
 }
 
 /// Reads a world file.
-pub(super) fn world(text: &str) -> Result<World, Vec<TextError>> {
+pub(super) fn world(text: &str, models: &ModelNames) -> Result<World, Vec<TextError>> {
     let (source, table) = Source::read_up_to(text, MAX_FILE_BYTES)?;
     let head = Fields::new(&source, &table, 0, &["format", "tenant"]);
     head.format_one();
     let mut tenants = Vec::new();
     for fields in tenant_tables(&source, &head) {
-        if let Some(tenant) = Tenant::begin(&source, &fields) {
+        if let Some(tenant) = Tenant::begin(&source, models, &fields) {
             tenants.push(tenant.read(&fields));
         }
     }
@@ -117,18 +119,18 @@ fn refuse_repeated(source: &Source<'_>, tenants: &[Tenant<'_, '_>]) {
 
 impl<'s, 't> Tenant<'s, 't> {
     /// The head of a tenant; none if it has no id that the rest could be told by.
-    fn begin(source: &'s Source<'t>, fields: &Fields<'s, 't>) -> Option<Self> {
+    fn begin(source: &'s Source<'t>, models: &ModelNames, fields: &Fields<'s, 't>) -> Option<Self> {
         let (id, at) = read::required_id(source, fields, "id", TenantId::parse)?;
-        let (digest, model) = model_of(source, fields);
+        let (digest, model) = model_of(source, models, fields);
         let root = match fields.value("root") {
             Some(_) => read::required_id(source, fields, "root", AccountId::parse)?.0,
             None => AccountId::parse(id.as_str()).ok()?,
         };
         let kinds = [(AccountKind::Shared, "shared"), (AccountKind::Personal, "personal")];
-        let title = read::title(source, fields).unwrap_or_else(|| id.as_str().to_owned());
-        let kind = fields.choice("kind", &kinds).unwrap_or_default();
+        let title = read::title(source, fields);
+        let kind = fields.choice("kind", &kinds);
         let seen = HashMap::from([(("tenant", id.as_str().to_owned()), at)]);
-        let world = TenantWorld::new(title, digest, root, kind);
+        let world = TenantWorld { title, model: digest, kind, ..TenantWorld::new(root) };
         Some(Self { source, id, model, world, references: Vec::new(), seen })
     }
 
@@ -137,6 +139,7 @@ impl<'s, 't> Tenant<'s, 't> {
         self.accounts(fields);
         self.roles(fields);
         self.numbers(fields);
+        self.retired_numbers(fields);
         self.extensions_and_queues(fields);
         self.members(fields);
         self.invitations(fields);
@@ -167,20 +170,17 @@ impl<'s, 't> Tenant<'s, 't> {
     }
 }
 
-/// The model that a tenant names: a built-in one, or one of the server's by its digest.
-fn model_of(source: &Source<'_>, fields: &Fields<'_, '_>) -> (ModelDigest, Option<Arc<Model>>) {
-    let nothing = || (ModelDigest::of(""), None);
-    let (name, at) = match fields.item("model") {
-        Some(item) => (item.text, item.at),
-        None if fields.value("model").is_none() => (STANDARD, fields.at()),
-        None => return nothing(),
+/// The model that a tenant names: a built-in one, one of a models folder, or one of the server's by
+/// its digest. One that names none keeps the model that it has, which only the server knows.
+fn model_of(
+    source: &Source<'_>,
+    models: &ModelNames,
+    fields: &Fields<'_, '_>,
+) -> (Option<ModelDigest>, Option<Arc<Model>>) {
+    let Some(Item { text: name, at }) = fields.item("model") else { return (None, None) };
+    let Some((digest, model)) = models.find(name) else {
+        source.unknown(at, "`model`", name, models.all());
+        return (None, None);
     };
-    if let Some(digest) = model::built_in_digest(name) {
-        return (digest, model::built_in(&digest));
-    }
-    if let Some(digest) = ModelDigest::from_hex(name) {
-        return (digest, model::built_in(&digest));
-    }
-    source.unknown(at, "`model`", name, model::names());
-    nothing()
+    (Some(digest), model)
 }

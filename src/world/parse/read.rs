@@ -73,6 +73,11 @@ pub(super) fn title(source: &Source<'_>, fields: &Fields<'_, '_>) -> Option<Stri
     Some(item.text.to_owned())
 }
 
+/// `true` or `false`, if the key is there.
+pub(super) fn flag(fields: &Fields<'_, '_>, name: &str) -> Option<bool> {
+    fields.value(name).map(|_| fields.bool(name, false))
+}
+
 /// A point in time, if the key is there: a TOML date with time and offset.
 pub(super) fn time(source: &Source<'_>, fields: &Fields<'_, '_>, name: &str) -> Option<Timestamp> {
     let value = fields.value(name)?;
@@ -167,9 +172,9 @@ impl<'s, 't> Tenant<'s, 't> {
         name: &str,
         what: &str,
         known: Option<impl Iterator<Item = &'k Key> + Clone>,
-    ) -> Vec<Key> {
-        let keys = ids(self.source, fields, name, Key::parse).unwrap_or_default();
-        keys.into_iter().map(|key| self.known(key, what, known.clone())).collect()
+    ) -> Option<Vec<Key>> {
+        let keys = ids(self.source, fields, name, Key::parse)?;
+        Some(keys.into_iter().map(|key| self.known(key, what, known.clone())).collect())
     }
 
     /// A key that must be known, if it is there.

@@ -139,6 +139,7 @@ impl LookUp<'_, '_, '_> {
             Target::Number { account, number } => {
                 self.number(number, |of| tenant.number_accounts(account).contains(of));
             }
+            Target::AnyNumber(number) if world.retired_numbers.contains_key(number) => {}
             Target::AnyNumber(number) => self.number(number, |_| true),
         }
     }

@@ -32,7 +32,7 @@ impl<'s, 't> Tenant<'s, 't> {
             let problem = format!("`key`: `{key}` is a built-in role; write an `adjusted_role`");
             self.source.error(at, problem);
         }
-        let title = read::title(self.source, fields).unwrap_or_else(|| key.as_str().to_owned());
+        let title = read::title(self.source, fields);
         if self.first("role", &format!("{key} at {account}"), at) {
             let role = Role::Custom { title, permissions, visibility };
             self.world.roles.insert((account, key), role);
@@ -51,7 +51,7 @@ impl<'s, 't> Tenant<'s, 't> {
             let known = model.roles.iter().map(|role| role.key.as_str());
             match model.role(key.as_str()) {
                 None => self.source.unknown(at, "built-in role", key.as_str(), known),
-                Some((_, role)) if role.locked && !remove.is_empty() => {
+                Some((_, role)) if role.locked && names_some(remove.as_deref()) => {
                     let at = fields.key_at("remove").unwrap_or(at);
                     let problem =
                         format!("`remove`: role `{key}` is locked and cannot be narrowed");
@@ -60,11 +60,12 @@ impl<'s, 't> Tenant<'s, 't> {
                 Some(_) => {}
             }
         }
-        if let Some(both) = add.iter().find(|key| remove.contains(key)) {
+        let both = |key: &&Key| remove.iter().flatten().any(|removed| removed == *key);
+        if let Some(both) = add.iter().flatten().find(both) {
             let at = fields.key_at("remove").unwrap_or(at);
             self.source.error(at, format!("`remove`: `{both}` is both added and removed"));
         }
-        if add.is_empty() && remove.is_empty() && visibility.is_none() {
+        if add.is_none() && remove.is_none() && visibility.is_none() {
             self.source
                 .error(at, "`adjusted_role` adjusts nothing: say `add`, `remove` or `visibility`");
         }
@@ -74,7 +75,7 @@ impl<'s, 't> Tenant<'s, 't> {
         }
     }
 
-    fn permissions(&self, fields: &Fields<'s, 't>, name: &str) -> Vec<Key> {
+    fn permissions(&self, fields: &Fields<'s, 't>, name: &str) -> Option<Vec<Key>> {
         let model = self.model.as_deref();
         let known = model.map(|model| model.permissions.iter().map(|permission| &permission.key));
         self.known_keys(fields, name, "permission", known)
@@ -85,4 +86,8 @@ impl<'s, 't> Tenant<'s, 't> {
         let known = model.map(|model| model.levels.iter().map(|level| &level.key));
         self.known_key(fields, name, "visibility level", known)
     }
+}
+
+fn names_some(keys: Option<&[Key]>) -> bool {
+    keys.is_some_and(|keys| !keys.is_empty())
 }

@@ -1,11 +1,11 @@
 //! Series of faxes: a few lines that stand for thousands, always the same ones.
 
-use lineguard_core::change::NewFax;
+use lineguard_core::change::{NewFax, SourceSet};
 use lineguard_core::id::{AccountId, ExternalId, FaxId, FaxboxId, PhoneNumber, Subject, Timestamp};
 use lineguard_core::model::reach::{Direction, FaxState};
 use lineguard_core::text::{Fields, Item};
 
-use super::fax::DIRECTIONS;
+use super::fax::{DIRECTIONS, attachment_sources};
 use super::read;
 use super::reference::Target;
 use super::{MAX_OBJECTS, Tenant};
@@ -21,6 +21,7 @@ const SERIES: &[&str] = &[
     "senders",
     "states",
     "labels",
+    "attachment_sources",
     "start",
     "every",
 ];
@@ -34,6 +35,7 @@ struct Series {
     senders: Vec<Subject>,
     states: Vec<FaxState>,
     labels: Vec<Vec<ExternalId>>,
+    attachment_sources: Option<SourceSet>,
     start: Timestamp,
     every: i64,
 }
@@ -117,6 +119,9 @@ impl<'s, 't> Tenant<'s, 't> {
         }) {
             self.check_state(direction, *wrong, at);
         }
+        if states.contains(&FaxState::Pending) {
+            self.check_sender(FaxState::Pending, !senders.is_empty(), at);
+        }
         if direction == Direction::Inbound && !senders.is_empty() {
             fields.refuse(&["senders"], "means nothing for received faxes");
         }
@@ -128,6 +133,7 @@ impl<'s, 't> Tenant<'s, 't> {
             senders,
             states,
             labels,
+            attachment_sources: attachment_sources(fields),
             start,
             every,
         };
@@ -208,10 +214,8 @@ fn nth<T>(list: &[T], position: usize) -> Option<&T> {
 impl Series {
     fn nth(&self, id: FaxId, position: usize, world: &crate::world::TenantWorld) -> NewFax {
         let number = nth(&self.numbers, position);
-        let of_number = number.and_then(|number| world.numbers.get(number));
-        let account = nth(&self.accounts, position)
-            .or(of_number.map(|number| &number.account))
-            .unwrap_or(&world.root);
+        let of_number = number.and_then(|number| world.account_of_number(number));
+        let account = nth(&self.accounts, position).or(of_number).unwrap_or(&world.root);
         let passed = i64::try_from(position).unwrap_or(i64::MAX).saturating_mul(self.every);
         NewFax {
             fax: id,
@@ -223,6 +227,7 @@ impl Series {
             state: nth(&self.states, position).copied().unwrap_or(FaxState::Active),
             labels: nth(&self.labels, position).cloned().unwrap_or_default(),
             at: Timestamp(self.start.0.saturating_add(passed)),
+            attachment_sources: self.attachment_sources,
         }
     }
 }

@@ -17,14 +17,13 @@ impl<'s, 't> Tenant<'s, 't> {
         for fields in fields.subs("group", MAX_OBJECTS, GROUP) {
             let account = self.account(&fields);
             let of = |subject| Target::Member { account: account.clone(), subject };
-            let roles = self.roles_at(&fields, &account).unwrap_or_default();
+            let roles = self.roles_at(&fields, &account);
             let members = self.subjects(&fields, "members", of);
             let owners = self.subjects(&fields, "owners", of);
             let id = read::required_id(self.source, &fields, "id", GroupId::parse);
             let title = read::title(self.source, &fields);
             let Some((id, at)) = id else { continue };
             if self.first("group", id.as_str(), at) {
-                let title = title.unwrap_or_else(|| id.as_str().to_owned());
                 let group = Group { account, title, roles, members, owners };
                 self.world.groups.insert(id, group);
             }
@@ -49,7 +48,6 @@ impl<'s, 't> Tenant<'s, 't> {
             let title = read::title(self.source, &fields);
             let Some((id, at)) = id else { continue };
             if self.first("faxbox", id.as_str(), at) {
-                let title = title.unwrap_or_else(|| id.as_str().to_owned());
                 let faxbox = Faxbox { account, title, members, groups, owners };
                 self.world.faxboxes.insert(id, faxbox);
             }

@@ -1,5 +1,7 @@
 //! Mistakes of world files, each with its place.
 
+use lineguard_core::change::{AttachmentSource, SourceSet};
+
 use crate::world::World;
 
 /// The mistakes of a text, one a line: `line: problem; did you mean …`.
@@ -34,8 +36,13 @@ fn the_smallest_world() {
     let (id, tenant) = world.tenants.first_key_value().unwrap();
     assert_eq!(id.as_str(), "t");
     assert_eq!(tenant.root.as_str(), "t");
-    assert_eq!(tenant.title, "t");
-    assert_eq!(Some(tenant.model), crate::world::built_in_digest("standard"));
+    assert_eq!((&tenant.title, &tenant.model, &tenant.kind), (&None, &None, &None));
+    let changes = tenant.steps(id).changes;
+    let [lineguard_core::change::Change::CreateTenant { title, model, .. }] = &changes[..] else {
+        panic!("{changes:?}")
+    };
+    // What a new one begins with. The server calls it by its id.
+    assert_eq!((&**title, Some(*model)), ("", crate::world::built_in_digest("standard")));
 }
 
 #[test]
@@ -102,6 +109,24 @@ fn a_default_number_of_another_tenant() {
                     [[tenant.member]]\nsubject = \"m\"\naccount = \"b\"\n\
                     default_number = \"+15550100100\"\n";
     told("standard", sideways, "belongs to account `a`, which does not serve this one");
+}
+
+#[test]
+fn numbers_that_were_given_back_are_named_by_faxes_alone() {
+    let number = "[[tenant.retired_number]]\nnumber = \"+15550100100\"\naccount = \"a\"\n";
+    let account = "[[tenant.account]]\nid = \"a\"\n";
+    let fax = "[[tenant.fax]]\nid = \"f\"\ndirection = \"inbound\"\n\
+               number = \"+15550100100\"\nat = 2026-01-05T08:00:00Z\n";
+    let text = in_tenant("standard", &format!("{account}{number}{fax}"));
+    let world = World::parse(&text).unwrap();
+    assert_eq!(World::parse(&crate::world::print(&world)).as_ref(), Ok(&world));
+    let fax = world.tenants.values().next().unwrap().faxes.values().next().unwrap();
+    assert_eq!(fax.new.account.as_str(), "a");
+    let listed = "[[tenant.member]]\nsubject = \"x\"\naccess_numbers = [\"+15550100100\"]\n";
+    let text = format!("{account}{number}{listed}");
+    told("standard", &text, "unknown number in `access_numbers`: `+15550100100`");
+    let twice = format!("{account}{number}[[tenant.number]]\nnumber = \"+15550100100\"\n");
+    told("standard", &twice, "number `+15550100100` is in line");
 }
 
 #[test]
@@ -215,4 +240,53 @@ fn every_key_of_the_format_is_documented() {
     for key in super::TENANT {
         assert!(page.contains(key), "`{key}` is missing");
     }
+}
+
+#[test]
+fn a_fax_that_waits_says_who_sends_it() {
+    let rest = "[[tenant.fax]]\nid = \"f\"\ndirection = \"outbound\"\nstate = \"pending\"\n\
+                at = 2026-01-01T00:00:00Z\n\
+                [[tenant.fax_series]]\nprefix = \"s\"\ncount = 2\ndirection = \"outbound\"\n\
+                states = [\"draft\", \"pending\"]\nstart = 2026-01-01T00:00:00Z\nevery = \"7m\"\n";
+    told("standard", rest, "8: `state`: a fax is not pending without somebody who sends it");
+    told("standard", rest, "14: `state`: a fax is not pending without somebody who sends it");
+}
+
+#[test]
+fn what_is_known_of_attachments_reads_back() {
+    let fax = |id: &str, sources: &str| {
+        format!(
+            "[[tenant.fax]]\nid = \"{id}\"\ndirection = \"outbound\"\n{sources}\n\
+             at = 2026-01-01T00:00:00Z\n"
+        )
+    };
+    let rest = [
+        fax("unsaid", ""),
+        fax("none", "attachment_sources = []"),
+        fax("some", "attachment_sources = [\"library\", \"cloud\"]"),
+        "[[tenant.fax_series]]\nprefix = \"s\"\ncount = 1\ndirection = \"outbound\"\n\
+         attachment_sources = [\"computer\"]\nstart = 2026-01-01T00:00:00Z\nevery = \"7m\"\n"
+            .to_owned(),
+    ];
+    let world = World::parse(&in_tenant("standard", &rest.concat())).unwrap();
+    let (_, tenant) = world.tenants.first_key_value().unwrap();
+    let known: Vec<String> = tenant
+        .faxes
+        .values()
+        .map(|fax| {
+            let words = |set: SourceSet| set.iter().map(AttachmentSource::as_str).collect();
+            let known: Option<Vec<_>> = fax.new.attachment_sources.map(words);
+            format!("{} {known:?}", fax.new.fax)
+        })
+        .collect();
+    let expected = [
+        "none Some([])",
+        "s00001 Some([\"computer\"])",
+        "some Some([\"cloud\", \"library\"])",
+        "unsaid None",
+    ];
+    assert_eq!(known, expected);
+    assert_eq!(World::parse(&crate::world::print(&world)), Ok(world));
+    let wrong = fax("f", "attachment_sources = [\"cluod\"]");
+    told("standard", &wrong, "8: unknown value of `attachment_sources`: `cluod`");
 }

@@ -1,5 +1,5 @@
 //! Writes a world as a text that reads back as the same world: tenants, and in them everything by
-//! its key, in order; what has its default value is left out.
+//! its key, in order; what is not said is left out.
 
 mod words;
 
@@ -52,9 +52,21 @@ impl Printer {
         self.line(key, &quoted(value));
     }
 
-    fn flag(&mut self, key: &str, value: bool, default: bool) {
-        if value != default {
+    fn maybe(&mut self, key: &str, value: Option<&str>) {
+        if let Some(value) = value {
+            self.string(key, value);
+        }
+    }
+
+    fn flag(&mut self, key: &str, value: Option<bool>) {
+        if let Some(value) = value {
             self.line(key, if value { "true" } else { "false" });
+        }
+    }
+
+    fn keys(&mut self, key: &str, list: Option<&[Key]>) {
+        if let Some(list) = list {
+            self.line(key, &keys(list));
         }
     }
 
@@ -70,23 +82,21 @@ impl Printer {
         }
     }
 
-    fn roles(&mut self, roles: Option<&[Key]>) {
-        if let Some(roles) = roles {
-            self.line("roles", &keys(roles));
-        }
-    }
-
     fn tenant(&mut self, id: &TenantId, tenant: &TenantWorld) {
         self.table("");
         self.string("id", id.as_str());
-        self.string("title", &tenant.title);
-        match name_of_model(&tenant.model) {
-            Some(name) => self.string("model", name),
-            None => self.string("model", &tenant.model.to_string()),
+        self.maybe("title", tenant.title.as_deref());
+        if let Some(model) = &tenant.model {
+            match name_of_model(model) {
+                Some(name) => self.string("model", name),
+                None => self.string("model", &model.to_string()),
+            }
         }
         self.string("root", tenant.root.as_str());
-        if tenant.kind == AccountKind::Personal {
-            self.string("kind", "personal");
+        match tenant.kind {
+            Some(AccountKind::Personal) => self.string("kind", "personal"),
+            Some(AccountKind::Shared) => self.string("kind", "shared"),
+            None => {}
         }
         if let Some(root) = tenant.accounts.get(&tenant.root) {
             self.account_body(root);
@@ -123,12 +133,12 @@ impl Printer {
         if let Some(parent) = &account.parent {
             self.string("parent", parent.as_str());
         }
-        self.string("title", &account.title);
+        self.maybe("title", account.title.as_deref());
         self.account_body(account);
     }
 
     fn account_body(&mut self, account: &Account) {
-        self.flag("sealed", account.sealed, false);
+        self.flag("sealed", account.sealed);
         self.subjects("owners", &account.owners);
         self.switches("entitlements", &account.entitlements);
         self.switches("flags", &account.flags);
@@ -141,16 +151,16 @@ impl Printer {
                 self.table("role");
                 self.string("key", key.as_str());
                 self.string("account", account.as_str());
-                self.string("title", title);
-                self.line("permissions", &keys(permissions));
+                self.maybe("title", title.as_deref());
+                self.keys("permissions", permissions.as_deref());
                 visibility
             }
             Role::Adjusted { add, remove, visibility } => {
                 self.table("adjusted_role");
                 self.string("role", key.as_str());
                 self.string("account", account.as_str());
-                self.line("add", &keys(add));
-                self.line("remove", &keys(remove));
+                self.keys("add", add.as_deref());
+                self.keys("remove", remove.as_deref());
                 visibility
             }
         };
@@ -162,6 +172,11 @@ impl Printer {
     fn lines(&mut self, tenant: &TenantWorld) {
         for (id, number) in &tenant.numbers {
             self.number(id, number);
+        }
+        for (number, account) in &tenant.retired_numbers {
+            self.table("retired_number");
+            self.string("number", number.as_str());
+            self.string("account", account.as_str());
         }
         for (id, account) in &tenant.extensions {
             self.table("extension");
@@ -179,11 +194,12 @@ impl Printer {
         self.table("number");
         self.string("number", id.as_str());
         self.string("account", number.account.as_str());
-        let Capabilities { voice, fax, message } = number.capabilities;
-        let words = [(voice, "voice"), (fax, "fax"), (message, "message")];
-        let can = words.into_iter().filter(|(on, _)| *on).map(|(_, word)| word.to_owned());
-        self.line("capabilities", &list(can));
-        self.flag("active", number.active, true);
+        if let Some(Capabilities { voice, fax, message }) = number.capabilities {
+            let words = [(voice, "voice"), (fax, "fax"), (message, "message")];
+            let can = words.into_iter().filter(|(on, _)| *on).map(|(_, word)| word.to_owned());
+            self.line("capabilities", &list(can));
+        }
+        self.flag("active", number.active);
         if !number.groups.is_empty() {
             self.line("groups", &list(number.groups.iter().map(ToString::to_string)));
         }
@@ -196,10 +212,8 @@ impl Printer {
         self.table("member");
         self.string("subject", &subject_text(subject));
         self.string("account", account.as_str());
-        if member.status != MemberStatus::Active {
-            self.string("status", member.status.as_str());
-        }
-        self.roles(member.roles.as_deref());
+        self.maybe("status", member.status.map(MemberStatus::as_str));
+        self.keys("roles", member.roles.as_deref());
         if let Some(level) = &member.visibility {
             self.string("visibility", level.as_str());
         }
@@ -243,22 +257,20 @@ impl Printer {
         self.table("invitation");
         self.string("id", id);
         self.string("account", invitation.account.as_str());
-        self.roles(invitation.roles.as_deref());
+        self.keys("roles", invitation.roles.as_deref());
         self.line("expires_at", &format_time(invitation.expires_at));
         if let Some(subject) = &invitation.accepted_by {
             self.string("accepted_by", &subject_text(subject));
         }
-        self.flag("revoked", invitation.revoked, false);
+        self.flag("revoked", invitation.revoked.then_some(true));
     }
 
     fn group(&mut self, id: &str, group: &Group) {
         self.table("group");
         self.string("id", id);
         self.string("account", group.account.as_str());
-        self.string("title", &group.title);
-        if !group.roles.is_empty() {
-            self.roles(Some(&group.roles));
-        }
+        self.maybe("title", group.title.as_deref());
+        self.keys("roles", group.roles.as_deref());
         self.subjects("members", &group.members);
         self.subjects("owners", &group.owners);
     }
@@ -267,7 +279,7 @@ impl Printer {
         self.table("faxbox");
         self.string("id", id);
         self.string("account", faxbox.account.as_str());
-        self.string("title", &faxbox.title);
+        self.maybe("title", faxbox.title.as_deref());
         self.subjects("members", &faxbox.members);
         if !faxbox.groups.is_empty() {
             self.line("groups", &list(faxbox.groups.iter().map(ToString::to_string)));
@@ -287,7 +299,7 @@ impl Printer {
         if let Some(faxbox) = &new.faxbox {
             self.string("faxbox", faxbox.as_str());
         }
-        self.flag("unfiled", fax.unfiled, false);
+        self.flag("unfiled", fax.unfiled.then_some(true));
         if let Some(creator) = &new.creator {
             self.string("sender", &subject_text(creator));
         }
@@ -302,6 +314,10 @@ impl Printer {
         self.string("state", new.state.as_str());
         if !new.labels.is_empty() {
             self.line("labels", &list(new.labels.iter().map(ToString::to_string)));
+        }
+        if let Some(sources) = new.attachment_sources {
+            let words = sources.iter().map(|source| source.as_str().to_owned());
+            self.line("attachment_sources", &list(words));
         }
         self.line("at", &format_time(new.at));
     }

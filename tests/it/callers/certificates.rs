@@ -2,10 +2,14 @@
 
 use lineguard::server::Doors;
 use lineguard::server::tls::Tls;
-use rcgen::SanType;
+use rcgen::{CertificateParams, CustomExtension, DnType, SanType};
+use rustls::HandshakeKind;
+use rustls::pki_types::ServerName;
+use tokio::io::AsyncReadExt as _;
+use tokio::net::TcpStream;
 
 use super::pki::{self, Ca, Files, Leaf, dns, uri};
-use super::{Guarded, access, ask, caller, not_permitted, refused, unauthenticated};
+use super::{Guarded, access, ask, caller, not_permitted, refused, unauthenticated, unclear};
 use crate::harness::Harness;
 
 const STORE: &str = "spiffe://example.org/fax/store";
@@ -54,7 +58,7 @@ async fn a_caller_is_who_its_certificate_says() {
     let doors = Doors { access: access(&callers), tls: Some(files.load()) };
     let server = Guarded::start(&harness, doors).await;
 
-    let plain = |_: &mut rcgen::CertificateParams| {};
+    let plain = |_: &mut CertificateParams| {};
     let unknown = Came::Refusal(unauthenticated());
     let names: [(&str, &[SanType], Came); 11] = [
         ("its SPIFFE ID", &[uri(STORE)], Came::Answer),
@@ -72,22 +76,14 @@ async fn a_caller_is_who_its_certificate_says() {
             &[uri("spiffe://example.com/fax/store")],
             Came::Refusal(unauthenticated()),
         ),
-        (
-            "two IDs",
-            &[uri(STORE), uri("spiffe://example.org/other")],
-            Came::Refusal(unauthenticated()),
-        ),
+        ("two IDs", &[uri(STORE), uri("spiffe://example.org/other")], Came::Refusal(unclear())),
         (
             "an unknown ID beside a known DNS name",
             &[uri("spiffe://example.org/other"), dns("router.fax.svc")],
             Came::Refusal(unauthenticated()),
         ),
-        (
-            "two callers",
-            &[dns("router.fax.svc"), dns("desk.fax.svc")],
-            Came::Refusal(unauthenticated()),
-        ),
-        ("no name", &[], Came::Refusal(unauthenticated())),
+        ("two callers", &[dns("router.fax.svc"), dns("desk.fax.svc")], Came::Refusal(unclear())),
+        ("no name", &[], Came::Refusal(unclear())),
     ];
     for (what, names, expected) in names {
         let leaf = ca.leaf(names, plain);
@@ -109,6 +105,101 @@ async fn a_caller_is_who_its_certificate_says() {
         pki::connect(&server.address, &other_ca, None).await.is_err(),
         "a client does not talk to a server of another CA"
     );
+    server.stop().await;
+    harness.stop().await;
+}
+
+/// A certificate has been checked, and so is a proof; that it does not say whose is no reason to take
+/// its holder for somebody who offered none.
+#[tokio::test]
+async fn a_certificate_that_says_nothing_is_not_nobody() {
+    let harness = Harness::start().await;
+    let ca = Ca::new();
+    let files = Files::new(&ca.server(), &[&ca]);
+    let callers = [
+        caller("rest", "anonymous = true"),
+        caller("router", "dns = [\"router.fax.svc\"]"),
+        caller("desk", "dns = [\"desk.fax.svc\"]"),
+    ];
+    let doors = Doors { access: access(&callers), tls: Some(files.load()) };
+    let server = Guarded::start(&harness, doors).await;
+
+    let mail = SanType::Rfc822Name("router@fax.svc".try_into().unwrap());
+    let other = uri("spiffe://example.org/other");
+    let router = dns("router.fax.svc");
+    let cases: [(&[SanType], &str); 8] = [
+        (&[uri(STORE), other.clone()], "the certificate has several URIs"),
+        (&[uri(STORE), uri(STORE)], "the certificate has several URIs"),
+        (&[uri("https://example.org/a")], "the URI of the certificate is no SPIFFE ID"),
+        (
+            &[uri("spiffe://Example.org/a"), router.clone()],
+            "the URI of the certificate is no SPIFFE ID",
+        ),
+        (&[], "the certificate has neither a URI nor a DNS name"),
+        (&[mail], "the certificate has neither a URI nor a DNS name"),
+        (
+            &[SanType::IpAddress([127, 0, 0, 1].into())],
+            "the certificate has neither a URI nor a DNS name",
+        ),
+        (
+            &[router.clone(), dns("desk.fax.svc")],
+            "the DNS names of the certificate are those of several callers",
+        ),
+    ];
+    let named = |params: &mut CertificateParams| {
+        params.distinguished_name.push(DnType::CommonName, "router.fax.svc");
+    };
+    for (names, why) in cases {
+        let leaf = ca.leaf(names, named);
+        assert_unclear(&server, &ca, &leaf, why).await;
+    }
+    // A name that cannot be read may have been the one that counts.
+    let unreadable = |params: &mut CertificateParams| {
+        let names = [&[0x86, 2, 0xff, 0xfe][..], b"\x82\x0erouter.fax.svc"].concat();
+        let names = [&[0x30, u8::try_from(names.len()).unwrap()][..], &names].concat();
+        params.custom_extensions = vec![CustomExtension::from_oid_content(&[2, 5, 29, 17], names)];
+    };
+    let why = "the certificate, or a name in it, cannot be read";
+    assert_unclear(&server, &ca, &ca.leaf(&[], unreadable), why).await;
+
+    // Whom nobody knows offered a proof as well.
+    let unknown = [dns("unknown.fax.svc"), other];
+    for names in [&unknown[..1], &unknown[1..]] {
+        let leaf = ca.leaf(names, |_| {});
+        let came = came(&server.address, &ca, Some(&leaf)).await;
+        assert_eq!(came, Came::Refusal(unauthenticated()), "{names:?}");
+    }
+    let leaf = ca.leaf(&[router], named);
+    assert_eq!(came(&server.address, &ca, Some(&leaf)).await, Came::Answer);
+    server.stop().await;
+    harness.stop().await;
+}
+
+async fn assert_unclear(server: &Guarded, ca: &Ca, leaf: &Leaf, why: &str) {
+    let channel = pki::connect(&server.address, ca, Some(leaf)).await.unwrap();
+    let status = ask(channel).await.unwrap_err();
+    assert_eq!((refused(&status), status.message()), (unclear(), why));
+}
+
+/// A session that is taken up again would bring the certificate of its beginning, which may have
+/// ended since.
+#[tokio::test]
+async fn no_session_is_taken_up_again_without_its_certificate() {
+    let harness = Harness::start().await;
+    let ca = Ca::new();
+    let files = Files::new(&ca.server(), &[&ca]);
+    let callers = [caller("store", &format!("spiffe = [\"{STORE}\"]"))];
+    let doors = Doors { access: access(&callers), tls: Some(files.load()) };
+    let server = Guarded::start(&harness, doors).await;
+    let connector = pki::connector(&ca, Some(&ca.leaf(&[uri(STORE)], |_| {})));
+    for _ in 0..3 {
+        let stream = TcpStream::connect(&server.address).await.unwrap();
+        let name = ServerName::try_from("localhost").unwrap();
+        let mut stream = connector.connect(name, stream).await.unwrap();
+        // What the server says first comes behind whatever sessions can be taken up by.
+        stream.read_exact(&mut [0; 9]).await.unwrap();
+        assert_eq!(stream.get_ref().1.handshake_kind(), Some(HandshakeKind::Full));
+    }
     server.stop().await;
     harness.stop().await;
 }

@@ -106,6 +106,38 @@ async fn who_speaks_for_itself_asks_for_nobody_else() {
 }
 
 #[tokio::test]
+async fn an_emergency_call_is_asked_by_whoever_may_ask() {
+    let harness = Harness::start().await;
+    let call = || of_action("call.emergency", "call");
+    let others = "on_behalf_of_others = true";
+    let everything = "methods = [\"*\"]\ntenants = [\"*\"]\nproducts = [\"*\"]";
+    let (switch, channel) = limited(&harness, &format!("{everything}\n{others}")).await;
+    check(&channel, call()).await.expect("nothing of the world was built");
+    switch.stop().await;
+    for limits in [
+        format!("methods = [\"AdminService/*\"]\ntenants = [\"*\"]\nproducts = [\"*\"]\n{others}"),
+        format!("methods = [\"*\"]\ntenants = [\"t2\"]\nproducts = [\"*\"]\n{others}"),
+        format!("methods = [\"*\"]\ntenants = [\"*\"]\nproducts = [\"fax\"]\n{others}"),
+        everything.to_owned(),
+    ] {
+        let (server, channel) = limited(&harness, &limits).await;
+        not_for_this_caller(check(&channel, call()).await);
+        let mut client = AuthorizationServiceClient::new(channel.clone());
+        let batch = pb::BatchCheckRequest { checks: vec![call()], consistency: None };
+        not_for_this_caller(client.batch_check(batch).await.map(drop));
+        server.stop().await;
+    }
+    let known = super::caller("switch", "dns = [\"switch.example\"]");
+    let server = Guarded::start(&harness, doors(&[known])).await;
+    let uri = format!("http://{}", server.address);
+    let channel = Channel::from_shared(uri).unwrap().connect().await.unwrap();
+    let status = check(&channel, call()).await.unwrap_err();
+    assert_eq!(refused(&status), super::unauthenticated());
+    server.stop().await;
+    harness.stop().await;
+}
+
+#[tokio::test]
 async fn a_refusal_comes_before_the_question_is_read() {
     let harness = Harness::start().await;
     let one =

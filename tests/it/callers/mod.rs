@@ -2,9 +2,12 @@
 
 mod attacks;
 mod certificates;
+mod keys;
 mod limits;
 mod pki;
+mod provisioning;
 mod rotation;
+mod rows;
 mod table;
 mod tokens;
 
@@ -153,6 +156,11 @@ fn refused(status: &Status) -> (Code, String) {
 
 fn unauthenticated() -> (Code, String) {
     (Code::Unauthenticated, "UNAUTHENTICATED".to_owned())
+}
+
+/// A proof was offered, and does not say who calls.
+fn unclear() -> (Code, String) {
+    (Code::Unauthenticated, "PROOF_UNCLEAR".to_owned())
 }
 
 fn not_permitted() -> (Code, String) {

@@ -118,18 +118,29 @@ async fn call(
 #[tokio::test]
 async fn every_method_refuses_who_may_not_call_it() {
     let harness = Harness::start().await;
-    let tokens: Vec<String> = (0..3).map(|_| generate().unwrap()).collect();
-    let one = |name: &str, token: &str, rights: &str| {
+    let tokens: Vec<String> = (0..5).map(|_| generate().unwrap()).collect();
+    let limited = |name: &str, token: &str, rights: &str| {
         let hash = TokenHash::of(token).unwrap().hex();
-        format!(
-            "[[caller]]\nname = \"{name}\"\ntoken = [{{ sha256 = \"{hash}\" }}]\n{rights}\n\
-             products = [\"*\"]\non_behalf_of_others = true\n"
-        )
+        format!("[[caller]]\nname = \"{name}\"\ntoken = [{{ sha256 = \"{hash}\" }}]\n{rights}\n")
+    };
+    let one = |name: &str, token: &str, rights: &str| {
+        let all = "products = [\"*\"]\non_behalf_of_others = true";
+        limited(name, token, &format!("{rights}\n{all}"))
     };
     let callers = [
         one("without methods", &tokens[0], "methods = []\ntenants = [\"*\"]"),
         one("of another tenant", &tokens[1], "methods = [\"*\"]\ntenants = [\"t2\"]"),
         one("right", &tokens[2], "methods = [\"*\"]\ntenants = [\"*\"]"),
+        limited(
+            "of one product",
+            &tokens[3],
+            "methods = [\"*\"]\ntenants = [\"*\"]\nproducts = [\"fax\"]\non_behalf_of_others = true",
+        ),
+        limited(
+            "of itself",
+            &tokens[4],
+            "methods = [\"*\"]\ntenants = [\"*\"]\nproducts = [\"*\"]\nsubject = \"user:me\"",
+        ),
     ];
     let server = Guarded::start(&harness, doors(&callers)).await;
     let uri = format!("http://{}", server.address);
@@ -165,6 +176,15 @@ async fn every_method_refuses_who_may_not_call_it() {
                 ),
             }
             passed(&path, came(Some(&tokens[2])).await);
+            // Their limits cannot be kept where rows are given.
+            for token in &tokens[3..] {
+                let came = came(Some(token)).await;
+                if service.name() == "SidecarService" {
+                    assert_eq!(refused(&came.unwrap_err()), not_permitted(), "{path}: rows");
+                } else {
+                    passed(&path, came);
+                }
+            }
             methods += 1;
         }
     }

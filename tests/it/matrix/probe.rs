@@ -6,7 +6,7 @@ use lineguard::wire::pb;
 use lineguard_core::change::OverrideValue;
 use lineguard_core::model::reach::Direction;
 use lineguard_core::model::{Permission, PermissionKind, built_in_vocabulary};
-use lineguard_core::vocabulary::Action;
+use lineguard_core::vocabulary::{Action, SendChannel};
 
 use super::bench::Bench;
 use super::cell::{self, Situation};
@@ -163,12 +163,20 @@ impl Product {
         let def = vocabulary.def(action).unwrap();
         let conferred = (self.model.roles[0].key.as_str(), self.model.permissions[0].key.as_str());
         let target = def.target.map(|ty| spot.target(vocabulary.resource(ty).unwrap(), conferred));
+        let mut resource = spot.resource(def, vocabulary.resource(def.resource).unwrap());
+        // A call may name no number; then the cell is about the right to call alone.
+        if self.model.outgoing.held.contains(&action)
+            && def.sends == Some(SendChannel::Call)
+            && let Some(call) = &mut resource.properties
+        {
+            call.number = None;
+        }
         pb::CheckRequest {
             tenant: "t1".into(),
             subject: Some(user(who)),
             account: "home".into(),
             action: Some(pb::Action { name: def.name.to_string() }),
-            resource: Some(spot.resource(def, vocabulary.resource(def.resource).unwrap())),
+            resource: Some(resource),
             target,
             context: Some(pb::Context { recipient_verified: Some(true), ..Default::default() }),
             consistency: None,

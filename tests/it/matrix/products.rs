@@ -1,13 +1,15 @@
 //! A product: who answers for which row, and the world with all of them in it.
 
+use lineguard_core::change::{Change, NumberTarget};
 use lineguard_core::model::reach::{Direction, FaxState};
 use lineguard_core::model::{Model, Permission, PermissionKind, built_in_vocabulary, parse};
 use lineguard_core::vocabulary::Action;
+use lineguard_testkit::ids;
 use lineguard_testkit::world::World;
 
 use super::bench::Bench;
 use super::column::{Column, Joining, Kit, Variant};
-use super::place::{Inside, Place, Spot, furnish};
+use super::place::{INSIDE_NUMBER, Inside, OUTSIDE_NUMBER, Place, Spot, furnish};
 use crate::harness::{product, text_of};
 
 const BOTH: [Direction; 2] = [Direction::Inbound, Direction::Outbound];
@@ -54,6 +56,8 @@ pub struct Product {
     pub columns: Vec<Column>,
     /// Permissions that together show every fax: lent where an action needs sight of the fax.
     pub sight: &'static [&'static str],
+    /// Permissions that let a number be presented: lent where what goes out needs one that is held.
+    pub presents: &'static [&'static str],
     /// Whether rows are told apart from others that give the same actions.
     pub attribute: bool,
     pub refine: Refine,
@@ -78,6 +82,7 @@ impl Product {
             model,
             columns,
             sight: &[],
+            presents: &[],
             attribute,
             refine,
             level: None,
@@ -132,10 +137,15 @@ impl Product {
         let grants = matches!(row.kind, PermissionKind::Grant(_));
         let (off, mut on): (Vec<_>, Vec<_>) =
             if grants { (others.collect(), Vec::new()) } else { (Vec::new(), others.collect()) };
-        let vocabulary = built_in_vocabulary();
-        if actions.iter().any(|action| vocabulary.def(*action).unwrap().sees.is_some()) {
-            let lent = self.sight.iter().copied().map(str::to_owned);
+        let mut lend = |keys: &[&str]| {
+            let lent = keys.iter().copied().map(str::to_owned);
             on.extend(lent.filter(|key| *key != row.key.as_str() && !off.contains(key)));
+        };
+        if actions.iter().any(|action| needs_sight(*action)) {
+            lend(self.sight);
+        }
+        if actions.iter().any(|action| self.model.outgoing.held.contains(action)) {
+            lend(self.presents);
         }
         if let PermissionKind::Channel(_) = row.kind {
             on.push("nav.access".into());
@@ -169,6 +179,14 @@ impl Product {
     pub fn world(&self) -> World {
         let world = product(self.name).model(&self.text).account("home");
         let mut world = furnish(world);
+        if self.model.outgoing.by_faxbox {
+            // What goes out from a faxbox goes out with a number of it.
+            for (number, faxbox) in [(INSIDE_NUMBER, "box"), (OUTSIDE_NUMBER, "far")] {
+                let target = NumberTarget::Faxbox(ids::faxbox(faxbox));
+                let number = ids::number(number);
+                world = world.change(Change::SetNumberTarget { number, target, on: true });
+            }
+        }
         for direction in BOTH {
             for place in [Place::Elsewhere, Place::Inside] {
                 for state in states_of(direction) {
@@ -205,6 +223,14 @@ impl Product {
     pub async fn start(&self) -> Bench {
         Bench::start(self.world()).await
     }
+}
+
+/// Whether an action on what is stored needs sight of it first.
+fn needs_sight(action: Action) -> bool {
+    let vocabulary = built_in_vocabulary();
+    let def = vocabulary.def(action).unwrap();
+    let ty = vocabulary.resource(def.resource).unwrap();
+    def.sees.is_some() || (ty.seen_first && ty.view != Some(action) && def.sends.is_none())
 }
 
 fn states_of(direction: Direction) -> &'static [FaxState] {

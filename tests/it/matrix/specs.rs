@@ -61,6 +61,7 @@ fn ifax() -> Product {
     };
     Product {
         sight: &["fax.view_inbound", "fax.view_sent_others"],
+        presents: &["numbers.use"],
         // The level is a setting of its own; a cell is about the tick beside it.
         level: Some("all_team"),
         shape,

@@ -1,5 +1,6 @@
 //! Every ruling about questions that the products leave open, with both outcomes.
 
+mod page;
 mod r01_r03;
 mod r04_r06;
 mod r07_r09;
@@ -12,3 +13,8 @@ mod r20_r22;
 mod r23_r25;
 mod r26_r27;
 mod r28_r29;
+mod r30;
+mod r31;
+mod r32_r37;
+mod r33_r35;
+mod r39;

@@ -128,7 +128,7 @@ async fn r18_registering_stamps_what_was_shown_beforehand() {
 #[tokio::test]
 async fn r18_a_target_whose_level_hides_the_fax_still_receives_it_and_is_told_so() {
     let harness = Harness::start().await;
-    harness.build(team().member("ann").role("receiver")).await;
+    harness.build(team().member("ann").role("receiver").access(&[])).await;
     // The level shows access numbers; the number is an auto-assign number.
     let applied = harness.apply([receives("team", "ann")]).await;
     assert_eq!(applied.warnings.len(), 1, "the write warns");
@@ -208,7 +208,7 @@ async fn r18_a_model_may_allow_several_targets_and_the_first_one_is_stamped() {
     let text = text_of("ifax").replacen("several = false", "several = true", 1);
     let team = world("t1").model(&text).account("team").number(N1).member("boss").role("admin");
     let ann = team.member("ann").role("receiver").change(level("team", "ann", "assigned"));
-    harness.build(ann.member("bob").role("receiver")).await;
+    harness.build(ann.member("bob").role("receiver").access(&[])).await;
     harness.apply([receives("team", "ann"), receives("team", "bob")]).await;
     let answer = harness.receiver_of(N1).await;
     let targets: Vec<_> = answer.recipients.iter().map(|one| one.target.clone()).collect();

@@ -1,18 +1,27 @@
 //! R20 moving, cover pages and the editing lock, R21 verified recipients, R22 approval.
 
 use lineguard::wire::pb::{self, Reason};
+use lineguard_core::change::NewFax;
 use lineguard_core::facts::MemberStatus;
+use lineguard_testkit::ids;
 use lineguard_testkit::world::{World, received};
 
 use crate::ask::{Ask, ask, user};
-use crate::changes::{fax_in, in_faxbox, off, on, pending, setting, status};
+use crate::changes::{fax_in, in_faxbox, off, on, pending, setting, status, to_faxbox};
 use crate::harness::{Harness, product};
 
 const N1: &str = "+15550100001";
 
 fn portal() -> World {
-    let portal = product("retarus").account("home").faxbox("box").faxbox("other");
-    portal.member("me").role("user").fax(fax_in("f1", "home", "box"))
+    let portal = product("retarus").account("home").faxbox("box").faxbox("other").number(N1);
+    let portal = portal.change(to_faxbox(N1, "box")).member("me").role("user");
+    portal.fax(NewFax { number: Some(ids::number(N1)), ..fax_in("f1", "home", "box") })
+}
+
+/// What goes out from the faxbox.
+fn from_box(fax: &mut pb::Facts) {
+    fax.faxbox = Some("box".into());
+    fax.number = Some(N1.into());
 }
 
 #[tokio::test]
@@ -85,8 +94,8 @@ async fn r21_every_way_out_needs_a_verified_recipient_under_the_policy() {
     harness.build(portal().join("me", "box")).await;
     let sends = |action: &str, verified: Option<bool>| {
         let asked = match action {
-            "fax.send" => ask("me", "home", action).facts(|fax| fax.faxbox = Some("box".into())),
-            "fax.forward" => ask("me", "home", action).on("f1").target("fax", None, |_| ()),
+            "fax.send" => ask("me", "home", action).facts(from_box),
+            "fax.forward" => ask("me", "home", action).on("f1").target("fax", None, from_box),
             _ => ask("me", "home", action).on("f1"),
         };
         asked.context(|context| context.recipient_verified = verified).send(&harness)
@@ -141,7 +150,7 @@ async fn r22_a_send_that_needs_approval_is_allowed_with_that_obligation() {
 #[tokio::test]
 async fn r22_an_approver_sees_what_waits_for_approval() {
     let harness = Harness::start().await;
-    let sent = lineguard_core::change::NewFax {
+    let sent = NewFax {
         state: lineguard_core::model::reach::FaxState::Active,
         ..pending("sent", "home", "me", N1)
     };

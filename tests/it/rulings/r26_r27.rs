@@ -9,7 +9,7 @@ use lineguard_testkit::world::{World, world};
 
 use crate::ask::ask;
 use crate::caller_id::caller_id;
-use crate::changes::{default_number, held, list, numbers, off, on, setting, switch};
+use crate::changes::{active, default_number, held, list, numbers, off, on, setting, switch};
 use crate::harness::{Harness, product, text_of};
 
 const N1: &str = "+15550100001";
@@ -29,10 +29,6 @@ fn fax_only(number: &str) -> Change {
 fn office(model: &str, role: &str) -> World {
     let office = product(model).account("home").number(N1).number(N2).number(D1);
     office.change(fax_only(FAX)).member("me").role(role)
-}
-
-fn active(number: &str, active: bool) -> Change {
-    Change::SetNumberActive { number: ids::number(number), active }
 }
 
 #[tokio::test]
@@ -167,7 +163,7 @@ async fn r26_the_preset_of_another_account_is_refused_when_it_is_written() {
 }
 
 #[tokio::test]
-async fn r26_who_may_choose_among_all_chooses_among_those_of_the_accounts_below_too() {
+async fn r26_who_may_choose_among_all_chooses_among_those_that_serve_the_account() {
     let harness = Harness::start().await;
     let world = product("clinicline").account("above").number(D1);
     let world = world.below("above", "home").owner("boss").number(N1).member("boss");
@@ -181,9 +177,9 @@ async fn r26_who_may_choose_among_all_chooses_among_those_of_the_accounts_below_
     let capabilities = Capabilities { voice: true, fax: true, message: true };
     let (account, number) = (ids::account("child"), ids::number(N2));
     harness.apply([Change::AddNumber { account, number, capabilities, active: true }]).await;
-    let presented = caller_id("boss", "home").send(&harness).await;
-    assert_eq!(presented.is_none("CHOICE_NEEDED").selectable, [N1, N2]);
-    caller_id("boss", "home").number(N2).send(&harness).await.is(N2, "REQUESTED");
+    // Numbers never flow upwards (rulings R30).
+    caller_id("boss", "home").send(&harness).await.is(N1, "ONLY_SELECTABLE");
+    caller_id("boss", "home").number(N2).send(&harness).await.denies("NOT_GRANTED");
 }
 
 #[tokio::test]
@@ -227,9 +223,10 @@ async fn r27_calls_need_an_extension_where_the_model_says_so_and_no_caller_id() 
     }
     harness.apply([list("home", "me", held(&["101"]))]).await;
     caller_id("me", "home").send(&harness).await.is_none("NOTHING_SELECTABLE");
-    for action in ["call.make", "call.receive"] {
-        calls(action).await.allows_by("call.make");
-    }
+    ask("me", "home", "call.make").send(&harness).await.allows_by("call.make");
+    calls("call.receive").await.allows_by("call.make");
+    // A number that is named must be one that the person may present (rulings R30).
+    calls("call.make").await.denies_by(Reason::NumberNotHeld, "call.make");
     // In a product without extensions the permission is enough.
     let harness = Harness::start().await;
     harness.build(office("amplify", "member")).await;

@@ -22,11 +22,12 @@ async fn r28_a_configured_value_is_obeyed_either_way() {
         ("amplify", "member", "report.view", "reports.view", false),
     ] {
         let harness = Harness::start().await;
-        harness.build(product(model).account("home").member("me").role(role)).await;
+        harness.build(product(model).account("home").number(N1).member("me").role(role)).await;
         let allowed = || async {
             let answer = ask("me", "home", action).facts(|facts| {
                 if action == "fax.broadcast" {
-                    facts.absent = vec!["number".into(), "attachment_sources".into()];
+                    facts.number = Some(N1.into());
+                    facts.absent = vec!["attachment_sources".into()];
                 }
             });
             let answer = answer.send(&harness).await;

@@ -4,8 +4,11 @@ use lineguard::wire::pb::{self, Reason};
 use lineguard_testkit::world::World;
 
 use crate::ask::ask;
-use crate::changes::{fax_in, faxbox_owner, flag, in_faxbox, setting};
+use crate::changes::{fax_in, faxbox_owner, flag, in_faxbox, setting, to_faxbox};
 use crate::harness::{Harness, product};
+
+/// The number of the first faxbox.
+const N1: &str = "+15550100001";
 
 /// A portal with two faxboxes, a fax in each, and one person of this role.
 fn portal(role: &str) -> World {
@@ -15,6 +18,8 @@ fn portal(role: &str) -> World {
         .role(role)
         .faxbox("box")
         .faxbox("other")
+        .number(N1)
+        .change(to_faxbox(N1, "box"))
         .fax(fax_in("f1", "home", "box"))
         .fax(fax_in("f2", "home", "other"))
 }
@@ -157,7 +162,10 @@ async fn nobody_edits_documents_while_the_tenant_has_editing_turned_off() {
 async fn a_fax_to_an_unverified_recipient_is_denied_under_the_policy() {
     let harness = Harness::start().await;
     harness.build(portal("user").join("me", "box")).await;
-    let sends = ask("me", "home", "fax.send").facts(|fax| fax.faxbox = Some("box".into()));
+    let sends = ask("me", "home", "fax.send").facts(|fax| {
+        fax.faxbox = Some("box".into());
+        fax.number = Some(N1.into());
+    });
     let sends = sends.context(|context| context.recipient_verified = Some(false));
     sends.clone().send(&harness).await.allows_by("fax.send");
     harness.apply([setting("home", "restrict_recipients", true)]).await;
@@ -171,7 +179,10 @@ async fn a_fax_to_a_verified_recipient_goes_out_under_the_policy() {
     let harness = Harness::start().await;
     let world = portal("user").join("me", "box");
     harness.build(world.change(setting("home", "restrict_recipients", true))).await;
-    let sends = ask("me", "home", "fax.send").facts(|fax| fax.faxbox = Some("box".into()));
+    let sends = ask("me", "home", "fax.send").facts(|fax| {
+        fax.faxbox = Some("box".into());
+        fax.number = Some(N1.into());
+    });
     let sends = sends.context(|context| context.recipient_verified = Some(true));
     sends.send(&harness).await.allows_by("fax.send");
 }

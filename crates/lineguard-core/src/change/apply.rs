@@ -1,8 +1,10 @@
 //! The one place where the invariants of set-up live; every store applies its batches with it.
 
 mod account;
+mod adjust;
 mod check;
 mod door;
+mod exists;
 mod extension;
 mod fax;
 mod faxbox;
@@ -20,7 +22,7 @@ mod warn;
 
 use std::sync::Arc;
 
-use super::{Batch, Change, IfExists, Warning};
+use super::{Activation, Batch, Change, IfExists, Warning};
 use crate::id::{ModelDigest, Timestamp};
 use crate::model::Model;
 use crate::port::{ApplyError, StoreError, TenantTx};
@@ -53,7 +55,8 @@ pub async fn run(
     batch: &Batch,
     now: Timestamp,
 ) -> Result<Outcome, ApplyError> {
-    run_changes(tx, models, &batch.changes, batch.if_exists, now).await
+    let activation = Activation::of(&batch.actor, batch.provisions);
+    run_changes(tx, models, &batch.changes, batch.if_exists, activation, now).await
 }
 
 /// Applies changes that are part of something bigger, as [`run`] does.
@@ -62,12 +65,14 @@ pub async fn run_changes(
     models: &dyn ModelSource,
     changes: &[Change],
     if_exists: IfExists,
+    activation: Activation,
     now: Timestamp,
 ) -> Result<Outcome, ApplyError> {
     let tenant = tx.tenant().await?;
-    let starts_anew = matches!(changes.first(), Some(Change::CreateTenant { .. }));
     let model = models.model(&tenant.model);
-    if model.is_none() && !starts_anew {
+    let is_new = |change: &Change| matches!(change, Change::CreateTenant { model, .. } if *model == tenant.model);
+    // Whoever names the text that cannot be read is told so by the check.
+    if model.is_none() && !changes.first().is_some_and(is_new) {
         let detail = "not in the store, or not readable by this server".to_owned();
         return Err(StoreError::UnreadableModel { digest: tenant.model, detail }.into());
     }
@@ -76,7 +81,9 @@ pub async fn run_changes(
     let Some(model) = model.filter(|_| faults.is_empty()) else {
         return Err(ApplyError::Invalid(faults));
     };
-    Door::new(tx, models, if_exists, now, tenant.num, model).apply_all(changes).await
+    let mut door = Door::new(tx, models, now, tenant.num, model);
+    (door.if_exists, door.activation) = (if_exists, activation);
+    door.apply_all(changes).await
 }
 
 impl Door<'_> {
@@ -85,8 +92,10 @@ impl Door<'_> {
         let mut changed = 0;
         for (position, change) in changes.iter().enumerate() {
             self.position = position;
+            self.passed_over = false;
             match self.apply_one(change).await {
                 Ok(effect) => changed += usize::from(effect),
+                Err(ApplyError::NotFound(_)) if self.passed_over => {}
                 Err(ApplyError::Invalid(found)) => faults.extend(found),
                 Err(error @ ApplyError::Store(_)) => return Err(error),
                 // May follow from a change that was passed over.
@@ -107,6 +116,7 @@ impl Door<'_> {
             C::CreateTenant { title, model, root, kind, owner } =>
                 self.create_tenant(title, model, root, *kind, owner.as_ref()).await,
             C::SetModel { model } => self.set_model(model).await,
+            C::SetPersonal { account, personal } => self.set_personal(account, *personal).await,
             C::AddAccount { account, parent, title, sealed, owner } =>
                 self.add_account(account, parent, title, *sealed, owner.as_ref()).await,
             C::SetSealed { account, sealed } => self.set_sealed(account, *sealed).await,
@@ -121,6 +131,12 @@ impl Door<'_> {
                 self.add_role(account, role, title, permissions, visibility.as_ref()).await,
             C::AdjustRole { account, role, add, remove, visibility } =>
                 self.adjust_role(account, role, add, remove, visibility.as_ref()).await,
+            C::SetRolePermissions { account, role, permissions } =>
+                self.set_role_permissions(account, role, permissions).await,
+            C::SetRoleDifferences { account, role, add, remove } =>
+                self.set_role_differences(account, role, add.as_deref(), remove.as_deref()).await,
+            C::SetRoleVisibility { account, role, level } =>
+                self.set_role_visibility(account, role, level.as_ref()).await,
             C::RemoveRole { account, role } => self.remove_role(account, role).await,
             C::AddMember { account, subject, status, roles } =>
                 self.add_member(account, subject, *status, roles.as_deref()).await,
@@ -156,10 +172,14 @@ impl Door<'_> {
             C::AddNumber { account, number, capabilities, active } =>
                 self.add_number(account, number, *capabilities, *active).await,
             C::SetNumberActive { number, active } => self.set_number_active(number, *active).await,
+            C::SetNumberCapabilities { number, capabilities } =>
+                self.set_number_capabilities(number, *capabilities).await,
             C::MoveNumber { number, account } => self.move_number(number, account).await,
             C::SetNumberTarget { number, target, on } =>
                 self.set_number_target(number, target, *on).await,
             C::RemoveNumber { number } => self.remove_number(number).await,
+            C::AddRetiredNumber { account, number } =>
+                self.add_retired_number(account, number).await,
             C::AddExtension { account, extension } => self.add_extension(account, extension).await,
             C::RemoveExtension { extension } => self.remove_extension(extension).await,
             C::AddQueue { account, queue } => self.add_queue(account, queue).await,
@@ -174,6 +194,9 @@ impl Door<'_> {
             C::MoveFax { fax, faxbox } => self.move_fax(fax, faxbox.as_ref()).await,
             C::SetFaxState { fax, state } => self.set_fax_state(fax, *state).await,
             C::SetFaxLabels { fax, labels } => self.set_fax_labels(fax, labels).await,
+            C::SetFaxAttachmentSources { fax, attachment_sources } => {
+                self.set_fax_attachment_sources(fax, *attachment_sources).await
+            }
             C::DeleteFax { fax } => self.delete_fax(fax).await,
         }
     }

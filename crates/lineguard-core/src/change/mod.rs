@@ -2,13 +2,16 @@
 
 pub mod apply;
 pub mod register;
+mod sources;
 
 use std::collections::BTreeMap;
+
+pub use sources::SourceSet;
 
 use crate::facts::{Capabilities, GrantList, MemberStatus};
 use crate::id::{
     AccountId, ExtensionId, ExternalId, FaxId, FaxboxId, GroupId, InvitationId, Key, ModelDigest,
-    PhoneNumber, QueueId, RequestId, Revision, Subject, TenantId, Timestamp,
+    PhoneNumber, QueueId, RequestId, Revision, Subject, SubjectKind, TenantId, Timestamp,
 };
 use crate::model::ScopeKind;
 use crate::model::reach::{Direction, FaxState};
@@ -20,6 +23,9 @@ pub struct Batch {
     pub tenant: TenantId,
     /// Who makes the changes.
     pub actor: Subject,
+    /// Whether the caller may provision: activate numbers (rulings R39). Not what is asked for, so
+    /// no part of what tells a repeat.
+    pub provisions: bool,
     /// A repeat with the same id and the same changes returns the first result; with other
     /// changes it is refused.
     pub request_id: RequestId,
@@ -29,14 +35,43 @@ pub struct Batch {
     pub changes: Vec<Change>,
 }
 
-/// What an `Add…` of something that exists does.
+/// What becomes of a change that would make a number active (rulings R39).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Activation {
+    /// The number becomes active, if it is active in no other tenant.
+    Granted,
+    /// A person writes: what they add is inactive, and they activate nothing.
+    ByPerson,
+    /// The caller may not provision: it is refused.
+    Withheld,
+}
+
+impl Activation {
+    /// What it is for an actor, by whether the caller may provision. A person never activates,
+    /// whoever calls for them.
+    pub const fn of(actor: &Subject, provisions: bool) -> Self {
+        match (actor.kind, provisions) {
+            (SubjectKind::User, _) => Self::ByPerson,
+            (SubjectKind::Service, true) => Self::Granted,
+            (SubjectKind::Service, false) => Self::Withheld,
+        }
+    }
+}
+
+/// What an `Add…` of something that exists does. It never changes more than the title: everything
+/// else is changed by the `Set…` that names it (rulings R40).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum IfExists {
     /// Nothing if it is the same, an error if it differs.
     #[default]
     Refuse,
-    /// It becomes what the change says. The import of a world file works this way.
+    /// It takes the title; an error if anything else differs.
     Update,
+    /// It takes the title, and all else stays as it is. Imports work this way: what an `Add…` says
+    /// is for a thing that does not exist yet. A member who was removed exists and stays removed,
+    /// and what changes say about them is passed over with a warning, until a change sets them
+    /// active; one who is suspended stays suspended likewise.
+    Keep,
 }
 
 /// What a batch did.
@@ -51,13 +86,15 @@ pub struct Applied {
 }
 
 /// A whole tenant, or a part of one, to be brought in as one transaction. Works like a batch with
-/// [`IfExists::Update`], and registers faxes besides.
+/// [`IfExists::Keep`], and registers faxes besides.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Import {
     /// The tenant.
     pub tenant: TenantId,
     /// Who imports.
     pub actor: Subject,
+    /// As in [`Batch::provisions`].
+    pub provisions: bool,
     /// A repeat with the same id and the same parts returns the first result; with other parts it
     /// is refused.
     pub request_id: RequestId,
@@ -230,11 +267,13 @@ pub enum NumberTarget {
     Faxbox(FaxboxId),
 }
 
-/// A change. Each names all that it sets; an unset `Option` leaves the default.
+/// A change. Each names all that it sets; an unset `Option` leaves the default. A title that is
+/// empty is left out: a new thing is called by its id, one that exists keeps its title.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
     // --- tenant and accounts
-    /// Creates the tenant with its root account, owned by `owner`, who becomes an active member.
+    /// Creates the tenant with its root account, owned by `owner`, who becomes an active member. Of
+    /// a tenant that exists it changes no more than the title.
     CreateTenant {
         /// Title for people.
         title: String,
@@ -251,6 +290,13 @@ pub enum Change {
     SetModel {
         /// The model text; must be in the store.
         model: ModelDigest,
+    },
+    /// Makes the root account a personal or a shared one.
+    SetPersonal {
+        /// The root account.
+        account: AccountId,
+        /// Personal or shared.
+        personal: bool,
     },
     /// Adds an account below another one.
     AddAccount {
@@ -339,6 +385,36 @@ pub enum Change {
         remove: Vec<Key>,
         /// Another default visibility level.
         visibility: Option<Key>,
+    },
+    /// Sets all permissions of a role of the tenant's own.
+    SetRolePermissions {
+        /// The account where it is defined.
+        account: AccountId,
+        /// Key.
+        role: Key,
+        /// Permission keys.
+        permissions: Vec<Key>,
+    },
+    /// Sets parts of what [`Change::AdjustRole`] sets; none leaves a part as it is.
+    SetRoleDifferences {
+        /// The account.
+        account: AccountId,
+        /// Key of the built-in role.
+        role: Key,
+        /// Permissions it has besides.
+        add: Option<Vec<Key>>,
+        /// Permissions it no longer has.
+        remove: Option<Vec<Key>>,
+    },
+    /// Sets the default visibility level of a role of the tenant's own, or of a built-in one at an
+    /// account.
+    SetRoleVisibility {
+        /// The account where it is defined or adjusted.
+        account: AccountId,
+        /// Key.
+        role: Key,
+        /// Level key; none for no level of its own, or for the model's.
+        level: Option<Key>,
     },
     /// Removes a role of the tenant's own that nobody holds.
     RemoveRole {
@@ -513,7 +589,7 @@ pub enum Change {
         owner: bool,
     },
     // --- numbers, extensions, queues
-    /// Adds a number.
+    /// Adds a number. One that was removed is the same number again, in whatever account.
     AddNumber {
         /// The account.
         account: AccountId,
@@ -521,15 +597,22 @@ pub enum Change {
         number: PhoneNumber,
         /// What it can do.
         capabilities: Capabilities,
-        /// Whether it is active.
+        /// Whether it is active: in one tenant at most, and by provisioning only (rulings R39).
         active: bool,
     },
-    /// Activates or deactivates a number.
+    /// Activates or deactivates a number. Activating is provisioning (rulings R39).
     SetNumberActive {
         /// The number.
         number: PhoneNumber,
         /// Active or not.
         active: bool,
+    },
+    /// Sets what a number can do.
+    SetNumberCapabilities {
+        /// The number.
+        number: PhoneNumber,
+        /// What it can do.
+        capabilities: Capabilities,
     },
     /// Moves a number to another account. Registered faxes stay where they are.
     MoveNumber {
@@ -547,8 +630,17 @@ pub enum Change {
         /// Whether it receives them.
         on: bool,
     },
-    /// Removes a number that no list, target or default names.
+    /// Removes a number that no list, target or default names. Its name is kept for the faxes that
+    /// arrived on it (rulings R39).
     RemoveNumber {
+        /// The number.
+        number: PhoneNumber,
+    },
+    /// Makes known a number that the tenant had and gave back, so that faxes can name it. An
+    /// import brings what was removed this way.
+    AddRetiredNumber {
+        /// The account that it was set up at.
+        account: AccountId,
         /// The number.
         number: PhoneNumber,
     },
@@ -638,6 +730,14 @@ pub enum Change {
         /// All its labels.
         labels: Vec<ExternalId>,
     },
+    /// Says where the attachments of a fax come from. What a fax went out with is history: once
+    /// it is neither a draft nor pending, this fills in what was never said and changes nothing.
+    SetFaxAttachmentSources {
+        /// The fax.
+        fax: FaxId,
+        /// All its sources; the empty set says that nothing is attached.
+        attachment_sources: SourceSet,
+    },
     /// Deletes a fax for good. Its id is never used again.
     DeleteFax {
         /// The fax.
@@ -658,12 +758,20 @@ pub struct NewFax {
     pub number: Option<PhoneNumber>,
     /// Its faxbox. A received fax without one takes the auto-assign target, where that is a faxbox.
     pub faxbox: Option<FaxboxId>,
-    /// Who sent it.
+    /// Who sent it. A pending fax has one: nobody approves their own (rulings R22).
     pub creator: Option<Subject>,
     /// State.
     pub state: FaxState,
     /// Labels.
     pub labels: Vec<ExternalId>,
-    /// When it arrived or was sent; the time that orders lists.
+    /// When it arrived or was sent; the time that orders lists. Not before 1970, and at most
+    /// [`register::AHEAD`] after the clock of who registers it.
     pub at: Timestamp,
+    /// Where its attachments come from; none if that is not known.
+    pub attachment_sources: Option<SourceSet>,
+}
+
+/// The title of a new thing: what is said, or else its id.
+pub fn title_or_id<'t>(title: &'t str, id: &'t str) -> &'t str {
+    if title.is_empty() { id } else { title }
 }

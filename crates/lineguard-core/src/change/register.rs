@@ -1,35 +1,51 @@
 //! Turns a fax to be registered into the row to be stored; every store registers with it.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use super::NewFax;
 use super::apply::{ModelSource, plain};
+use super::{NewFax, SourceSet};
 use crate::auto_assign::{Resolver, Target};
-use crate::id::{Num, Subject};
+use crate::id::{Num, Subject, Timestamp};
 use crate::model::reach::{Direction, FaxState};
-use crate::model::{TargetKind, built_in_vocabulary};
+use crate::model::{Model, TargetKind, built_in_vocabulary};
 use crate::port::{ApplyError, Fault, FaxRow, StoreError, TenantTx};
-use crate::row::{Object, ObjectKind};
+use crate::row::{self, LinkKind, Object, ObjectKind};
+
+/// How many milliseconds after the clock of who registers it a fax may say that it arrived or was
+/// sent: clocks differ, and what lies further ahead would stand on top of every list until then.
+pub const AHEAD: i64 = 24 * 60 * 60 * 1000;
 
 /// The row for a new fax, with [`Num::UNKNOWN`] as its number: the store gives it one.
 /// `position` is the fax's place in its registration, for faults. A creator and labels that the
-/// tenant has never seen are inserted as plain objects.
+/// tenant has never seen are inserted as plain objects, after everything that could be refused.
 pub async fn row(
     tx: &mut dyn TenantTx,
     models: &dyn ModelSource,
-    stamps: &mut Stamps,
+    registering: &mut Registering,
     fax: &NewFax,
     position: usize,
 ) -> Result<FaxRow, ApplyError> {
-    let NewFax { fax: id, account, direction, number, faxbox, creator, state, labels, at } = fax;
-    let inbound = *direction == Direction::Inbound;
-    if inbound && matches!(state, FaxState::Draft | FaxState::Pending) {
-        let problem = "a received fax is neither a draft nor pending".to_owned();
-        let fault = Fault { change: position, field: "state", problem };
-        return Err(ApplyError::Invalid(vec![fault]));
+    let faults = faults(fax, registering.now, position);
+    if !faults.is_empty() {
+        return Err(ApplyError::Invalid(faults));
     }
+    let NewFax {
+        fax: id,
+        account,
+        direction,
+        number,
+        faxbox,
+        creator,
+        state,
+        labels,
+        at,
+        attachment_sources,
+    } = fax;
+    let inbound = *direction == Direction::Inbound;
     let mut names = Names { tx, position };
     let account = names.find("account", ObjectKind::Account, account.as_str()).await?.num;
     let number = match number {
@@ -40,6 +56,11 @@ pub async fn row(
         Some(faxbox) => Some(names.faxbox(faxbox.as_str(), account).await?),
         None => None,
     };
+    if let Some(number) = number.as_ref().filter(|_| !inbound)
+        && !registering.number_belongs(names.tx, models, number, account, faxbox).await?
+    {
+        return Err(names.not_found("number", ObjectKind::Number));
+    }
     let creator = match creator {
         Some(creator) => Some(plain(tx, ObjectKind::Subject, &creator.qualified()).await?),
         None => None,
@@ -52,7 +73,7 @@ pub async fn row(
         // A number of another account, because it has moved or serves from above, assigns nobody:
         // its targets are members there.
         Some(number) if inbound && number.account == Some(account) => {
-            let target = stamps.of(tx, models, number).await?;
+            let target = registering.target_of(tx, models, number).await?;
             place(tx, target, account).await?
         }
         _ => Place::default(),
@@ -69,7 +90,50 @@ pub async fn row(
         state: *state,
         labels: Vec::from_iter(label_nums),
         at: *at,
+        attachment_sources: *attachment_sources,
     })
+}
+
+/// What is wrong with a fax, whatever the tenant looks like.
+fn faults(fax: &NewFax, now: Timestamp, position: usize) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    let mut refuse = |field, problem: &str| {
+        faults.push(Fault { change: position, field, problem: problem.to_owned() });
+    };
+    if let Err(problem) = check_state(fax.direction, fax.state) {
+        refuse("state", problem);
+    }
+    if let Err(problem) = check_creator(fax.state, fax.creator.is_some()) {
+        refuse("creator", problem);
+    }
+    if fax.at < Timestamp(0) {
+        refuse("at", "lies before 1970");
+    }
+    if fax.at.0 > now.0.saturating_add(AHEAD) {
+        refuse("at", "lies more than a day in the future");
+    }
+    faults
+}
+
+/// Whether a fax of this direction can be in a state.
+pub const fn check_state(direction: Direction, state: FaxState) -> Result<(), &'static str> {
+    match (direction, state) {
+        (Direction::Inbound, FaxState::Draft | FaxState::Pending) => {
+            Err("a received fax is neither a draft nor pending")
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether a fax can be in a state without somebody who sends it: nobody approves their own fax
+/// (rulings R22), and whose it is must be known for that. A draft waits for nobody.
+pub const fn check_creator(state: FaxState, known: bool) -> Result<(), &'static str> {
+    match state {
+        FaxState::Pending if !known => {
+            Err("is required: a fax that waits for approval says who sends it")
+        }
+        _ => Ok(()),
+    }
 }
 
 struct Names<'a> {
@@ -85,10 +149,12 @@ impl Names<'_> {
         id: &str,
     ) -> Result<Object, ApplyError> {
         let found = self.tx.find(&[(kind, Num(0), id)]).await?.into_iter().next().flatten();
-        found.ok_or_else(|| {
-            let problem = format!("no such {}", kind.as_str());
-            ApplyError::NotFound(Fault { change: self.position, field, problem })
-        })
+        found.ok_or_else(|| self.not_found(field, kind))
+    }
+
+    fn not_found(&self, field: &'static str, kind: ObjectKind) -> ApplyError {
+        let problem = format!("no such {}", kind.as_str());
+        ApplyError::NotFound(Fault { change: self.position, field, problem })
     }
 
     async fn faxbox(&mut self, id: &str, account: Num) -> Result<Num, ApplyError> {
@@ -101,26 +167,103 @@ impl Names<'_> {
     }
 }
 
-/// Who receives the faxes of each number, resolved once for all faxes of a registration: nothing
-/// that it depends on changes meanwhile.
-#[derive(Debug, Default)]
-pub struct Stamps(BTreeMap<Num, Option<Target>>);
+/// One registration: its clock, and what is resolved once for all its faxes, since nothing that it
+/// depends on changes meanwhile.
+#[derive(Debug)]
+pub struct Registering {
+    now: Timestamp,
+    restores: bool,
+    /// Who receives the faxes of each number.
+    targets: BTreeMap<Num, Option<Target>>,
+    /// Accounts whose numbers an account's faxes can go out from.
+    serving: BTreeMap<Num, Vec<Num>>,
+}
 
-impl Stamps {
-    async fn of(
+impl Registering {
+    /// The registration of faxes that arrive or go out.
+    pub const fn new(now: Timestamp) -> Self {
+        Self { now, restores: false, targets: BTreeMap::new(), serving: BTreeMap::new() }
+    }
+
+    /// The registration of faxes of an import, which restores what was: a number may have moved
+    /// since a fax went out from it.
+    pub fn restoring(now: Timestamp) -> Self {
+        Self { restores: true, ..Self::new(now) }
+    }
+
+    /// Whether a fax can have gone out of an account from a number of the tenant (rulings R30). The
+    /// number is or was set up there, or above where numbers flow down; where numbers belong to
+    /// faxboxes it is one of the fax's, unless it was given back, which took its faxboxes from it.
+    /// Whether it is active and able to fax is not asked of what has happened.
+    async fn number_belongs(
+        &mut self,
+        tx: &mut dyn TenantTx,
+        models: &dyn ModelSource,
+        number: &Object,
+        account: Num,
+        faxbox: Option<Num>,
+    ) -> Result<bool, StoreError> {
+        if self.restores {
+            return Ok(true);
+        }
+        let model = model_of(tx, models).await?;
+        if model.outgoing.by_faxbox && !number.is_retired_number() {
+            let routed = tx.links_from(LinkKind::NumberFaxbox, number.num).await?;
+            if !faxbox.is_some_and(|faxbox| routed.contains(&faxbox)) {
+                return Ok(false);
+            }
+        }
+        let set_up_at = row::home_of_number(tx.tenant().await?.num, number)?;
+        let serving = match self.serving.entry(account) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => {
+                let flow_down = model.tree.numbers_flow_down;
+                unknown.insert(if flow_down { path(tx, account).await? } else { vec![account] })
+            }
+        };
+        Ok(serving.contains(&set_up_at))
+    }
+
+    async fn target_of(
         &mut self,
         tx: &mut dyn TenantTx,
         models: &dyn ModelSource,
         number: &Object,
     ) -> Result<Option<Target>, StoreError> {
-        if let Some(target) = self.0.get(&number.num) {
+        if let Some(target) = self.targets.get(&number.num) {
             return Ok(*target);
         }
         let mut resolver = Resolver { reader: tx, models, vocabulary: built_in_vocabulary() };
         let target = resolver.target_of(number).await?;
-        self.0.insert(number.num, target);
+        self.targets.insert(number.num, target);
         Ok(target)
     }
+}
+
+async fn model_of(
+    tx: &mut dyn TenantTx,
+    models: &dyn ModelSource,
+) -> Result<Arc<Model>, StoreError> {
+    let digest = tx.tenant().await?.model;
+    let unreadable = || StoreError::UnreadableModel { digest, detail: "not loaded".into() };
+    models.model(&digest).ok_or_else(unreadable)
+}
+
+/// An account, then its ancestors up to the root.
+async fn path(tx: &mut dyn TenantTx, account: Num) -> Result<Vec<Num>, StoreError> {
+    let tenant = tx.tenant().await?.num;
+    let mut path = Vec::new();
+    let mut next = Some(account);
+    while let Some(num) = next {
+        // A circle would otherwise be walked for ever.
+        if path.contains(&num) {
+            return Err(row::corrupt(tenant, "account", num));
+        }
+        path.push(num);
+        let found = tx.get(&[num]).await?.into_iter().next();
+        next = found.ok_or_else(|| row::corrupt(tenant, "num", num))?.account;
+    }
+    Ok(path)
 }
 
 /// Where a received fax goes: to a user or group as its assignee, or into a faxbox.
@@ -153,7 +296,18 @@ pub async fn describes(
     new: &NewFax,
     fax: &FaxRow,
 ) -> Result<bool, StoreError> {
-    let NewFax { fax: _, account, direction, number, faxbox, creator, state, labels, at } = new;
+    let NewFax {
+        fax: _,
+        account,
+        direction,
+        number,
+        faxbox,
+        creator,
+        state,
+        labels,
+        at,
+        attachment_sources,
+    } = new;
     let creator = creator.as_ref().map(Subject::qualified);
     let mut keys = vec![(ObjectKind::Account, Num(0), account.as_str())];
     keys.extend(faxbox.iter().map(|id| (ObjectKind::Faxbox, Num(0), id.as_str())));
@@ -171,14 +325,28 @@ pub async fn describes(
     if let Some(number) = fax.number {
         so.extend(tx.get(&[number]).await?.iter().map(|number| number.num));
     }
-    Ok(said == so && direction == &fax.direction && state == &fax.state && at == &fax.at)
+    // What is left out is not contradicted (rulings R40).
+    let sources = attachment_sources.is_none() || *attachment_sources == fax.attachment_sources;
+    let same = direction == &fax.direction && state == &fax.state && at == &fax.at;
+    Ok(said == so && same && sources)
 }
 
 /// SHA-256 of what the caller said about a fax. A store keeps it with the fax and its tombstone:
 /// the same id with the same fingerprint is a repeat, whatever became of the fax since; with
 /// another one it is refused.
 pub fn fingerprint(fax: &NewFax) -> [u8; 32] {
-    let NewFax { fax: id, account, direction, number, faxbox, creator, state, labels, at } = fax;
+    let NewFax {
+        fax: id,
+        account,
+        direction,
+        number,
+        faxbox,
+        creator,
+        state,
+        labels,
+        at,
+        attachment_sources,
+    } = fax;
     let mut hash = Sha256::new();
     let mut add = |part: Option<&str>| {
         // Lengths keep `a` + `bc` and `ab` + `c` apart; the first byte none and empty.
@@ -198,5 +366,47 @@ pub fn fingerprint(fax: &NewFax) -> [u8; 32] {
     for label in BTreeSet::from_iter(labels) {
         add(Some(label.as_str()));
     }
+    // Only where they are said: faxes that were registered before they could be keep their
+    // fingerprint. No label begins with this byte.
+    if let Some(sources) = attachment_sources {
+        hash.update([2, SourceSet::bits(*sources)]);
+    }
     hash.finalize().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::AttachmentSource;
+    use super::*;
+    use crate::id::{AccountId, ExternalId, FaxId, FaxboxId, PhoneNumber};
+
+    fn fax(attachment_sources: Option<SourceSet>) -> NewFax {
+        NewFax {
+            fax: FaxId::parse("f").unwrap(),
+            account: AccountId::parse("root").unwrap(),
+            direction: Direction::Outbound,
+            number: Some(PhoneNumber::parse("+15550100100").unwrap()),
+            faxbox: Some(FaxboxId::parse("box").unwrap()),
+            creator: Some(Subject::user("ada").unwrap()),
+            state: FaxState::Pending,
+            labels: ["vip", "late"].map(|label| ExternalId::parse(label).unwrap()).to_vec(),
+            at: Timestamp(1_700_000_000_000),
+            attachment_sources,
+        }
+    }
+
+    fn printed(fax: &NewFax) -> String {
+        fingerprint(fax).iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Fingerprints are stored: a repeat of what was registered years ago must still be one.
+    #[test]
+    fn a_fax_without_sources_keeps_the_fingerprint_that_it_always_had() {
+        let before = "2756d58517eb8aaf6628ee1d72e9eedb9de0a68650272ed2a1b99a37816acd83";
+        assert_eq!(printed(&fax(None)), before);
+        let cloud = [AttachmentSource::Cloud].into_iter().collect();
+        let now = "d731fc070d5de427a7e4ce8d3c85c4f2b0838a4714d84754d6b99423c4b6ee85";
+        assert_eq!(printed(&fax(Some(cloud))), now);
+        assert_ne!(printed(&fax(Some(SourceSet::default()))), before);
+    }
 }

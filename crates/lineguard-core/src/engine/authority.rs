@@ -1,7 +1,6 @@
 //! What a member may do, compiled.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use crate::decision::{OriginIx, Reason};
 use crate::facts::Fact;
@@ -142,6 +141,25 @@ pub struct Origin {
     pub title: Box<str>,
 }
 
+/// Whom a person supervises in some of the accounts below the acting one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Team {
+    /// The accounts.
+    pub(crate) accounts: IdSet,
+    /// The subjects.
+    pub(crate) members: IdSet,
+}
+
+/// A part of a set that a clause compares with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Part<'a> {
+    /// The accounts in which the resource must lie for these values to count; none for all that a
+    /// term reaches.
+    pub within: Option<&'a IdSet>,
+    /// The values.
+    pub values: &'a IdSet,
+}
+
 /// What stands in the way of an action before any resource is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Obstacle {
@@ -186,6 +204,8 @@ pub struct Authority {
     pub(crate) entries: Box<[ActionEntry]>,
     pub(crate) terms: Box<[Term]>,
     pub(crate) sets: [IdSet; FactSet::COUNT],
+    /// Whom the person supervises in a part of what lies below the acting account.
+    pub(crate) teams_below: Box<[Team]>,
     pub(crate) open_below: Box<[Num]>,
     pub(crate) all_below: Box<[Num]>,
     /// The parent of every account below the acting account, ascending by the child.
@@ -204,8 +224,6 @@ pub struct Authority {
     pub(crate) everything: Option<OriginIx>,
     /// By permission: what it is worth to the member.
     pub(crate) standings: Vec<Standing>,
-    /// Roles in force at the acting account, with what they give.
-    pub(crate) roles: Arc<BTreeMap<Key, Vec<PermissionIx>>>,
 }
 
 impl Authority {
@@ -232,7 +250,18 @@ impl Authority {
         self.entries.get(action.index()).map_or(none, |entry| entry.obstacle)
     }
 
-    /// The set that a clause compares with.
+    /// What a clause compares with: a fact lies in the set if it lies in one of the parts, and the
+    /// resource in its accounts. Everybody who reads a clause reads these, because what is
+    /// supervised through a group of an account below counts there alone (rulings R34).
+    pub fn parts(&self, set: FactSet) -> impl Iterator<Item = Part<'_>> {
+        let teams = if set == FactSet::Supervised { &*self.teams_below } else { &[] };
+        let teams =
+            teams.iter().map(|team| Part { within: Some(&team.accounts), values: &team.members });
+        std::iter::once(Part { within: None, values: self.set(set) }).chain(teams)
+    }
+
+    /// The part of a set that counts wherever a term reaches; all of it for every set but
+    /// [`FactSet::Supervised`].
     pub fn set(&self, set: FactSet) -> &IdSet {
         static EMPTY: std::sync::LazyLock<IdSet> = std::sync::LazyLock::new(IdSet::default);
         self.sets.get(set as usize).unwrap_or(&EMPTY)
@@ -303,20 +332,21 @@ impl Authority {
         let names =
             self.origins.iter().map(|origin| origin.key.as_str().len() + origin.title.len());
         let standings = self.standings.iter().map(|one| size_of_val(&*one.origins));
-        let roles = self.roles.values().map(|role| size_of_val(&**role) + 64);
+        let teams = self.teams_below.iter().flat_map(|team| [&team.accounts, &team.members]);
         let accounts = [&self.ancestors, &self.open_below, &self.all_below];
         size_of::<Self>()
             + size_of_val(&*self.entries)
             + size_of_val(&*self.terms)
             + terms.sum::<usize>()
             + self.sets.iter().chain(self.restrictions.values()).map(set).sum::<usize>()
+            + size_of_val(&*self.teams_below)
+            + teams.map(set).sum::<usize>()
             + accounts.into_iter().map(|list| size_of_val(&**list)).sum::<usize>()
             + size_of_val(&*self.parents)
             + size_of_val(&*self.origins)
             + names.sum::<usize>()
             + size_of_val(&*self.standings)
             + standings.sum::<usize>()
-            + roles.sum::<usize>()
     }
 
     /// The account fact of a number, as this person's questions see it: a number set up above

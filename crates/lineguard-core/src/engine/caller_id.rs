@@ -236,8 +236,7 @@ impl Resolver<'_> {
         let of_a_faxbox = !by_faxbox(self.model, channel) || !number.faxboxes.is_empty();
         let capable = number.is_capable(channel) && of_a_faxbox;
         let list = self.authority.restriction(RestrictionList::SendFrom(channel));
-        let listed =
-            list.is_none_or(|list| list.contains(number.number, Everything::OfTheTenant));
+        let listed = list.is_none_or(|list| list.contains(number.number, Everything::OfTheTenant));
         match (number.active, capable, listed) {
             (false, _, _) => Err(Lost::Inactive),
             (_, false, _) => Err(Lost::Incapable),

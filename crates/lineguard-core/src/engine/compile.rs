@@ -2,10 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::Arc;
 
 use super::authority::{
-    AccountReach, ActionEntry, Authority, CompiledExcept, IdSet, Obstacle, Standing, Term,
+    AccountReach, ActionEntry, Authority, CompiledExcept, IdSet, Obstacle, Standing, Team, Term,
     state_bit,
 };
 use super::effective::{
@@ -13,14 +12,14 @@ use super::effective::{
     switched_on,
 };
 use crate::decision::{OriginIx, Reason};
-use crate::facts::{GrantList, ListOf, MemberFacts, MemberStatus};
+use crate::facts::{GrantList, ListOf, MemberFacts, MemberStatus, SupervisedBelow};
 use crate::id::{Key, Num};
 use crate::model::reach::{Clause, Comparison, Except, FactSet, FaxState, Word};
 use crate::model::{
     Grant, Model, OwnedKind, Permission, PermissionIx, PermissionKind, RestrictionList, ScopeKind,
     SettingRule, narrowed,
 };
-use crate::vocabulary::{Action, ActionKind, FactName, SendChannel, Vocabulary};
+use crate::vocabulary::{Action, FactName, SendChannel, Vocabulary};
 
 /// A row names something that the tenant's model does not know. There is no answer then: a rule
 /// that cannot be read might be a denial.
@@ -70,6 +69,7 @@ pub fn compile(
         entries,
         terms,
         sets: sets(model, facts),
+        teams_below: teams_below(facts),
         open_below,
         all_below,
         parents: parents(facts),
@@ -80,7 +80,6 @@ pub fn compile(
         call_without_caller_id: setting_on(model, facts, SettingRule::CallWithoutCallerId),
         default_number: membership.and_then(|membership| membership.default_number),
         standings: compiler.standings(&gates),
-        roles: Arc::new(compiler.roles()?),
         everything: effective.everything.map(|(origin, _)| origin),
         origins: effective.origins.clone(),
     })
@@ -148,7 +147,7 @@ impl<'a> Compiler<'a> {
             .actions()
             .map(|(action, def)| {
                 let start = terms.len();
-                self.terms_of(action, def.kind, gates, &mut terms);
+                self.terms_of(action, def.passes_seals(), gates, &mut terms);
                 ActionEntry {
                     // A u32 holds any number of terms that fit in memory.
                     terms: start as u32..terms.len() as u32,
@@ -159,7 +158,7 @@ impl<'a> Compiler<'a> {
         (entries, terms.into())
     }
 
-    fn terms_of(&self, action: Action, kind: ActionKind, gates: &[Gate], out: &mut Vec<Term>) {
+    fn terms_of(&self, action: Action, passes_seals: bool, gates: &[Gate], out: &mut Vec<Term>) {
         let permissions = self.model.permissions_for(action);
         for ix in permissions {
             let at = usize::from(ix.0);
@@ -172,22 +171,23 @@ impl<'a> Compiler<'a> {
                 continue;
             };
             for contribution in surviving(worth) {
-                if contribution.sealed_off && kind != ActionKind::Manage {
+                if contribution.sealed_off && !passes_seals {
                     continue;
                 }
                 for grant in grants.iter().filter(|grant| grant.actions.contains(&action)) {
-                    self.terms_of_grant((*ix, permission), contribution, grant, kind, out);
+                    let reach = account_reach(permission.inherited, passes_seals);
+                    self.terms_of_grant((*ix, permission), contribution, grant, reach, out);
                 }
             }
         }
         if let Some((origin, sealed_off)) = self.effective.everything
             && permissions.is_empty()
-            && (!sealed_off || kind == ActionKind::Manage)
+            && (!sealed_off || passes_seals)
         {
             out.push(Term {
                 permission: None,
                 origin,
-                accounts: account_reach(true, kind),
+                accounts: account_reach(true, passes_seals),
                 comparison: Comparison::Word(Word::Account),
                 direction: None,
                 states: 0,
@@ -203,7 +203,7 @@ impl<'a> Compiler<'a> {
         (ix, permission): (PermissionIx, &Permission),
         contribution: &Contribution<'_>,
         grant: &Grant,
-        kind: ActionKind,
+        accounts: AccountReach,
         out: &mut Vec<Term>,
     ) {
         let owned = contribution.owned.map(owned_clause);
@@ -225,7 +225,7 @@ impl<'a> Compiler<'a> {
             out.push(Term {
                 permission: Some(ix),
                 origin: contribution.origin,
-                accounts: account_reach(permission.inherited, kind),
+                accounts,
                 comparison,
                 direction: qualifiers.direction,
                 states: mask(&qualifiers.states),
@@ -345,18 +345,6 @@ impl<'a> Compiler<'a> {
             .collect()
     }
 
-    fn roles(&self) -> Result<BTreeMap<Key, Vec<PermissionIx>>, UnknownKey> {
-        let built_in = self.model.roles.iter().map(|role| &role.key);
-        let own = self.facts.path.iter().flat_map(|level| &level.roles).map(|role| role.key());
-        built_in
-            .chain(own)
-            .map(|key| {
-                let role = role_in_force(self.model, self.facts, 0, key)?;
-                Ok((key.clone(), role.permissions.into_iter().map(|(ix, _)| ix).collect()))
-            })
-            .collect()
-    }
-
     fn with_worth(&self) -> impl Iterator<Item = (&'a Permission, &'a Worth<'a>)> {
         self.model.permissions.iter().zip(&self.effective.worth)
     }
@@ -372,11 +360,11 @@ fn holds(worth: &Worth<'_>) -> bool {
     surviving(worth).next().is_some()
 }
 
-fn account_reach(inherited: bool, kind: ActionKind) -> AccountReach {
-    match (inherited, kind) {
+fn account_reach(inherited: bool, passes_seals: bool) -> AccountReach {
+    match (inherited, passes_seals) {
         (false, _) => AccountReach::Here,
-        (true, ActionKind::Manage) => AccountReach::AllBelow,
-        (true, ActionKind::View | ActionKind::Use) => AccountReach::OpenBelow,
+        (true, true) => AccountReach::AllBelow,
+        (true, false) => AccountReach::OpenBelow,
     }
 }
 
@@ -470,6 +458,22 @@ fn parents(facts: &MemberFacts) -> Box<[(Num, Num)]> {
         facts.below.iter().map(|below| (below.account, below.parent)).collect();
     parents.sort_unstable();
     parents.into()
+}
+
+/// Whom the person supervises below, each with the accounts where that counts: that of the groups
+/// and those below it.
+fn teams_below(facts: &MemberFacts) -> Box<[Team]> {
+    let team = |team: &SupervisedBelow| {
+        let mut accounts = BTreeSet::from([team.account]);
+        // Parents come before children.
+        for below in &facts.below {
+            if accounts.contains(&below.parent) {
+                accounts.insert(below.account);
+            }
+        }
+        Team { accounts: IdSet::of(accounts), members: IdSet::of(team.members.iter().copied()) }
+    };
+    facts.supervised_below.iter().map(team).collect()
 }
 
 fn sets(model: &Model, facts: &MemberFacts) -> [IdSet; FactSet::COUNT] {

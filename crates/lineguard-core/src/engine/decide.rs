@@ -6,14 +6,14 @@ use crate::decision::{Decision, Effect, FactOwner, MissingFact, Obligations, Rea
 use crate::facts::{Fact, ResourceFacts};
 use crate::model::{Channel, Model, Obligation, OwnedKind, PermissionIx, Requirement};
 use crate::request::{Conferred, Context, Question};
-use crate::vocabulary::{Action, ActionDef, Confers, Outage, SendChannel, Vocabulary};
+use crate::vocabulary::{Action, ActionDef, Confers, SendChannel, Vocabulary};
 
 /// Decides a question about a member. An error is no answer: it names the fact that the answer
 /// depends on and that the question does not carry (rulings R14).
 ///
 /// The gates stand in the order of rulings R8: member status, channel, then entitlement, switch,
 /// flag, grants and denies (compiled into the authority), requirements, reach, restrictions,
-/// obligations.
+/// obligations. Before all of them stands the emergency call (rulings R38).
 pub fn decide(
     model: &Model,
     vocabulary: &Vocabulary,
@@ -23,8 +23,8 @@ pub fn decide(
     let Some(def) = vocabulary.def(question.action) else {
         return Ok(deny(Reason::NoGrant));
     };
-    if def.outage == Some(Outage::EmergencyCall) {
-        return Ok(authority.barred.map_or_else(emergency_call, deny));
+    if def.emergency {
+        return Ok(emergency_call());
     }
     if let Some(denied) = before_any_resource(authority, question.action, question.context.channel)
     {
@@ -66,9 +66,9 @@ pub const fn not_a_member() -> Decision {
     deny(Reason::NotAMemberOfActingAccount)
 }
 
-/// The answer to an emergency call: no permission screen stands between a person and help, and
-/// nothing about the call is asked. The same is said where the person cannot be looked up and the
-/// operator allows such calls.
+/// The answer to an emergency call: nothing stands between a person and help, so nothing about the
+/// person or the call is asked. Whoever asks about an account or a person that does not exist is
+/// told the same.
 pub const fn emergency_call() -> Decision {
     Decision { effect: Effect::Allow, ..deny(Reason::EmergencyCall) }
 }
@@ -264,32 +264,40 @@ impl<'a> Inquiry<'a> {
         }
     }
 
-    /// Nobody confers what they neither hold nor may confer by the model (rulings R15).
+    /// Nobody confers what they neither hold nor may confer by the model (rulings R15), nor what
+    /// does not exist.
     fn conferral(&self) -> Result<Option<Reason>, MissingFact> {
         let Some(confers) = self.def.confers else { return Ok(None) };
+        let worth = self.question.conferred.as_ref().map(|one| self.worth(one, confers));
+        if worth == Some(None) {
+            return Ok(Some(Reason::MayNotConfer));
+        }
         let declared = self.may_confer_by_the_model(confers);
         if declared == Truth::True {
             return Ok(None);
         }
-        let held = |ix| self.authority.standing(ix).is_some_and(|standing| standing.held);
-        let holds = match (&self.question.conferred, confers) {
-            (None, _) => return Err(MissingFact { of: FactOwner::Target, fact: None }),
-            (Some(Conferred::Role(role)), Confers::Role) => self
-                .authority
-                .roles
-                .get(role)
-                .is_some_and(|permissions| permissions.iter().all(|ix| held(*ix))),
-            (Some(Conferred::Permission(key)), Confers::Permission) => self
-                .model
-                .permission(key.as_str())
-                .and_then(|(ix, _)| u16::try_from(ix).ok())
-                .is_some_and(|ix| held(PermissionIx(ix))),
-            (Some(_), _) => false,
+        let Some(worth) = worth.flatten() else {
+            return Err(MissingFact { of: FactOwner::Target, fact: None });
         };
+        let held = |ix| self.authority.standing(ix).is_some_and(|standing| standing.held);
         match declared {
-            _ if holds => Ok(None),
+            _ if worth.iter().all(|ix| held(*ix)) => Ok(None),
             Truth::Unknown(missing) => Err(missing),
             Truth::True | Truth::False => Ok(Some(Reason::MayNotConfer)),
+        }
+    }
+
+    /// What it gives to whoever gets it; none if there is no such thing.
+    fn worth(&self, conferred: &Conferred, confers: Confers) -> Option<Vec<PermissionIx>> {
+        match (conferred, confers) {
+            (Conferred::Role { permissions, .. }, Confers::Role) => {
+                permissions.as_ref().map(|permissions| permissions.to_vec())
+            }
+            (Conferred::Permission(key), Confers::Permission) => {
+                let (ix, _) = self.model.permission(key.as_str())?;
+                Some(vec![PermissionIx(u16::try_from(ix).ok()?)])
+            }
+            _ => None,
         }
     }
 
@@ -304,9 +312,7 @@ impl<'a> Inquiry<'a> {
             None => true,
         };
         let declaring = self.authority.terms(self.question.action).iter().filter(declares);
-        declaring.fold(Truth::False, |any, term| {
-            any.or(|| self.authority.covers(term, sides))
-        })
+        declaring.fold(Truth::False, |any, term| any.or(|| self.authority.covers(term, sides)))
     }
 
     /// Nobody below an owner removes or suspends an owner: a term that covers must come from

@@ -303,12 +303,29 @@ pub(super) fn role_in_force<'a>(
     depth: usize,
     key: &Key,
 ) -> Result<RoleInForce<'a>, UnknownKey> {
-    let defined = facts
-        .path
-        .iter()
-        .skip(depth)
-        .flat_map(|level| &level.roles)
-        .find(|definition| definition.key() == key);
+    let mut levels = facts.path.iter().skip(depth).flat_map(|level| &level.roles);
+    role_defined(model, levels.find(|definition| definition.key() == key), key)
+}
+
+/// What a role gives where this is its nearest definition or adjustment, or where there is none;
+/// none if neither the model nor a definition knows it.
+pub fn role_permissions(
+    model: &Model,
+    key: &Key,
+    defined: Option<&RoleDefinition>,
+) -> Result<Option<Box<[PermissionIx]>>, UnknownKey> {
+    if defined.is_none() && model.role(key.as_str()).is_none() {
+        return Ok(None);
+    }
+    let role = role_defined(model, defined, key)?;
+    Ok(Some(role.permissions.into_iter().map(|(ix, _)| ix).collect()))
+}
+
+fn role_defined<'a>(
+    model: &'a Model,
+    defined: Option<&'a RoleDefinition>,
+    key: &Key,
+) -> Result<RoleInForce<'a>, UnknownKey> {
     let built_in = model.role(key.as_str()).map(|(_, role)| role);
     match (defined, built_in) {
         (Some(RoleDefinition::Custom { title, permissions, visibility, .. }), _) => {

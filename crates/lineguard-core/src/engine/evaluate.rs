@@ -118,8 +118,7 @@ impl<'a> Side<'a> {
         read: impl FnOnce(&'a ResourceFacts) -> &'a Fact<T>,
     ) -> Result<Option<&'a T>, MissingFact> {
         match self.facts.map(read) {
-            None => Err(MissingFact { of: self.of, fact: None }),
-            Some(Fact::Missing) => Err(MissingFact { of: self.of, fact: Some(name) }),
+            None | Some(Fact::Missing) => Err(MissingFact { of: self.of, fact: Some(name) }),
             Some(Fact::Absent) => Ok(None),
             Some(Fact::Known(value)) => Ok(Some(value)),
         }
@@ -227,7 +226,7 @@ impl Authority {
     }
 
     fn compare(&self, comparison: Comparison, side: Side<'_>, used: Use) -> Truth {
-        let one = |field: FactName, set: FactSet| compare_field(field, self.set(set), side, used);
+        let one = |field: FactName, set: FactSet| self.lies_in(field, set, side, used);
         match comparison {
             Comparison::Field(field, set) => one(field, set),
             Comparison::Word(word) => match word.alternatives() {
@@ -237,6 +236,18 @@ impl Authority {
                     .fold(Truth::False, |any, (field, set)| any.or(|| one(*field, *set))),
             },
         }
+    }
+
+    /// Whether a fact lies in one of the parts of a set.
+    fn lies_in(&self, field: FactName, set: FactSet, side: Side<'_>, used: Use) -> Truth {
+        self.parts(set).fold(Truth::False, |any, part| {
+            any.or(|| {
+                let within = part.within.map_or(Truth::True, |accounts| {
+                    compare_field(FactName::Account, accounts, side, used)
+                });
+                within.and(|| compare_field(field, part.values, side, used))
+            })
+        })
     }
 }
 
@@ -291,18 +302,14 @@ fn qualifies(
 ) -> Truth {
     let right_way = match direction {
         None => Truth::True,
-        Some(direction) => side.test(
-            FactName::Direction,
-            |facts| &facts.direction,
-            |known| *known == direction,
-        ),
+        Some(direction) => {
+            side.test(FactName::Direction, |facts| &facts.direction, |known| *known == direction)
+        }
     };
     right_way.and(|| match states {
         0 => Truth::True,
-        mask => side.test(
-            FactName::State,
-            |facts| &facts.state,
-            |state| mask & state_bit(*state) != 0,
-        ),
+        mask => {
+            side.test(FactName::State, |facts| &facts.state, |state| mask & state_bit(*state) != 0)
+        }
     })
 }

@@ -12,8 +12,11 @@ mod effective;
 mod evaluate;
 mod outgoing;
 
-pub use authority::{AccountReach, Authority, CompiledExcept, Everything, IdSet, Origin, OriginKind, Term};
+pub use authority::{
+    AccountReach, Authority, CompiledExcept, Everything, IdSet, Origin, OriginKind, Part, Term,
+};
 pub use compile::{UnknownKey, compile, levels_in_force};
 pub use decide::{decide, emergency_call, is_seen, may_know, may_see, not_a_member};
+pub use effective::role_permissions;
 pub(crate) use evaluate::Sides;
 pub use evaluate::Truth;

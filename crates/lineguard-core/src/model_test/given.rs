@@ -92,6 +92,7 @@ pub(super) fn member(
         owned_faxboxes: nums("owned_faxboxes", names)?,
         owned_groups: nums("owned_groups", names)?,
         supervised: Vec::new(),
+        supervised_below: Vec::new(),
         delegators: Vec::new(),
     })
 }

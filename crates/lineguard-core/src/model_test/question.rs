@@ -3,6 +3,7 @@
 use toml::Table;
 
 use super::{Names, flag, given, only, strings, table, text};
+use crate::engine::role_permissions;
 use crate::facts::{Fact, ResourceFacts};
 use crate::id::{Key, Num};
 use crate::model::reach::{Direction, FaxState};
@@ -60,7 +61,10 @@ fn conferral(model: &Model, confers: Confers, target: &Table) -> Result<Conferre
     let key = Key::parse(named).ok().filter(|_| exists);
     let key = key.ok_or_else(|| format!("unknown {word} `{named}`"))?;
     Ok(match confers {
-        Confers::Role => Conferred::Role(key),
+        Confers::Role => {
+            let permissions = role_permissions(model, &key, None).map_err(|e| e.to_string())?;
+            Conferred::Role { key, permissions }
+        }
         Confers::Permission => Conferred::Permission(key),
     })
 }
@@ -87,10 +91,12 @@ fn resource(
 ) -> Result<ResourceFacts, String> {
     let def = vocabulary.resource(of).ok_or("no such resource type")?;
     only(facts, "facts", &FACTS)?;
-    // Facts of the store are known or known to be absent; others are missing if they are left out.
-    // A fact that the type does not have is absent.
-    let stored = def.stored.is_some();
-    let left_out = |fact| if stored || !def.facts.contains(&fact) { Known::No } else { Known::Not };
+    // Facts of the store are known or known to be absent, but for those that it may never have been
+    // told; these and all others are missing if they are left out. A fact that the type does not
+    // have is absent.
+    let held = |fact| def.stored.is_some_and(|stored| !stored.may_lack(fact));
+    let left_out =
+        |fact| if held(fact) || !def.facts.contains(&fact) { Known::No } else { Known::Not };
     let mut one = |key: &str, fact| -> Result<Fact<Num>, String> {
         Ok(match text(facts, key)? {
             Some(name) => Fact::Known(names.num(name)),

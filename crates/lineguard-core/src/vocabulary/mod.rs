@@ -96,17 +96,14 @@ pub enum Outage {
     Send,
     /// Placing, answering or passing on a call.
     PlaceCall,
-    /// A call to emergency services. It depends on no permission.
-    EmergencyCall,
 }
 
 impl Outage {
     /// All kinds, with the words that name them.
-    pub const ALL: [(Self, &'static str); 4] = [
+    pub const ALL: [(Self, &'static str); 3] = [
         (Self::ViewContent, "view_content"),
         (Self::Send, "send"),
         (Self::PlaceCall, "place_call"),
-        (Self::EmergencyCall, "emergency_call"),
     ];
 }
 
@@ -143,6 +140,12 @@ impl StoredType {
         (Self::Faxbox, "faxbox"),
         (Self::Fax, "fax"),
     ];
+
+    /// Whether the store may not know a fact that the type has, because nobody has said it. Then a
+    /// question may bring it (rulings R31); every other fact of what is stored is the store's.
+    pub const fn may_lack(self, fact: FactName) -> bool {
+        matches!((self, fact), (Self::Fax, FactName::Source))
+    }
 }
 
 /// A fact about a resource that a decision may read.
@@ -213,11 +216,9 @@ impl FactName {
     /// never seen is as good as any other (rulings R36).
     pub const fn is_opaque(self) -> bool {
         match self {
-            Self::Label
-            | Self::FormType
-            | Self::DocumentType
-            | Self::Template
-            | Self::Source => true,
+            Self::Label | Self::FormType | Self::DocumentType | Self::Template | Self::Source => {
+                true
+            }
             Self::Account
             | Self::Creator
             | Self::Participant
@@ -262,10 +263,14 @@ pub struct ActionDef {
     pub exclusive: bool,
     /// Whether only owners may do it to an owner of the account (rulings R4).
     pub spares_owners: bool,
+    /// Whether a seal stops it although it sets things up.
+    pub stops_at_seals: bool,
     /// What the target confers, where it does (rulings R15).
     pub confers: Option<Confers>,
     /// What kind of operation it is during an outage; none fails closed, whatever operators say.
     pub outage: Option<Outage>,
+    /// Whether it is allowed to whoever is asked about, before anything is looked up (rulings R38).
+    pub emergency: bool,
 }
 
 impl ActionDef {
@@ -273,6 +278,14 @@ impl ActionDef {
     /// and not what is conferred.
     pub const fn two_sided(&self) -> bool {
         self.target.is_some() && self.confers.is_none()
+    }
+}
+
+impl ActionDef {
+    /// Whether grants from above a seal pass it: those that set things up do, unless that would
+    /// open what the seal closes.
+    pub fn passes_seals(&self) -> bool {
+        self.kind == ActionKind::Manage && !self.stops_at_seals
     }
 }
 

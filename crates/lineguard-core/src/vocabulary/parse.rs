@@ -12,7 +12,8 @@ use super::{
 use crate::model::TextError;
 use crate::text::{Fields, Item, Source};
 
-const RESOURCE_KEYS: &[&str] = &["type", "title", "holder", "view", "seen_first", "facts", "product"];
+const RESOURCE_KEYS: &[&str] =
+    &["type", "title", "holder", "view", "seen_first", "facts", "product"];
 const ACTION_KEYS: &[&str] = &[
     "name",
     "title",
@@ -23,6 +24,21 @@ const ACTION_KEYS: &[&str] = &[
     "target_optional",
     "sends",
     "outgoing",
+    "attaches",
+    "recipient",
+    "exclusive",
+    "spares_owners",
+    "stops_at_seals",
+    "confers",
+    "outage",
+    "emergency",
+];
+
+/// What says nothing about an action that is always allowed.
+const NOT_IN_AN_EMERGENCY: &[&str] = &[
+    "sees",
+    "target",
+    "sends",
     "attaches",
     "recipient",
     "exclusive",
@@ -195,6 +211,15 @@ impl Names<'_, '_> {
         }
         if fields.text("resource") != Some("member") {
             fields.refuse(&["spares_owners"], "is for actions on `member`");
+            // What it is worth depends on the account of the member who gets it.
+            fields.refuse(&["confers"], "is for actions on `member`");
+        }
+        if fields.text("kind") != Some("manage") {
+            fields.refuse(&["stops_at_seals"], "is for actions that manage; all others stop");
+        }
+        let emergency = fields.bool("emergency", false);
+        if emergency {
+            fields.refuse(NOT_IN_AN_EMERGENCY, "says nothing beside `emergency = true`");
         }
         ActionDef {
             name: name.clone(),
@@ -214,8 +239,10 @@ impl Names<'_, '_> {
             recipient: fields.bool("recipient", false),
             exclusive: fields.bool("exclusive", false),
             spares_owners: fields.bool("spares_owners", false),
+            stops_at_seals: fields.bool("stops_at_seals", false),
             confers: fields.choice("confers", CONFERS),
             outage: fields.choice("outage", &Outage::ALL),
+            emergency,
         }
     }
 

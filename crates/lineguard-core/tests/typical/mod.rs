@@ -103,7 +103,7 @@ pub fn ready(case: &Case) -> Ready {
         names_stored_resource: case.action.starts_with("fax."),
         resource,
         target: None,
-            sent_from: None,
+        sent_from: None,
         conferred: None,
         context: Context::default(),
     };

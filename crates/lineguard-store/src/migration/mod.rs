@@ -9,6 +9,8 @@ mod m0001_setup;
 mod m0002_faxes;
 mod m0003_changes;
 mod m0004_freshness;
+mod m0005_numbers_expand;
+mod m0006_fax_sources_expand;
 
 use lineguard_core::port::StoreError;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr};
@@ -31,6 +33,8 @@ impl MigratorTrait for Migrator {
             Box::new(m0002_faxes::Migration),
             Box::new(m0003_changes::Migration),
             Box::new(m0004_freshness::Migration),
+            Box::new(m0005_numbers_expand::Migration),
+            Box::new(m0006_fax_sources_expand::Migration),
         ]
     }
 }
@@ -117,13 +121,13 @@ async fn migrate_step_by_step(db: &DatabaseConnection) -> Result<(), DbErr> {
 }
 
 /// Runs statements that `dialect::ddl` fills in. Where a step can be left half done, it is run
-/// again: tables and indexes that are there already are left alone, and every other statement must
-/// do no harm when it is repeated.
+/// again: tables, columns and indexes that are there already are left alone, and every other
+/// statement must do no harm when it is repeated.
 async fn run_all(manager: &SchemaManager<'_>, statements: &[&str]) -> Result<(), DbErr> {
     let db = manager.get_connection();
     let backend = manager.get_database_backend();
     for text in statements {
-        if dialect::steps_can_break(backend) && has_index(db, text).await? {
+        if dialect::steps_can_break(backend) && is_done(db, text).await? {
             continue;
         }
         db.execute_unprepared(&dialect::ddl(backend, text)).await?;
@@ -131,17 +135,18 @@ async fn run_all(manager: &SchemaManager<'_>, statements: &[&str]) -> Result<(),
     Ok(())
 }
 
-/// Whether a statement makes an index that is there.
-async fn has_index(db: &impl ConnectionTrait, text: &str) -> Result<bool, DbErr> {
-    let mut words = text.split_whitespace().filter(|word| *word != "UNIQUE");
-    let (Some("CREATE"), Some("INDEX"), Some(index), Some("ON"), Some(table)) =
-        (words.next(), words.next(), words.next(), words.next(), words.next())
-    else {
-        return Ok(false);
+/// Whether a statement makes an index, or adds a column, that is there.
+async fn is_done(db: &impl ConnectionTrait, text: &str) -> Result<bool, DbErr> {
+    let words: Vec<&str> = text.split_whitespace().filter(|word| *word != "UNIQUE").collect();
+    let (count, table, name) = match words.as_slice() {
+        ["CREATE", "INDEX", index, "ON", table, ..] => (dialect::INDEXES_OF_TABLE, table, index),
+        ["ALTER", "TABLE", table, "ADD", "COLUMN", column, ..] => {
+            (dialect::COLUMNS_OF_TABLE, table, column)
+        }
+        _ => return Ok(false),
     };
-    let values = [table, index].map(sea_orm::Value::from).to_vec();
-    let count = dialect::INDEXES_OF_TABLE.to_owned();
-    let count = dialect::statement(db.get_database_backend(), count, values);
+    let values = [*table, *name].map(sea_orm::Value::from).to_vec();
+    let count = dialect::statement(db.get_database_backend(), count.to_owned(), values);
     let row = db.query_one_raw(count).await?;
     row.map_or(Ok(false), |row| row.try_get_by_index::<i64>(0).map(|count| count > 0))
 }

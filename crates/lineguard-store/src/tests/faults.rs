@@ -165,6 +165,7 @@ async fn a_fault_at_any_statement_of_an_import_leaves_nothing(on: &Databases) {
     let import = Import {
         tenant: ids::tenant("t"),
         actor: ids::user("ada"),
+        provisions: false,
         request_id: ids::request("r1"),
         parts: vec![
             Part { changes, faxes },

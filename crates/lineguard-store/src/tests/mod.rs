@@ -6,6 +6,7 @@ mod feed;
 mod identity;
 mod lists;
 mod member;
+mod numbers;
 mod opening;
 mod plans;
 mod register;
@@ -16,7 +17,7 @@ use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
 use lineguard_core::change::apply::{ModelSource, Outcome};
-use lineguard_core::change::register::Stamps;
+use lineguard_core::change::register::Registering;
 use lineguard_core::change::{AccountKind, Applied, Batch, Change, IfExists, NewFax, Warning};
 use lineguard_core::id::{
     AccountId, FaxId, ModelDigest, Num, PhoneNumber, RequestId, Subject, TenantId, Timestamp,
@@ -105,7 +106,7 @@ impl FaxRules for PlainFaxes {
         &self,
         tx: &mut dyn TenantTx,
         _models: &dyn ModelSource,
-        _stamps: &mut Stamps,
+        _registering: &mut Registering,
         fax: &NewFax,
         position: usize,
     ) -> Result<FaxRow, ApplyError> {
@@ -133,6 +134,7 @@ impl FaxRules for PlainFaxes {
             state: fax.state,
             labels: Vec::new(),
             at: fax.at,
+            attachment_sources: fax.attachment_sources,
         })
     }
 
@@ -189,6 +191,7 @@ fn batch(tenant: &str, request: &str) -> Batch {
     Batch {
         tenant: tenant_id(tenant),
         actor: user("admin"),
+        provisions: false,
         request_id: RequestId::parse(request).unwrap(),
         if_exists: IfExists::Refuse,
         changes: vec![Change::CreateTenant {
@@ -222,6 +225,7 @@ fn fax(id: &str, at: i64) -> NewFax {
         state: FaxState::Active,
         labels: Vec::new(),
         at: Timestamp(at),
+        attachment_sources: None,
     }
 }
 
@@ -238,7 +242,7 @@ async fn try_register(
     tenant: &str,
     faxes: &[NewFax],
 ) -> Result<Answers, ApplyError> {
-    crate::register::register(store, &tenant_id(tenant), faxes, &PlainFaxes).await
+    crate::register::register(store, &tenant_id(tenant), faxes, Timestamp(1_000), &PlainFaxes).await
 }
 
 /// Runs a statement as somebody with the file in hand could.

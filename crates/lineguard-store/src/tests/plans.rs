@@ -162,6 +162,7 @@ async fn an_authority_is_read_by_seeks(on: &Databases) {
             (ObjectKind::Subject, 0, "NULL", 1_000),
             (ObjectKind::Member, 1, "1", 1_000_000),
             (ObjectKind::Number, 0, "1", 2_000_000),
+            (ObjectKind::Faxbox, 0, "2", 4_000_000),
             // Of a tree that those who are asked about have nothing to do with.
             (ObjectKind::Account, 0, "999", 5_000_000),
             (ObjectKind::Role, 999, "5000001", 6_000_000),
@@ -177,7 +178,9 @@ async fn an_authority_is_read_by_seeks(on: &Databases) {
         for (kind, a, b) in [
             (LinkKind::AccessNumber, "1000000 + n", "2000000 + n"),
             (LinkKind::GroupMember, "3000000 + n % 300", "1000 + n"),
+            (LinkKind::GroupOwner, "3000000 + n % 300", "1000 + n * 2"),
             (LinkKind::FaxboxUser, "4000000 + n % 500", "1000 + n"),
+            (LinkKind::FaxboxOwner, "4000000 + n", "1000 + n % 5000"),
             (LinkKind::FaxboxGroup, "4000000 + n", "3000000 + n % 300"),
             (LinkKind::Delegation, "1000000 + n", "1000 + n / 2"),
         ] {
@@ -207,6 +210,8 @@ async fn an_authority_is_read_by_seeks(on: &Databases) {
         within(&format!("{subject} at {account}"), 1_000, plan);
         let mut snapshot = store.snapshot(&tenant_id("t")).await.unwrap().unwrap();
         let rows = snapshot.member_rows(&AccountId::parse(account).unwrap(), &user(subject)).await;
-        assert_eq!(rows.unwrap().unwrap().subject.is_some(), subject != "nobody");
+        let rows = rows.unwrap().unwrap();
+        assert_eq!(rows.subject.is_some(), subject != "nobody");
+        assert_eq!(rows.homes.is_empty(), subject == "nobody");
     }
 }

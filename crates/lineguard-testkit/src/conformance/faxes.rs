@@ -1,6 +1,8 @@
 //! Registering faxes, and what may change about them.
 
-use lineguard_core::change::{Change, NewFax, NumberTarget, UserOrGroup};
+use lineguard_core::change::{
+    AttachmentSource, Change, NewFax, NumberTarget, SourceSet, UserOrGroup,
+};
 use lineguard_core::id::{Num, Timestamp};
 use lineguard_core::model::reach::{Direction, FaxState};
 use lineguard_core::port::{ApplyError, FaxRow, Registered, Store};
@@ -49,11 +51,16 @@ fn full(fax: &str) -> NewFax {
         state: FaxState::Pending,
         labels: vec![id::external("vip"), id::external("late")],
         at: NOW,
+        attachment_sources: Some(cloud()),
     }
 }
 
+fn cloud() -> SourceSet {
+    id::sources(&[AttachmentSource::Cloud])
+}
+
 async fn register(store: &dyn Store, fax: NewFax) -> Result<Registered, ApplyError> {
-    let mut answers = store.register(&acme(), &[fax]).await?;
+    let mut answers = store.register(&acme(), &[fax], NOW).await?;
     answers.pop().unwrap_or(Err(ApplyError::RequestIdReused))
 }
 
@@ -93,6 +100,7 @@ async fn a_fax_is_kept_as_it_was_registered(store: &dyn Store) -> Shown {
         state: FaxState::Pending,
         labels,
         at: NOW,
+        attachment_sources: Some(cloud()),
     };
     same(fax, expected)
 }
@@ -108,7 +116,7 @@ async fn a_repeated_registration_is_success(store: &dyn Store) -> Shown {
 
 async fn a_repetition_in_one_registration_is_success(store: &dyn Store) -> Shown {
     office().build(store).await;
-    let answers = store.register(&acme(), &[full("f"), full("f")]).await?;
+    let answers = store.register(&acme(), &[full("f"), full("f")], NOW).await?;
     let created: Vec<_> = answers.iter().map(|one| one.as_ref().map(|one| one.created)).collect();
     same(created, vec![Ok(true), Ok(false)])
 }
@@ -121,6 +129,9 @@ async fn an_id_with_other_facts_is_refused(store: &dyn Store) -> Shown {
     taken(register(store, NewFax { creator: Some(id::user("bob")), ..full("f") }).await)?;
     taken(register(store, NewFax { labels: Vec::new(), ..full("f") }).await)?;
     taken(register(store, NewFax { faxbox: None, ..full("f") }).await)?;
+    let none = Some(SourceSet::default());
+    taken(register(store, NewFax { attachment_sources: none, ..full("f") }).await)?;
+    taken(register(store, NewFax { attachment_sources: None, ..full("f") }).await)?;
     taken(register(store, NewFax { state: FaxState::Draft, ..full("f") }).await)
 }
 
@@ -144,7 +155,7 @@ async fn later_registrations_have_larger_numbers(store: &dyn Store) -> Shown {
     office().build(store).await;
     let first = register(store, received("a", "root", 5)).await?.fax.num;
     let answers =
-        store.register(&acme(), &[received("b", "root", 1), received("c", "root", 0)]).await?;
+        store.register(&acme(), &[received("b", "root", 1), received("c", "root", 0)], NOW).await?;
     let mut nums = vec![first];
     for answer in answers {
         nums.push(answer?.fax.num);
@@ -158,7 +169,7 @@ async fn later_registrations_have_larger_numbers(store: &dyn Store) -> Shown {
 async fn one_bad_fax_does_not_stop_the_others(store: &dyn Store) -> Shown {
     office().build(store).await;
     let faxes = [received("a", "root", 0), received("b", "nowhere", 0), received("c", "root", 0)];
-    let answers = store.register(&acme(), &faxes).await?;
+    let answers = store.register(&acme(), &faxes, NOW).await?;
     same(answers.len(), 3)?;
     match answers.get(1) {
         Some(Err(ApplyError::NotFound(fault))) => {
@@ -168,7 +179,7 @@ async fn one_bad_fax_does_not_stop_the_others(store: &dyn Store) -> Shown {
     }
     stored(store, "a").await?;
     stored(store, "c").await?;
-    same(store.register(&acme(), &[]).await?.len(), 0)
+    same(store.register(&acme(), &[], NOW).await?.len(), 0)
 }
 
 async fn registering_raises_no_revision(store: &dyn Store) -> Shown {
@@ -178,7 +189,7 @@ async fn registering_raises_no_revision(store: &dyn Store) -> Shown {
 }
 
 async fn registering_for_no_tenant_is_not_found(store: &dyn Store) -> Shown {
-    match store.register(&acme(), &[received("f", "root", 0)]).await {
+    match store.register(&acme(), &[received("f", "root", 0)], NOW).await {
         Err(ApplyError::NotFound(fault)) => same(fault.field, "tenant"),
         other => Err(Failure(format!("expected not found: {other:?}"))),
     }
@@ -227,13 +238,15 @@ async fn changes_of_a_fax_are_kept(store: &dyn Store) -> Shown {
         Change::MoveFax { fax: fax(), faxbox: Some(id::faxbox("box")) },
         Change::SetFaxState { fax: fax(), state: FaxState::Trash },
         Change::SetFaxLabels { fax: fax(), labels: vec![id::external("vip")] },
+        Change::SetFaxAttachmentSources { fax: fax(), attachment_sources: cloud() },
     ];
-    same(apply(store, "all", changes.clone()).await?.changed, 4)?;
+    same(apply(store, "all", changes.clone()).await?.changed, 5)?;
     same(apply(store, "again", changes).await?.changed, 0)?;
     let row = stored(store, "f").await?;
     same(row.assignee, Some(num(store, ObjectKind::Subject, "user:bob").await?))?;
     same(row.faxbox, Some(num(store, ObjectKind::Faxbox, "box").await?))?;
     same(row.labels, vec![num(store, ObjectKind::Label, "vip").await?])?;
+    same(row.attachment_sources, Some(cloud()))?;
     same(row.state, FaxState::Trash)
 }
 

@@ -7,7 +7,7 @@ use lineguard_core::row::ObjectKind;
 
 use super::{Failure, Shown, acme, apply, behaviours, find, holds, reader, same, tenant_row};
 use crate::ids as id;
-use crate::world::{received, world};
+use crate::world::{NOW, received, world};
 
 behaviours![
     ids_that_differ_in_case_are_two,
@@ -98,7 +98,7 @@ async fn subjects_are_told_apart_by_bytes_and_kind(store: &dyn Store) -> Shown {
 async fn fax_ids_are_told_apart_by_bytes(store: &dyn Store) -> Shown {
     world("acme").account("root").build(store).await;
     let faxes: Vec<_> = TRICKY.iter().map(|one| received(one, "root", 0)).collect();
-    for (answer, one) in store.register(&acme(), &faxes).await?.into_iter().zip(TRICKY) {
+    for (answer, one) in store.register(&acme(), &faxes, NOW).await?.into_iter().zip(TRICKY) {
         let answer = answer?;
         holds(answer.created, "taken for another fax")?;
         same(answer.fax.id.as_str(), one)?;

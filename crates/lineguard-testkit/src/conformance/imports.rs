@@ -1,6 +1,7 @@
 //! Imports: changes and faxes of one tenant in one transaction.
 
 use lineguard_core::change::{Applied, Change, Import, Imported, NewFax, Part, UserOrGroup};
+use lineguard_core::facts::MemberStatus;
 use lineguard_core::id::{Num, Revision};
 use lineguard_core::model::reach::FaxState;
 use lineguard_core::port::{ApplyError, Fault, FaxRow, Store};
@@ -15,7 +16,8 @@ behaviours! {
     an_import_that_fails_in_a_fax_leaves_nothing,
     an_import_that_fails_in_a_late_part_leaves_nothing,
     a_second_import_changes_nothing_and_registers_nothing,
-    an_import_updates_what_exists,
+    an_import_takes_the_title_of_what_exists_and_nothing_else,
+    an_import_brings_nobody_back_without_a_word,
     a_repeat_of_an_import_returns_the_first_result,
     parts_are_applied_in_their_order,
     a_fax_may_say_what_was_said_first_or_what_is_so_now,
@@ -25,7 +27,8 @@ behaviours! {
 }
 
 fn import(request: &str, parts: Vec<Part>) -> Import {
-    Import { tenant: acme(), actor: id::user("ada"), request_id: id::request(request), parts }
+    let (actor, request_id) = (id::service("importer"), id::request(request));
+    Import { tenant: acme(), actor, provisions: true, request_id, parts }
 }
 
 fn part(changes: Vec<Change>, faxes: Vec<NewFax>) -> Part {
@@ -119,17 +122,54 @@ async fn a_second_import_changes_nothing_and_registers_nothing(store: &dyn Store
     same(tenant_row(store, "acme").await?.revision, Revision(1))
 }
 
-async fn an_import_updates_what_exists(store: &dyn Store) -> Shown {
-    root().faxbox("box").build(store).await;
-    let retitled = Change::AddFaxbox {
+async fn an_import_takes_the_title_of_what_exists_and_nothing_else(store: &dyn Store) -> Shown {
+    root().group("team", &["admin"]).build(store).await;
+    let retitled = Change::AddGroup {
         account: id::account("root"),
-        faxbox: id::faxbox("box"),
+        group: id::group("team"),
         title: "Another".to_owned(),
+        roles: Vec::new(),
     };
     let done = store.import(&import("one", vec![part(vec![retitled], vec![])]), NOW).await?;
-    same(done.applied.changed, 1)?;
-    let found = find(store, "acme", ObjectKind::Faxbox, "box").await?;
-    holds(found.is_some_and(|found| found.body.contains("Another")), "the title is the old one")
+    same((done.applied.changed, done.applied.warnings), (1, Vec::new()))?;
+    let found = find(store, "acme", ObjectKind::Group, "team").await?;
+    let body = found.map(|found| found.body).unwrap_or_default();
+    holds(body.contains("Another"), "the title is the old one")?;
+    holds(body.contains("admin"), "the roles are gone")
+}
+
+/// Rulings R40: what an `Add…` says is for what does not exist yet, and only `active` brings back.
+async fn an_import_brings_nobody_back_without_a_word(store: &dyn Store) -> Shown {
+    let told = root().number("+15550100").member("ada").member("bob");
+    told.build(store).await;
+    let (account, bob) = (|| id::account("root"), || id::user("bob"));
+    let suspended = MemberStatus::Suspended;
+    let off = vec![
+        Change::SetMemberStatus { account: account(), subject: id::user("ada"), status: suspended },
+        Change::RemoveMember { account: account(), subject: bob() },
+        Change::SetNumberActive { number: id::number("+15550100"), active: false },
+    ];
+    super::apply(store, "off", off).await?;
+    let before = tenant_row(store, "acme").await?.revision;
+    let again = changes(root().number("+15550100").member("ada").member("bob").role("admin"));
+    let roles = Change::SetRoles {
+        account: account(),
+        subject: bob(),
+        roles: vec![id::key("admin")],
+        keep_overrides: true,
+    };
+    let parts = vec![part(again.clone(), vec![]), part(vec![roles.clone()], vec![])];
+    let done = store.import(&import("again", parts), NOW).await?;
+    same((done.applied.changed, done.applied.revision), (0, before))?;
+    let told: Vec<usize> = done.applied.warnings.iter().map(|warning| warning.change).collect();
+    // The addition of the one who was removed, and what would be set for them in the next part.
+    same(told, vec![again.len() - 1, again.len()])?;
+
+    let active = MemberStatus::Active;
+    let back = |subject| Change::SetMemberStatus { account: account(), subject, status: active };
+    let said = vec![back(id::user("ada")), back(bob()), roles];
+    let done = store.import(&import("said", vec![part(said, vec![])]), NOW).await?;
+    same((done.applied.changed, done.applied.warnings.len()), (3, 0))
 }
 
 async fn a_repeat_of_an_import_returns_the_first_result(store: &dyn Store) -> Shown {
@@ -173,7 +213,7 @@ async fn a_fax_may_say_what_was_said_first_or_what_is_so_now(store: &dyn Store) 
     let answer = store.import(&import("neither", vec![part(vec![], vec![neither])]), NOW).await;
     holds(matches!(answer, Err(ApplyError::AlreadyExists(_))), "other facts were taken")?;
     // A registration by itself compares with the first alone.
-    let answers = store.register(&acme(), &[now]).await?;
+    let answers = store.register(&acme(), &[now], NOW).await?;
     holds(matches!(answers.first(), Some(Err(ApplyError::AlreadyExists(_)))), "it was taken")
 }
 

@@ -7,11 +7,11 @@ use lineguard_core::change::{
     AttachmentSource, Change, ListValue, MemberList, NumberList, OverrideValue,
 };
 use lineguard_core::facts::{
-    GrantList, ListOf, MemberFacts, MemberStatus, Override, RoleDefinition,
+    GrantList, ListOf, MemberFacts, MemberStatus, Override, RoleDefinition, SupervisedBelow,
 };
 use lineguard_core::id::Num;
 use lineguard_core::model::{RestrictionList, ScopeKind};
-use lineguard_core::port::{MemberRows, Store};
+use lineguard_core::port::{Home, MemberRows, Store};
 use lineguard_core::row::{LinkKind, ObjectKind};
 use lineguard_core::vocabulary::SendChannel;
 
@@ -37,6 +37,10 @@ behaviours![
     faxboxes_come_directly_and_through_groups,
     owners_own_and_supervise,
     delegation_counts_at_the_acting_account,
+    homes_lead_from_things_to_the_root,
+    standings_are_what_decides_besides_the_path,
+    what_hangs_on_a_suspended_membership_is_left_out,
+    who_is_supervised_below_is_told_with_the_account,
     set_up_is_read_level_by_level,
 ];
 
@@ -132,6 +136,7 @@ async fn rows_are_of_one_subject(store: &dyn Store) -> Shown {
         ("group", "h"),
         ("member", "user:ada"),
         ("member", "user:ada"),
+        ("subject", "user:ada"),
     ];
     same(kinds, expected)?;
     let mut links: Vec<LinkKind> = rows.links.iter().map(|link| link.kind).collect();
@@ -480,4 +485,136 @@ async fn set_up_is_read_level_by_level(store: &dyn Store) -> Shown {
     same(root.setup.flags.clone(), BTreeMap::from([(id::key("editing"), false)]))?;
     let below = self::facts(store, "root", "ada").await?.below;
     same(below.iter().filter(|one| one.sealed).count(), 1)
+}
+
+/// [`tree`] with ada in faxboxes of `leaf` (herself) and `side` (by a group of the root), an owner
+/// of a group and a faxbox of `side`, and bob of `branch` and the root, who delegated to her.
+fn scattered() -> World {
+    let (subject, owner) = (id::user("ada"), true);
+    tree()
+        .enter("root")
+        .member("ada")
+        .member("bob")
+        .group("up", &[])
+        .in_group("ada", "up")
+        .enter("branch")
+        .member("ada")
+        .member("bob")
+        .change(Change::SetDelegation {
+            account: id::account("branch"),
+            from: id::user("bob"),
+            to: id::user("ada"),
+            on: true,
+        })
+        .enter("leaf")
+        .member("ada")
+        .faxbox("low")
+        .join("ada", "low")
+        .enter("side")
+        .member("ada")
+        .faxbox("shared")
+        .join_group("up", "shared")
+        .faxbox("own")
+        .change(Change::SetFaxboxOwner {
+            faxbox: id::faxbox("own"),
+            subject: subject.clone(),
+            owner,
+        })
+        .member("cleo")
+        .group("team", &[])
+        .in_group("cleo", "team")
+        .change(Change::SetGroupOwner { group: id::group("team"), subject, owner })
+}
+
+async fn homes_lead_from_things_to_the_root(store: &dyn Store) -> Shown {
+    scattered().build(store).await;
+    let mut homes = rows(store, "branch", "ada").await?.homes;
+    homes.sort();
+    let root = account(store, "root").await?;
+    let branch = account(store, "branch").await?;
+    let (leaf, side) = (account(store, "leaf").await?, account(store, "side").await?);
+    let mut expected = vec![
+        Home { num: root, account: None },
+        Home { num: branch, account: Some(root) },
+        Home { num: leaf, account: Some(branch) },
+        Home { num: side, account: Some(root) },
+    ];
+    for (kind, thing, of) in [
+        (ObjectKind::Faxbox, "low", leaf),
+        (ObjectKind::Faxbox, "shared", side),
+        (ObjectKind::Faxbox, "own", side),
+        (ObjectKind::Group, "team", side),
+    ] {
+        expected.push(Home { num: num(store, kind, thing).await?, account: Some(of) });
+    }
+    expected.sort();
+    same(homes, expected)?;
+    same(rows(store, "branch", "nobody").await?.homes, Vec::new())
+}
+
+async fn standings_are_what_decides_besides_the_path(store: &dyn Store) -> Shown {
+    scattered().build(store).await;
+    let (subject, leaf) = (id::user("ada"), account(store, "leaf").await?);
+    let status = MemberStatus::Suspended;
+    let suspend = Change::SetMemberStatus { account: id::account("leaf"), subject, status };
+    apply(store, "suspend", vec![suspend]).await?;
+    let mut standings: Vec<_> = rows(store, "branch", "ada")
+        .await?
+        .standings
+        .into_iter()
+        .map(|member| (member.account, member.id, member.kind))
+        .collect();
+    standings.sort();
+    let (root, side) = (account(store, "root").await?, account(store, "side").await?);
+    let mut expected: Vec<_> = [(root, "bob"), (leaf, "ada"), (side, "ada")]
+        .into_iter()
+        .map(|(at, who)| (Some(at), format!("user:{who}"), ObjectKind::Member))
+        .collect();
+    expected.sort();
+    same(standings, expected)?;
+    same(rows(store, "root", "bob").await?.standings, Vec::new())
+}
+
+async fn what_hangs_on_a_suspended_membership_is_left_out(store: &dyn Store) -> Shown {
+    scattered().build(store).await;
+    let held = async |when: &str| -> Result<[usize; 6], Failure> {
+        let facts = facts(store, "branch", "ada").await?;
+        holds(facts.supervised.is_empty(), when)?;
+        Ok([
+            facts.groups.len(),
+            facts.faxboxes.len(),
+            facts.owned_faxboxes.len(),
+            facts.owned_groups.len(),
+            facts.delegators.len(),
+            facts.supervised_below.len(),
+        ])
+    };
+    // The team lies beside the branch: nobody in it is supervised from there.
+    same(held("at first").await?, [1, 2, 1, 1, 1, 0])?;
+    let set = async |account: &str, who: &str, status, request: &str| {
+        let (account, subject) = (id::account(account), id::user(who));
+        apply(store, request, vec![Change::SetMemberStatus { account, subject, status }]).await
+    };
+    set("side", "ada", MemberStatus::Suspended, "r1").await?;
+    same(held("suspended beside").await?, [1, 1, 0, 0, 1, 0])?;
+    set("leaf", "ada", MemberStatus::Suspended, "r2").await?;
+    same(held("suspended below").await?, [1, 0, 0, 0, 1, 0])?;
+    set("side", "ada", MemberStatus::Active, "r3").await?;
+    set("leaf", "ada", MemberStatus::Active, "r4").await?;
+    set("root", "ada", MemberStatus::Suspended, "r5").await?;
+    same(held("suspended above").await?, [0, 1, 1, 1, 1, 0])?;
+    set("branch", "bob", MemberStatus::Suspended, "r6").await?;
+    same(held("who delegated").await?, [0, 1, 1, 1, 0, 0])
+}
+
+async fn who_is_supervised_below_is_told_with_the_account(store: &dyn Store) -> Shown {
+    scattered().build(store).await;
+    let cleo = subject(store, "cleo").await?;
+    let side = account(store, "side").await?;
+    let from_root = facts(store, "root", "ada").await?;
+    same(from_root.supervised, Vec::new())?;
+    let below = vec![SupervisedBelow { account: side, members: vec![cleo] }];
+    same(from_root.supervised_below, below)?;
+    let there = facts(store, "side", "ada").await?;
+    same((there.supervised, there.supervised_below), (vec![cleo], Vec::new()))
 }

@@ -6,8 +6,10 @@ mod ids;
 mod imports;
 mod lists;
 mod members;
+mod numbers;
 mod objects;
 mod races;
+mod registering;
 mod rest;
 
 use std::fmt::Debug;
@@ -87,7 +89,9 @@ fn all() -> Vec<Behaviour> {
         batches::ALL,
         imports::ALL,
         members::ALL,
+        numbers::ALL,
         faxes::ALL,
+        registering::ALL,
         lists::ALL,
         rest::ALL,
     ]

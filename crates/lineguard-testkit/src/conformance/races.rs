@@ -5,6 +5,7 @@
 use std::pin::Pin;
 
 use lineguard_core::change::{Applied, Batch, Change, Import, Imported, Part};
+use lineguard_core::facts::Capabilities;
 use lineguard_core::id::Revision;
 use lineguard_core::port::{ApplyError, Store};
 use lineguard_core::row::ObjectKind;
@@ -44,6 +45,8 @@ races![
     writes_that_meet_all_take_effect,
     an_import_that_meets_batches_is_all_there,
     a_secret_that_is_made_twice_is_one,
+    a_number_that_two_tenants_activate_is_active_in_one,
+    numbers_that_two_tenants_activate_in_turn_are_all_of_one,
 ];
 
 /// Runs every race and panics with the names of those that end wrongly. `make` gives the stores of
@@ -174,8 +177,8 @@ async fn a_fax_that_is_registered_twice_is_one(stores: Stores<'_>) -> Shown {
     for round in 0..ROUNDS {
         let faxes = [received(&format!("f{round}"), "root", 0), received("same", "root", 0)];
         let (one, other) = both(
-            stores.one.register(&built.tenant, &faxes),
-            stores.other.register(&built.tenant, &faxes),
+            stores.one.register(&built.tenant, &faxes, NOW),
+            stores.other.register(&built.tenant, &faxes, NOW),
         )
         .await?;
         for (one, other) in one?.into_iter().zip(other?) {
@@ -194,8 +197,8 @@ async fn a_fax_that_is_told_in_two_ways_is_one_of_them(stores: Stores<'_>) -> Sh
         let fax = |minutes| [received(&format!("f{round}"), "root", minutes)];
         let (early, late) = (fax(1), fax(2));
         let (one, other) = both(
-            stores.one.register(&built.tenant, &early),
-            stores.other.register(&built.tenant, &late),
+            stores.one.register(&built.tenant, &early, NOW),
+            stores.other.register(&built.tenant, &late, NOW),
         )
         .await?;
         let answers = [one?, other?].concat();
@@ -227,6 +230,7 @@ async fn an_import_that_meets_batches_is_all_there(stores: Stores<'_>) -> Shown 
         let import = Import {
             tenant: built.tenant.clone(),
             actor: id::user("ada"),
+            provisions: false,
             request_id: id::request(&format!("i{round}")),
             parts: vec![Part {
                 changes: names.iter().map(|name| faxbox(name)).collect(),
@@ -272,6 +276,73 @@ async fn a_secret_that_is_made_twice_is_one(stores: Stores<'_>) -> Shown {
         let text = format!("a model called {name}");
         let (one, other) = both(stores.one.put_model(&text), stores.other.put_model(&text)).await?;
         same(one?, other?)?;
+    }
+    Ok(())
+}
+
+/// Tenants that race for numbers.
+const RIVALS: [&str; 2] = ["acme", "rival"];
+
+fn add_number(number: &str, active: bool) -> Change {
+    let (account, number) = (id::account("root"), id::number(number));
+    Change::AddNumber { account, number, capabilities: Capabilities::default(), active }
+}
+
+/// The tenant whose write was taken, where the other one was refused.
+fn winner(
+    (one, other): (Result<Applied, ApplyError>, Result<Applied, ApplyError>),
+) -> Result<&'static str, Failure> {
+    match (one, other) {
+        (Ok(_), Err(ApplyError::Refused(fault))) => same(fault.field, "active").map(|()| RIVALS[0]),
+        (Err(ApplyError::Refused(fault)), Ok(_)) => same(fault.field, "active").map(|()| RIVALS[1]),
+        answers => Err(Failure(format!("not one of them is refused: {answers:?}"))),
+    }
+}
+
+async fn a_number_that_two_tenants_activate_is_active_in_one(stores: Stores<'_>) -> Shown {
+    for tenant in RIVALS {
+        world(tenant).account("root").build(stores.one).await;
+    }
+    for round in 0..ROUNDS {
+        // New to both, or there and inactive.
+        let number = format!("+1555010{round:04}");
+        if round % 2 == 0 {
+            for tenant in RIVALS {
+                let inactive = vec![add_number(&number, false)];
+                stores.one.apply(&batch(tenant, &format!("a{round}"), inactive), NOW).await?;
+            }
+        }
+        let activate = match round % 2 {
+            0 => Change::SetNumberActive { number: id::number(&number), active: true },
+            _ => add_number(&number, true),
+        };
+        let [one, other] =
+            RIVALS.map(|tenant| batch(tenant, &format!("r{round}"), vec![activate.clone()]));
+        winner(stores.apply(&one, &other).await?)?;
+        same(stores.one.duplicate_numbers(1).await?, Vec::new())?;
+    }
+    Ok(())
+}
+
+/// Each holds what the other one wants next: neither may be left with an error that asks for another
+/// try, and neither with a part.
+async fn numbers_that_two_tenants_activate_in_turn_are_all_of_one(stores: Stores<'_>) -> Shown {
+    for tenant in RIVALS {
+        world(tenant).account("root").build(stores.one).await;
+    }
+    for round in 0..ROUNDS {
+        let numbers: Vec<String> = (0..4).map(|of| format!("+1555{of}01{round:04}")).collect();
+        let forth = numbers.iter().map(|number| add_number(number, true)).collect();
+        let back = numbers.iter().rev().map(|number| add_number(number, true)).collect();
+        let one = batch(RIVALS[0], &format!("r{round}"), forth);
+        let other = batch(RIVALS[1], &format!("r{round}"), back);
+        let won = winner(stores.apply(&one, &other).await?)?;
+        for tenant in RIVALS {
+            for number in &numbers {
+                let found = find(stores.one, tenant, ObjectKind::Number, number).await?;
+                same(found.is_some(), tenant == won)?;
+            }
+        }
     }
     Ok(())
 }

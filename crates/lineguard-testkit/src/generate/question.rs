@@ -1,9 +1,10 @@
 //! Random questions about a tenant.
 
-use lineguard_core::assemble::{self, Dump};
+use lineguard_core::assemble::{self, Dump, role_definition};
+use lineguard_core::engine::role_permissions;
 use lineguard_core::facts::{Fact, MemberStatus, NumberFacts, ResourceFacts};
 use lineguard_core::id::{Key, Num};
-use lineguard_core::model::{Channel, Model};
+use lineguard_core::model::{Channel, Model, PermissionIx};
 use lineguard_core::request::{
     CallerIdQuestion, Conferred, Context, Presentation, Question, sent_from,
 };
@@ -133,6 +134,11 @@ impl<'a> Asking<'a> {
             Some(stored) if named => self.stored(stored),
             _ => self.facts(kind),
         };
+        // What is not said to lie elsewhere lies in the acting account; without an account nobody
+        // could look up what a role is worth there.
+        if def.confers.is_some() && resource.account == Fact::Missing {
+            resource.account = Fact::Known(self.acting);
+        }
         if !named && self.rng.chance(60) {
             self.tie(kind, &mut resource);
         }
@@ -150,13 +156,14 @@ impl<'a> Asking<'a> {
         }
         let number = sent_from(def, &resource, target.as_ref()).filter(|_| def.sends.is_some());
         let sent_from = number.and_then(|number| number_facts(self.dump, number));
+        let conferred = def.confers.and_then(|confers| self.conferred(confers, &resource));
         Question {
             action,
             names_stored_resource: named,
             resource,
             target,
             sent_from,
-            conferred: def.confers.and_then(|confers| self.conferred(confers)),
+            conferred,
             context: self.context(),
         }
     }
@@ -186,7 +193,7 @@ impl<'a> Asking<'a> {
         }
     }
 
-    fn conferred(&mut self, confers: Confers) -> Option<Conferred> {
+    fn conferred(&mut self, confers: Confers, resource: &ResourceFacts) -> Option<Conferred> {
         if self.rng.chance(12) {
             return None;
         }
@@ -198,13 +205,33 @@ impl<'a> Asking<'a> {
                 let own = self.rng.pick(&own).and_then(|role| Key::parse(&role.id).ok());
                 let built_in = self.rng.pick(&model.roles).map(|role| role.key.clone());
                 let key = if self.rng.chance(40) { own.or(built_in) } else { built_in };
-                Conferred::Role(key.filter(|_| self.rng.chance(96)).unwrap_or_else(unknown))
+                let key = key.filter(|_| self.rng.chance(96)).unwrap_or_else(unknown);
+                let permissions = self.worth(&key, &resource.account);
+                Conferred::Role { key, permissions }
             }
             Confers::Permission => {
                 let key = self.rng.pick(&model.permissions).map(|one| one.key.clone());
                 Conferred::Permission(key.filter(|_| self.rng.chance(96)).unwrap_or_else(unknown))
             }
         })
+    }
+
+    /// What a role gives in an account: by the nearest definition on its path.
+    fn worth(&self, key: &Key, account: &Fact<Num>) -> Option<Box<[PermissionIx]>> {
+        let mut level = match account {
+            Fact::Known(account) => Some(*account),
+            Fact::Missing | Fact::Absent => None,
+        };
+        let mut defined = None;
+        while let (Some(account), None) = (level, &defined) {
+            let mut roles = self.dump.objects.iter().filter(|one| one.kind == ObjectKind::Role);
+            let nearest =
+                roles.find(|role| role.account == Some(account) && role.id == key.as_str());
+            defined = nearest
+                .map(|role| role_definition(self.dump.tenant.num, role).expect("a role's body"));
+            level = self.dump.objects.iter().find(|one| one.num == account)?.account;
+        }
+        role_permissions(self.model, key, defined.as_ref()).expect("generated keys are known")
     }
 
     fn context(&mut self) -> Context {

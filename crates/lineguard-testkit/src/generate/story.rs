@@ -14,6 +14,7 @@ use lineguard_core::port::{ApplyError, Store};
 use lineguard_core::vocabulary::{Action, SendChannel};
 
 use super::Rng;
+use super::world::any_sources;
 use crate::ids;
 use crate::world::{NOW, batch};
 
@@ -51,8 +52,9 @@ pub struct Story {
 /// Labels, and values of scopes that are not stored objects.
 pub const PLAIN_NAMES: [&str; 3] = ["blue", "green", "red"];
 
-/// A random tenant on a model, rich in what bears on the actions of the focus.
-pub fn story(rng: &mut Rng, model: &Model, text: &str, focus: &[Action]) -> Story {
+/// A random tenant on a model, rich in what bears on the actions of the focus. `which` tells it from
+/// the other stories of a store: no two may have the same active number.
+pub fn story(rng: &mut Rng, which: u64, model: &Model, text: &str, focus: &[Action]) -> Story {
     let story = Story {
         setup: Vec::new(),
         faxes: Vec::new(),
@@ -76,7 +78,7 @@ pub fn story(rng: &mut Rng, model: &Model, text: &str, focus: &[Action]) -> Stor
     };
     let keys = model.permissions.iter().filter(|one| concerns(&one.kind)).map(|one| &one.key);
     let focus = keys.cloned().collect();
-    let mut teller = Teller { rng, model, focus, story };
+    let mut teller = Teller { rng, which, model, focus, story };
     teller.accounts(ModelDigest::of(text));
     teller.things();
     teller.roles();
@@ -92,7 +94,7 @@ impl Story {
     /// else holds) is taken out of the story, so that another store has to take it as it is.
     pub async fn happen(&mut self, store: &dyn Store, tenant: &str) {
         self.setup = fitting(store, tenant, "setup", std::mem::take(&mut self.setup)).await;
-        let answers = store.register(&ids::tenant(tenant), &self.faxes).await;
+        let answers = store.register(&ids::tenant(tenant), &self.faxes, NOW).await;
         let answers = answers.expect("a registration is answered fax by fax");
         let told = std::mem::take(&mut self.faxes).into_iter().zip(answers);
         self.faxes = told.filter(|(_, answer)| answer.is_ok()).map(|(fax, _)| fax).collect();
@@ -139,6 +141,7 @@ async fn fitting(
 
 struct Teller<'a> {
     rng: &'a mut Rng,
+    which: u64,
     model: &'a Model,
     /// Permissions that bear on the focus.
     focus: Vec<Key>,
@@ -148,6 +151,10 @@ struct Teller<'a> {
 impl Teller<'_> {
     fn tell(&mut self, change: Change) {
         self.story.setup.push(change);
+    }
+
+    fn number(&self, at: usize) -> String {
+        format!("+1{:010}{at:02}", self.which % 10_000_000_000)
     }
 
     fn any_account(&mut self) -> String {
@@ -212,7 +219,7 @@ impl Teller<'_> {
             self.story.faxboxes.push((id, place));
         }
         for at in 0..self.rng.between(1, 7) {
-            let (id, place) = (format!("+1555010{at:04}"), self.any_account());
+            let (id, place) = (self.number(at), self.any_account());
             let (account, number) = (ids::account(&place), ids::number(&id));
             let capabilities =
                 Capabilities { voice: true, fax: true, message: self.rng.chance(80) };
@@ -543,12 +550,17 @@ impl Teller<'_> {
                     self.story.later.push(Change::SetFaxState { fax, state });
                 }
                 50..53 => self.story.later.push(Change::DeleteFax { fax }),
+                53..60 => {
+                    let attachment_sources = any_sources(self.rng).unwrap_or_default();
+                    let change = Change::SetFaxAttachmentSources { fax, attachment_sources };
+                    self.story.later.push(change);
+                }
                 _ => {}
             }
         }
         let turns = [
             Change::MoveNumber {
-                number: ids::number("+15550100000"),
+                number: ids::number(&self.number(0)),
                 account: ids::account(&self.any_account()),
             },
             Change::SetSealed {
@@ -565,6 +577,8 @@ impl Teller<'_> {
                 status: MemberStatus::Suspended,
             },
             Change::RemoveFaxbox { faxbox: ids::faxbox("box1") },
+            // Faxes that arrived on it keep its name.
+            Change::RemoveNumber { number: ids::number(&self.number(1)) },
             Change::RemoveGroup { group: ids::group("g1") },
         ];
         for turn in turns {
@@ -630,5 +644,6 @@ pub fn random_fax(rng: &mut Rng, story: &Story, id: &str, from: Timestamp) -> Ne
         state: any_state(rng, direction),
         labels,
         at: Timestamp(from.0 + 60_000 * rng.below(40) as i64),
+        attachment_sources: any_sources(rng),
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use lineguard_core::assemble::Dump;
-use lineguard_core::change::AttachmentSource;
+use lineguard_core::change::{AttachmentSource, SourceSet};
 use lineguard_core::facts::MemberStatus;
 use lineguard_core::id::{FaxId, Key, ModelDigest, Num, Revision, TenantId, Timestamp};
 use lineguard_core::model::reach::{Direction, FaxState};
@@ -244,6 +244,7 @@ impl Builder<'_> {
             voice: self.rng.chance(80),
             fax: self.rng.chance(80),
             message: self.rng.chance(80),
+            was_at: None,
         }
     }
 
@@ -415,6 +416,7 @@ impl Builder<'_> {
                 state: if self.rng.chance(50) { FaxState::Active } else { state },
                 labels: self.rng.some(&labels, 2),
                 at: Timestamp(at as i64),
+                attachment_sources: any_sources(self.rng),
             };
             self.dump.faxes.push(fax);
         }
@@ -422,6 +424,16 @@ impl Builder<'_> {
 
     fn maybe(&mut self, kind: ObjectKind, percent: usize) -> Option<Num> {
         self.one_of(kind).filter(|_| self.rng.chance(percent))
+    }
+}
+
+/// What is known of the attachments of a fax: nothing, that there are none, or where from.
+pub(super) fn any_sources(rng: &mut Rng) -> Option<SourceSet> {
+    let all = AttachmentSource::ALL.map(|(source, _)| source);
+    match rng.below(10) {
+        0..3 => None,
+        3..5 => Some(SourceSet::default()),
+        _ => Some(rng.some(&all, 2).into_iter().collect()),
     }
 }
 

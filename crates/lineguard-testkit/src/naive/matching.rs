@@ -5,7 +5,7 @@ use lineguard_core::facts::{Fact, ResourceFacts};
 use lineguard_core::id::Num;
 use lineguard_core::model::reach::{Comparison, Direction, Except, FaxState, Qualifiers};
 use lineguard_core::model::{FactSet, ScopeKind, SettingRule};
-use lineguard_core::vocabulary::{ActionKind, FactName};
+use lineguard_core::vocabulary::{ActionDef, ActionKind, FactName};
 
 use super::person::{Person, Set};
 use super::sides::Side;
@@ -71,6 +71,12 @@ fn is<T: PartialEq>(fact: &Fact<T>, name: FactName, wanted: &[T]) -> Truth {
         Fact::Absent => Truth::False,
         Fact::Missing => Truth::missing(FactOwner::Resource, Some(name)),
     }
+}
+
+/// Whether an action is done through seals: what sets things up is, unless it would open again what
+/// a seal closes.
+pub(super) fn passes_seals(def: &ActionDef) -> bool {
+    def.kind == ActionKind::Manage && !def.stops_at_seals
 }
 
 fn conditions(facts: &ResourceFacts, direction: Option<Direction>, states: &[FaxState]) -> Truth {
@@ -173,19 +179,19 @@ impl Person<'_> {
     }
 
     /// Whether a side lies in the acting account or, if that counts, below it.
-    pub(super) fn in_account(&self, side: &Side<'_>, inherited: bool, kind: ActionKind) -> Truth {
+    pub(super) fn in_account(&self, side: &Side<'_>, inherited: bool, def: &ActionDef) -> Truth {
         match side.facts.account {
             Fact::Known(account) if account == self.acting() => Truth::True,
-            Fact::Known(account) => (inherited && self.is_reachable_below(account, kind)).into(),
+            Fact::Known(account) => (inherited && self.is_reachable_below(account, def)).into(),
             Fact::Absent => Truth::False,
             Fact::Missing => Truth::missing(side.of, Some(FactName::Account)),
         }
     }
 
-    fn is_reachable_below(&self, account: Num, kind: ActionKind) -> bool {
+    fn is_reachable_below(&self, account: Num, def: &ActionDef) -> bool {
         let path = self.world.path(account);
         let Some(up) = path.iter().position(|one| one.num == self.acting()) else { return false };
         let sealed = path.iter().take(up).any(|one| one.body.sealed);
-        kind == ActionKind::Manage || !sealed
+        passes_seals(def) || !sealed
     }
 }

@@ -17,7 +17,7 @@ use lineguard_core::facts::Fact;
 use lineguard_core::id::Num;
 use lineguard_core::model::{Obligation, PermissionIx, PermissionKind, SettingRule};
 use lineguard_core::request::{Conferred, Context, Question};
-use lineguard_core::vocabulary::{Action, ActionDef, Confers, FactName, Outage, SendChannel};
+use lineguard_core::vocabulary::{Action, ActionDef, Confers, FactName, SendChannel};
 
 pub use caller_id::{CallerIdAnswer, caller_id};
 pub use rows::{World, fax_facts};
@@ -41,12 +41,11 @@ pub enum Answer {
 pub fn check(world: &World<'_>, subject: &str, account: &str, question: &Question) -> Answer {
     let Some(def) = world.vocabulary.def(question.action) else { return Answer::Deny };
     // Whoever is asked about, known or not.
-    if def.outage == Some(Outage::EmergencyCall) {
+    if def.emergency {
         return Answer::Allow(Vec::new());
     }
     let Some(person) = Person::find(world, subject, account) else { return Answer::Deny };
     let decided = person.decides(def, question);
-    let decided = if question.target.is_none() { decided.without_target() } else { decided };
     match decided {
         Truth::False => Answer::Deny,
         // To name the missing fact would tell that there is such a resource.
@@ -105,7 +104,7 @@ impl Person<'_> {
 
     /// Whether the person has another action on the resource. That is about the resource alone.
     fn has(&self, action: Action, question: &Question) -> Truth {
-        self.any_term(action, &Question { target: None, ..question.clone() }).without_target()
+        self.any_term(action, &Question { target: None, ..question.clone() })
     }
 
     /// Whether the person sees the resource, if that is needed: where the action says so, also of
@@ -137,10 +136,27 @@ impl Person<'_> {
 
     fn may_confer(&self, def: &ActionDef, question: &Question) -> Truth {
         let Some(confers) = def.confers else { return Truth::True };
+        if !self.exists(question) {
+            return Truth::False;
+        }
         let terms = self.terms(question.action);
         let declaring = terms.iter().filter(|term| term.declares(confers));
         let declared = Truth::any(declaring.map(|term| self.holds_for(term, question)));
         declared.or(self.holds_conferred(confers, question))
+    }
+
+    /// Whether what is to be conferred exists: the permission in the model, the role for the account
+    /// of the member who gets it. What is not said does not matter here.
+    fn exists(&self, question: &Question) -> bool {
+        match (&question.conferred, &question.resource.account) {
+            (Some(Conferred::Permission(key)), _) => {
+                permissions(self.world.model).any(|(_, permission)| permission.key == *key)
+            }
+            (Some(Conferred::Role { key, .. }), Fact::Known(account)) => {
+                self.role_at(*account, key.as_str()).is_some()
+            }
+            _ => true,
+        }
     }
 
     fn spares_owners(&self, def: &ActionDef, question: &Question) -> Truth {
@@ -164,7 +180,7 @@ impl Person<'_> {
                 all.any(|(ix, permission)| permission.key == *key && held(ix)).into()
             }
             // A role is worth what the account of the member who gets it makes of it.
-            (Confers::Role, Some(Conferred::Role(key))) => match question.resource.account {
+            (Confers::Role, Some(Conferred::Role { key, .. })) => match question.resource.account {
                 Fact::Known(account) => {
                     let role = self.role_at(account, key.as_str());
                     role.is_some_and(|role| role.holds.iter().all(|(ix, _)| held(*ix))).into()

@@ -116,10 +116,10 @@ impl<'w> Person<'w> {
 
     fn faxboxes(&self) -> Vec<Num> {
         let mut all = self.world.to(LinkKind::FaxboxUser, self.subject);
-        all.retain(|faxbox| self.may_use(*faxbox));
         for group in self.groups() {
             all.extend(self.world.to(LinkKind::FaxboxGroup, group));
         }
+        all.retain(|faxbox| self.may_use(*faxbox));
         all
     }
 

@@ -1,6 +1,7 @@
 //! The rows of a tenant with their bodies read, and the few walks over them that rules speak of.
 
 use lineguard_core::assemble::Dump;
+use lineguard_core::change::AttachmentSource;
 use lineguard_core::facts::{Fact, ResourceFacts};
 use lineguard_core::id::Num;
 use lineguard_core::model::Model;
@@ -198,23 +199,26 @@ impl<'a> World<'a> {
     }
 }
 
-/// The facts of a registered fax. Its attachment sources are not in the row. A draft or pending fax
-/// was written by somebody, so where the row does not say who, that is missing.
+/// The facts of a registered fax. A draft or pending fax was written by somebody, so where the row
+/// does not say who, that is missing.
 pub fn fax_facts(fax: &FaxRow) -> ResourceFacts {
+    let mut facts = ResourceFacts::nowhere();
+    facts.account = Fact::Known(fax.account);
+    facts.direction = Fact::Known(fax.direction);
+    facts.number = known(fax.number);
+    facts.faxbox = known(fax.faxbox);
     let outgoing = matches!(fax.state, FaxState::Draft | FaxState::Pending);
     let nobody = if outgoing { Fact::Missing } else { Fact::Absent };
-    ResourceFacts {
-        account: Fact::Known(fax.account),
-        direction: Fact::Known(fax.direction),
-        number: known(fax.number),
-        faxbox: known(fax.faxbox),
-        creator: fax.creator.map_or(nobody, Fact::Known),
-        assignee: known(fax.assignee),
-        state: Fact::Known(fax.state),
-        labels: Fact::Known(fax.labels.clone().into()),
-        sources: Fact::Missing,
-        ..ResourceFacts::nowhere()
+    facts.creator = fax.creator.map_or(nobody, Fact::Known);
+    facts.assignee = known(fax.assignee);
+    facts.state = Fact::Known(fax.state);
+    facts.labels = Fact::Known(fax.labels.clone().into());
+    // Said to be none is a list without values; not said is nothing that anybody knows.
+    facts.sources = Fact::Missing;
+    if let Some(sources) = fax.attachment_sources {
+        facts.sources = Fact::Known(sources.iter().map(AttachmentSource::num).collect());
     }
+    facts
 }
 
 fn known<T>(value: Option<T>) -> Fact<T> {

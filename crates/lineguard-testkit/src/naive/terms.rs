@@ -71,7 +71,7 @@ impl<'w> Person<'w> {
         if !granted && self.owners_get_everything() {
             self.add_terms_of_owners(def, &mut terms);
         }
-        terms.retain(|term| self.counts(term.contribution.level, def.kind));
+        terms.retain(|term| self.counts(term.contribution.level, def));
         terms
     }
 
@@ -133,10 +133,10 @@ impl<'w> Person<'w> {
         let requires = term.permission.map_or(&[][..], |permission| &permission.requires);
         let required = requires.iter().map(|one| self.requirement(*one, term.def, question));
         let mut truth = Truth::all(required)
-            .and(self.in_account(&sides::resource(question), inherited, term.def.kind))
+            .and(self.in_account(&sides::resource(question), inherited, term.def))
             .and(self.in_scopes(&term.contribution.scopes, &sides::outgoing(term.def, question)));
         if let Some(second) = sides::second(term.def, question) {
-            truth = truth.and(self.in_account(&second, inherited, term.def.kind));
+            truth = truth.and(self.in_account(&second, inherited, term.def));
         }
         let mut qualifiers = vec![&term.grant];
         if let Clause::Match { comparison, qualifiers: of_clause } = &term.clause {

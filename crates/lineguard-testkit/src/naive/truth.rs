@@ -23,17 +23,6 @@ impl Truth {
         Self::Unknown(vec![MissingFact { of, fact }])
     }
 
-    /// Where no target is named, it is itself the missing fact, by whichever of its facts.
-    pub(super) fn without_target(self) -> Self {
-        match self {
-            Self::Unknown(mut facts) if facts.iter().any(|one| one.of == FactOwner::Target) => {
-                facts.push(MissingFact { of: FactOwner::Target, fact: None });
-                Self::Unknown(facts)
-            }
-            other => other,
-        }
-    }
-
     pub(super) fn and(self, other: Self) -> Self {
         match (self, other) {
             (Self::False, _) | (_, Self::False) => Self::False,

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use lineguard_core::assemble::{Dump, fax_facts, object_facts};
 use lineguard_core::decision::{Decision, Effect, MissingFact};
+use lineguard_core::engine::emergency_call;
 use lineguard_core::model::{BUILT_IN, Model, built_in_vocabulary, parse};
 use lineguard_core::request::Question;
 use lineguard_core::row::{LinkKind, MemberBody, Object, ObjectKind};
@@ -38,6 +39,18 @@ pub fn differ(seed: u64, questions: usize, bug: Bug, tally: &mut Tally) -> Resul
         Round::new(seed.wrapping_add(at as u64), &models, bug).run(tally)?;
     }
     Ok(())
+}
+
+/// Asks, of a few worlds, about an emergency call of everybody in it and of nobody (rulings R38);
+/// whoever is told anything but the one answer. Gives how many were asked about who are no active
+/// members.
+pub fn help_is_refused(seed: u64, worlds: u64) -> Result<usize, String> {
+    let models = built_in_models();
+    let mut barred = 0;
+    for at in 0..worlds {
+        barred += Round::new(seed.wrapping_add(at), &models, Bug::None).calls_for_help()?;
+    }
+    Ok(barred)
 }
 
 /// One world and the questions about it. Everything follows from the seed.
@@ -131,6 +144,30 @@ impl Round<'_> {
             }
         }
         Ok(())
+    }
+
+    fn calls_for_help(&mut self) -> Result<usize, String> {
+        let action = self.vocabulary.action("call.emergency").expect("it is in the vocabulary");
+        let asked = self.question();
+        let of_kind = |kind| self.dump.objects.iter().filter(move |object| object.kind == kind);
+        let ids = |kind| of_kind(kind).map(|object| object.id.clone());
+        let subjects: Vec<_> = ids(ObjectKind::Subject).chain(["user:nobody".into()]).collect();
+        let accounts: Vec<_> = ids(ObjectKind::Account).chain(["nowhere".into()]).collect();
+        let mut barred = 0;
+        for (subject, account) in
+            subjects.iter().flat_map(|one| accounts.iter().map(move |account| (one, account)))
+        {
+            let question = Question { action, ..asked.question.clone() };
+            let (subject, account) = (subject.clone(), account.clone());
+            let asked = Asked { subject, account, question };
+            let authority = self.engine.authority(&self.dump, &asked.subject, &asked.account);
+            barred += usize::from(authority.is_none_or(|authority| authority.barred().is_some()));
+            let told = self.both(&self.dump, &asked);
+            if told != (Answer::Allow(Vec::new()), Ok(emergency_call())) {
+                return Err(format!("{}\n{told:?}", self.tell(&asked)));
+            }
+        }
+        Ok(barred)
     }
 
     pub fn sees(&self, asked: &Asked) -> bool {

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use lineguard_core::assemble::{Dump, member_facts};
 use lineguard_core::decision::{Decision, Effect, MissingFact, Obligations, Reason};
 use lineguard_core::engine::caller_id::{Candidates, Outcome, resolve};
-use lineguard_core::engine::{Authority, compile, decide};
+use lineguard_core::engine::{Authority, compile, decide, emergency_call};
 use lineguard_core::facts::{
     Capabilities, Fact, MemberFacts, MemberStatus, NumberFacts, Override, ResourceFacts,
 };
@@ -83,7 +83,9 @@ impl<'a> Engine<'a> {
         asked: &Asked,
     ) -> Result<Decision, MissingFact> {
         let Some(authority) = authority else {
-            return Ok(stranger());
+            let def = self.vocabulary.def(asked.question.action);
+            let emergency = def.is_some_and(|def| def.emergency);
+            return Ok(if emergency { emergency_call() } else { stranger() });
         };
         let mut question = asked.question.clone();
         self.spoil_question(&mut question);

@@ -8,7 +8,7 @@ use lineguard_core::model::Model;
 use lineguard_core::model::reach::FaxState;
 use lineguard_core::request::{Conferred, Question};
 use lineguard_core::row::{ALL, Link, LinkKind, MemberBody, NumberBody, Object, ObjectKind};
-use lineguard_core::vocabulary::{ActionDef, Outage, Outgoing, SendChannel, Vocabulary};
+use lineguard_core::vocabulary::{ActionDef, Outgoing, SendChannel, Vocabulary};
 use lineguard_testkit::generate::Asked;
 
 use crate::rows::{object, path};
@@ -68,7 +68,7 @@ impl<'a> Kinds<'a> {
         let status = acting.and_then(|acting| self.status(acting, &asked.subject));
         let mut kinds = Vec::new();
         if status != Some(MemberStatus::Active) {
-            if def.outage == Some(Outage::EmergencyCall) {
+            if def.emergency {
                 kinds.push("emergency call: for nobody who is active");
             }
             return kinds;
@@ -254,7 +254,7 @@ impl<'a> Kinds<'a> {
     }
 
     fn role(&self, acting: Num, question: &Question, kinds: &mut Vec<&'static str>) {
-        let (Some(Conferred::Role(key)), Fact::Known(account)) =
+        let (Some(Conferred::Role { key, .. }), Fact::Known(account)) =
             (&question.conferred, &question.resource.account)
         else {
             return;

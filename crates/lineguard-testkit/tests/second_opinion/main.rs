@@ -17,7 +17,7 @@ mod kinds;
 mod properties;
 mod rows;
 
-use compare::{Tally, differ};
+use compare::{Tally, differ, help_is_refused};
 use engine::Bug;
 use kinds::KINDS;
 use lineguard_core::decision::Reason;
@@ -115,6 +115,14 @@ fn what_may_not_be_seen_is_answered_like_what_does_not_exist() {
     let result = holds(properties::the_unseen_is_as_nothing, seed(), questions() / 4, &[]);
     let proofs = proven(result);
     assert_eq!(proofs.len(), 2, "faxes and other types were asked about");
+}
+
+#[test]
+fn an_emergency_call_is_allowed_whoever_is_asked_about() {
+    match help_is_refused(seed(), 60) {
+        Ok(barred) => assert!(barred > 500, "only {barred} of those asked about were nobody"),
+        Err(refused) => panic!("{refused}"),
+    }
 }
 
 fn finds(bug: Bug) {

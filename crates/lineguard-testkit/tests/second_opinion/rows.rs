@@ -1,8 +1,10 @@
 //! What one statement of a store reads about a subject, out of all rows of a tenant.
 
+use std::collections::BTreeSet;
+
 use lineguard_core::assemble::Dump;
 use lineguard_core::id::Num;
-use lineguard_core::port::MemberRows;
+use lineguard_core::port::{Home, MemberRows};
 use lineguard_core::row::{Link, LinkKind, Object, ObjectKind};
 
 pub fn member_rows(dump: &Dump, subject: &str, account: &str) -> Option<MemberRows> {
@@ -20,6 +22,8 @@ pub fn member_rows(dump: &Dump, subject: &str, account: &str) -> Option<MemberRo
         subject: picker.subject,
         objects: dump.objects.iter().filter(|one| picker.wants(one)).cloned().collect(),
         links: dump.links.iter().filter(|one| picker.wants_link(one)).copied().collect(),
+        homes: picker.homes(),
+        standings: dump.objects.iter().filter(|one| picker.decides(one)).cloned().collect(),
         path: picker.path,
     })
 }
@@ -77,12 +81,51 @@ impl Picker<'_> {
             ObjectKind::Role => self.on_path(one),
             ObjectKind::Member => self.is_own_member(one) || self.delegates(one),
             ObjectKind::Group => self.is_own_group(one.num),
-            // The subjects of members who delegated.
+            // The subject, and those of members who delegated.
             ObjectKind::Subject => {
-                self.dump.objects.iter().any(|member| self.delegates(member) && member.id == one.id)
+                Some(one.num) == self.subject
+                    || self
+                        .dump
+                        .objects
+                        .iter()
+                        .any(|member| self.delegates(member) && member.id == one.id)
             }
             _ => false,
         }
+    }
+
+    /// Faxboxes and owned groups, and the accounts from theirs up to the root.
+    fn homes(&self) -> Vec<Home> {
+        let mut homes = BTreeSet::new();
+        for link in self.dump.links.iter().filter(|link| self.wants_link(link)) {
+            let lies = matches!(
+                link.kind,
+                LinkKind::FaxboxUser
+                    | LinkKind::FaxboxGroup
+                    | LinkKind::FaxboxOwner
+                    | LinkKind::GroupOwner
+            );
+            if lies {
+                homes.extend(path(self.dump, link.a).into_iter().map(|num| Home {
+                    num,
+                    account: object(self.dump, num).and_then(|one| one.account),
+                }));
+            }
+        }
+        homes.into_iter().collect()
+    }
+
+    /// Members whose status decides about others: the subject's where things lie beside the path,
+    /// and, of those who delegated, those above.
+    fn decides(&self, one: &Object) -> bool {
+        if one.kind != ObjectKind::Member {
+            return false;
+        }
+        let delegates = |other: &Object| self.delegates(other) && other.id == one.id;
+        let above = self.on_path(one) && one.account != self.path.first().copied();
+        let own = one.id == self.qualified && !self.on_path(one);
+        (own && self.homes().iter().any(|home| Some(home.num) == one.account))
+            || (above && self.dump.objects.iter().any(delegates))
     }
 
     fn wants_link(&self, link: &Link) -> bool {

@@ -63,8 +63,20 @@ fn new_fax(named: &NamedFax) -> NewFax {
         state,
         labels,
         at,
+        attachment_sources,
     } = named.clone();
-    NewFax { fax, account, direction, number, faxbox, creator, state, labels, at }
+    NewFax {
+        fax,
+        account,
+        direction,
+        number,
+        faxbox,
+        creator,
+        state,
+        labels,
+        at,
+        attachment_sources,
+    }
 }
 
 /// Where registering puts a fax.

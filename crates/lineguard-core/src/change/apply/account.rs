@@ -1,6 +1,7 @@
 //! Accounts: the tree, what is set up at its nodes, and who owns them.
 
 use super::door::{Done, Door, IN_TENANT};
+use crate::change::title_or_id;
 use crate::facts::MemberStatus;
 use crate::id::{AccountId, Key, Num, Subject};
 use crate::port::{ApplyError, FaxColumn};
@@ -38,11 +39,10 @@ impl Door<'_> {
         let mut body: AccountBody = self.body(&existing)?;
         self.retitle(&mut body.title, title, "the account")?;
         if body.sealed != sealed {
-            self.may_update("sealed", "the account")?;
-            body.sealed = sealed;
+            self.stays("sealed", "the account")?;
         }
-        let changed = self.save(&existing, &body).await?;
-        Ok(changed | self.owned_by(&existing, owner).await?)
+        self.stays_owned(existing.num, owner).await?;
+        self.save(&existing, &body).await
     }
 
     async fn insert_account(
@@ -56,7 +56,8 @@ impl Door<'_> {
         if self.body::<AccountBody>(parent)?.personal {
             return Err(self.refused("parent", "a personal account has no accounts below it"));
         }
-        let body = AccountBody { title: title.to_owned(), sealed, ..AccountBody::default() };
+        let title = title_or_id(title, account.as_str()).to_owned();
+        let body = AccountBody { title, sealed, ..AccountBody::default() };
         let parent = Some(parent.num);
         let num =
             self.insert(ObjectKind::Account, IN_TENANT, account.as_str(), parent, &body).await?;

@@ -24,12 +24,16 @@ pub(super) fn all(
 ) -> Vec<Fault> {
     let mut faults = Vec::new();
     for (position, change) in changes.iter().enumerate() {
-        if let Change::CreateTenant { model: digest, .. } | Change::SetModel { model: digest } =
-            change
-        {
-            model = models.model(digest);
-        }
-        let Some(model) = &model else {
+        // A tenant that exists keeps its model, whatever its creation says.
+        let named = match change {
+            Change::CreateTenant { model: digest, .. } => models.model(digest),
+            Change::SetModel { model: digest } => {
+                model = models.model(digest);
+                model.clone()
+            }
+            _ => model.clone(),
+        };
+        let Some(model) = &named else {
             let problem = "no text of this digest that can be read is in the store";
             faults.push(Fault { change: position, field: "model", problem: problem.to_owned() });
             // What the rest would have to fit is unknown.
@@ -81,7 +85,20 @@ impl Check<'_> {
                 self.level("visibility", visibility.as_ref());
             }
             Change::AdjustRole { role, add, remove, visibility, .. } => {
-                self.adjustment(role, add, remove, visibility.as_ref());
+                self.adjustment(role, add, remove);
+                self.level("visibility", visibility.as_ref());
+            }
+            Change::SetRolePermissions { role, permissions, .. } => {
+                self.custom_role(role);
+                self.permissions("permissions", permissions);
+            }
+            Change::SetRoleDifferences { role, add, remove, .. } => {
+                let keys = |keys: &Option<Vec<Key>>| keys.clone().unwrap_or_default();
+                self.adjustment(role, &keys(add), &keys(remove));
+            }
+            Change::SetRoleVisibility { level, .. } => self.level("level", level.as_ref()),
+            Change::SetPersonal { personal: true, .. } if !self.model.tree.personal => {
+                self.fault("personal", "the product model has no personal accounts");
             }
             Change::RemoveRole { role, .. } => self.custom_role(role),
             Change::SetVisibility { level, .. } => self.level("level", level.as_ref()),
@@ -158,12 +175,11 @@ impl Check<'_> {
         }
     }
 
-    fn adjustment(&mut self, role: &Key, add: &[Key], remove: &[Key], visibility: Option<&Key>) {
+    fn adjustment(&mut self, role: &Key, add: &[Key], remove: &[Key]) {
         let model = self.model;
         self.known("role", "built-in role", role, model.roles.iter().map(|role| &role.key));
         self.permissions("add", add);
         self.permissions("remove", remove);
-        self.level("visibility", visibility);
         for key in add.iter().filter(|key| remove.contains(key)) {
             self.fault("remove", format!("`{key}` is both added and removed"));
         }

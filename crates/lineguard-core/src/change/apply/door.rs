@@ -1,6 +1,6 @@
 //! What every change needs: looking things up, writing what differs, and saying what is wrong.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 use super::ModelSource;
 use super::warn::Routed;
-use crate::change::IfExists;
+use crate::change::{Activation, IfExists};
 use crate::facts::MemberStatus;
 use crate::id::{AccountId, FaxboxId, GroupId, Num, PhoneNumber, Subject, Timestamp};
 use crate::model::Model;
@@ -29,6 +29,7 @@ pub(super) struct Door<'a> {
     pub tx: &'a mut dyn TenantTx,
     pub models: &'a dyn ModelSource,
     pub if_exists: IfExists,
+    pub activation: Activation,
     pub now: Timestamp,
     pub tenant: Num,
     /// The tenant's model as of the change at `position`.
@@ -37,18 +38,37 @@ pub(super) struct Door<'a> {
     pub position: usize,
     /// Settings to look at when all changes have been applied, with their positions.
     pub routed: Vec<(usize, Routed)>,
+    /// Whether the change is passed over.
+    pub passed_over: bool,
+    /// The members who stay removed or suspended although a change says something else, each with
+    /// the first change that does.
+    pub left_out: BTreeMap<Num, usize>,
+    /// Remarks that need no look at the rest of the batch, with their positions.
+    pub noted: Vec<(usize, &'static str)>,
 }
 
 impl<'a> Door<'a> {
     pub fn new(
         tx: &'a mut dyn TenantTx,
         models: &'a dyn ModelSource,
-        if_exists: IfExists,
         now: Timestamp,
         tenant: Num,
         model: Arc<Model>,
     ) -> Self {
-        Self { tx, models, if_exists, now, tenant, model, position: 0, routed: Vec::new() }
+        Self {
+            tx,
+            models,
+            if_exists: IfExists::Refuse,
+            activation: Activation::Withheld,
+            now,
+            tenant,
+            model,
+            position: 0,
+            routed: Vec::new(),
+            passed_over: false,
+            left_out: BTreeMap::new(),
+            noted: Vec::new(),
+        }
     }
 }
 
@@ -72,14 +92,6 @@ impl Door<'_> {
 
     pub fn refused(&self, field: &'static str, problem: impl Into<String>) -> ApplyError {
         ApplyError::Refused(self.fault(field, problem))
-    }
-
-    /// The answer to an `Add…` of something that exists and differs.
-    pub fn may_update(&self, field: &'static str, what: &str) -> Result<(), ApplyError> {
-        match self.if_exists {
-            IfExists::Update => Ok(()),
-            IfExists::Refuse => Err(self.exists(field, format!("{what} exists and differs"))),
-        }
     }
 }
 
@@ -131,7 +143,11 @@ impl Door<'_> {
         field: &'static str,
         number: &PhoneNumber,
     ) -> Result<Object, ApplyError> {
-        self.named(field, ObjectKind::Number, number.as_str()).await
+        let found = self.named(field, ObjectKind::Number, number.as_str()).await?;
+        if found.is_retired_number() {
+            return Err(self.not_found(field, "no such number"));
+        }
+        Ok(found)
     }
 
     /// The account that an object of one belongs to.
@@ -234,10 +250,14 @@ impl Door<'_> {
         field: &'static str,
         subject: &Subject,
     ) -> Result<(Object, MemberBody), ApplyError> {
-        match self.present_member(account, &subject.qualified()).await? {
-            Some(found) => Ok(found),
-            None => Err(self.not_found(field, "not a member of the account")),
+        match self.any_member(account, &subject.qualified()).await? {
+            Some((member, body)) if body.status != MemberStatus::Removed.as_str() => {
+                return Ok((member, body));
+            }
+            Some((member, _)) if self.keeps_out() => self.leave_out(member.num),
+            _ => {}
         }
+        Err(self.not_found(field, "not a member of the account"))
     }
 
     /// The number of a subject who is a member of the account.

@@ -1,9 +1,9 @@
 //! Registered faxes: what may change about them.
 
 use super::door::{Done, Door};
-use crate::change::{IfExists, UserOrGroup};
+use crate::change::{IfExists, SourceSet, UserOrGroup, register};
 use crate::id::{ExternalId, FaxId, FaxboxId, Num};
-use crate::model::reach::{Direction, FaxState};
+use crate::model::reach::FaxState;
 use crate::port::{ApplyError, FaxRow};
 use crate::row::ObjectKind;
 
@@ -35,7 +35,7 @@ impl Door<'_> {
     async fn assignee(&mut self, account: Num, assignee: &UserOrGroup) -> Result<Num, ApplyError> {
         match assignee {
             // An import restores what was: also an assignee who has left since.
-            UserOrGroup::User(subject) if self.if_exists == IfExists::Update => {
+            UserOrGroup::User(subject) if self.if_exists != IfExists::Refuse => {
                 let found = self.any_member(account, &subject.qualified()).await?;
                 if found.is_none() {
                     return Err(self.not_found("assignee", "not a member of the account"));
@@ -72,11 +72,10 @@ impl Door<'_> {
 
     pub(super) async fn set_fax_state(&mut self, fax: &FaxId, state: FaxState) -> Done {
         let fax = self.fax(fax).await?;
-        if fax.direction == Direction::Inbound
-            && matches!(state, FaxState::Draft | FaxState::Pending)
-        {
-            return Err(self.refused("state", "a received fax is neither a draft nor pending"));
-        }
+        register::check_state(fax.direction, state)
+            .map_err(|problem| self.refused("state", problem))?;
+        register::check_creator(state, fax.creator.is_some())
+            .map_err(|_| self.refused("state", "a fax without a creator cannot be pending"))?;
         self.save_fax(&fax, &FaxRow { state, ..fax.clone() }).await
     }
 
@@ -88,6 +87,23 @@ impl Door<'_> {
         }
         let labels = Vec::from_iter(nums);
         self.save_fax(&fax, &FaxRow { labels, ..fax.clone() }).await
+    }
+
+    /// What a fax went out with is history: only what was never said is filled in afterwards.
+    pub(super) async fn set_fax_attachment_sources(
+        &mut self,
+        fax: &FaxId,
+        sources: SourceSet,
+    ) -> Done {
+        let fax = self.fax(fax).await?;
+        let written = matches!(fax.state, FaxState::Draft | FaxState::Pending);
+        let other = fax.attachment_sources.is_some_and(|known| known != sources);
+        if other && !written {
+            let problem = "are set only while a fax is a draft or pending";
+            return Err(self.refused("attachment_sources", problem));
+        }
+        let attachment_sources = Some(sources);
+        self.save_fax(&fax, &FaxRow { attachment_sources, ..fax.clone() }).await
     }
 
     pub(super) async fn delete_fax(&mut self, fax: &FaxId) -> Done {

@@ -1,7 +1,7 @@
 //! Faxboxes.
 
 use super::door::{Done, Door, IN_TENANT, PAGE};
-use crate::change::UserOrGroup;
+use crate::change::{UserOrGroup, title_or_id};
 use crate::id::{AccountId, FaxboxId, Num, Subject};
 use crate::port::{ApplyError, FaxColumn};
 use crate::row::{FaxboxBody, LinkKind, ObjectKind};
@@ -16,7 +16,7 @@ impl Door<'_> {
         let account = self.account("account", account).await?.num;
         let id = faxbox.as_str();
         let Some(existing) = self.find(ObjectKind::Faxbox, IN_TENANT, id).await? else {
-            let body = FaxboxBody { title: title.to_owned() };
+            let body = FaxboxBody { title: title_or_id(title, id).to_owned() };
             self.insert(ObjectKind::Faxbox, IN_TENANT, id, Some(account), &body).await?;
             return Ok(true);
         };
@@ -73,6 +73,7 @@ impl Door<'_> {
             }
             UserOrGroup::User(subject) => {
                 if on && !self.is_member_on_path(account, &subject.qualified()).await? {
+                    self.leave_out_on_path(account, &subject.qualified()).await?;
                     let problem = "a member neither of the faxbox's account nor of one above it";
                     return Err(self.not_found("member", problem));
                 }

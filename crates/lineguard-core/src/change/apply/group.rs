@@ -1,6 +1,7 @@
 //! Groups of users.
 
 use super::door::{Done, Door, IN_TENANT, PAGE};
+use crate::change::title_or_id;
 use crate::id::{AccountId, GroupId, Key, Num, Subject};
 use crate::port::{ApplyError, FaxColumn};
 use crate::row::{GroupBody, LinkKind, ObjectKind};
@@ -16,8 +17,8 @@ impl Door<'_> {
         let account = self.account("account", account).await?.num;
         let roles = self.roles_in_force("roles", account, roles).await?;
         let Some(existing) = self.find(ObjectKind::Group, IN_TENANT, group.as_str()).await? else {
-            let body = GroupBody { title: title.to_owned(), roles };
             let id = group.as_str();
+            let body = GroupBody { title: title_or_id(title, id).to_owned(), roles };
             self.insert(ObjectKind::Group, IN_TENANT, id, Some(account), &body).await?;
             return Ok(true);
         };
@@ -27,8 +28,7 @@ impl Door<'_> {
         let mut body: GroupBody = self.body(&existing)?;
         self.retitle(&mut body.title, title, "the group")?;
         if body.roles != roles {
-            self.may_update("roles", "the group")?;
-            body.roles = roles;
+            self.stays("roles", "the group")?;
         }
         self.save(&existing, &body).await
     }

@@ -16,7 +16,8 @@ impl Door<'_> {
         expires_at: Timestamp,
     ) -> Done {
         let account = self.account("account", account).await?.num;
-        let roles = self.roles_or_default(account, roles).await?;
+        let said = roles;
+        let roles = self.roles_or_default(account, said).await?;
         let id = invitation.as_str();
         let existing = self.find(ObjectKind::Invitation, IN_TENANT, id).await?;
         let Some(existing) = existing else {
@@ -30,10 +31,14 @@ impl Door<'_> {
             return Err(self.exists("invitation", "the invitation is one of another account"));
         }
         let mut body: InvitationBody = self.body(&existing)?;
+        // Roles that are left out stay what they are.
+        let roles = if said.is_some() { roles } else { body.roles.clone() };
         if body.roles == roles && body.expires_at == expires_at.0 {
             return Ok(false);
         }
-        self.may_update("invitation", "the invitation")?;
+        if self.if_exists == IfExists::Refuse {
+            return Err(self.exists("invitation", "the invitation exists and differs"));
+        }
         if body.revoked || body.accepted_by.is_some() {
             return Err(self.refused("invitation", "the invitation is accepted or revoked"));
         }
@@ -82,7 +87,15 @@ impl Door<'_> {
             None => {}
         }
         let account = self.account_of(&object)?;
-        self.bind(account, subject, body.roles.clone()).await?;
+        match self.any_member(account, &qualified).await? {
+            // What an import says was accepted is history, and brings nobody back.
+            Some((member, of))
+                if self.keeps_out() && of.status == MemberStatus::Removed.as_str() =>
+            {
+                self.leave_out(member.num);
+            }
+            _ => self.bind(account, subject, body.roles.clone()).await?,
+        }
         body.accepted_by = Some(qualified);
         self.save(&object, &body).await
     }

@@ -35,24 +35,28 @@ impl Door<'_> {
         status: MemberStatus,
         roles: Option<&[Key]>,
     ) -> Done {
-        let account = self.account("account", account).await?;
-        let roles = self.roles_or_default(account.num, roles).await?;
-        let Some((member, mut body)) =
-            self.present_member(account.num, &subject.qualified()).await?
-        else {
-            return self.admit(account.num, subject, status, roles).await;
+        let account = self.account("account", account).await?.num;
+        let said = roles;
+        let roles = self.roles_or_default(account, said).await?;
+        let Some((member, body)) = self.any_member(account, &subject.qualified()).await? else {
+            return self.admit(account, subject, status, roles).await;
         };
-        if body.status == status.as_str() && same_roles(&body.roles, &roles) {
+        if body.status == MemberStatus::Removed.as_str() {
+            if !self.keeps_out() {
+                return self.admit(account, subject, status, roles).await;
+            }
+            if status != MemberStatus::Removed {
+                self.leave_out(member.num);
+            }
             return Ok(false);
         }
-        self.may_update("subject", "the member")?;
-        if status == MemberStatus::Removed {
-            return self.dismiss(&account, subject, &member).await;
+        if body.status != status.as_str() {
+            self.stays("status", "the member")?;
         }
-        self.check_transition(account.num, subject, &body, status).await?;
-        body.status = status.as_str().to_owned();
-        change_roles(&mut body, roles, false);
-        self.save_sight(&member, &body).await
+        if said.is_some() && !same_roles(&body.roles, &roles) {
+            self.stays("roles", "the member")?;
+        }
+        Ok(false)
     }
 
     /// The roles that a change names, or the model's default ones.
@@ -114,7 +118,19 @@ impl Door<'_> {
         if status == MemberStatus::Removed {
             return self.remove_member(account_id, subject).await;
         }
+        if status == MemberStatus::Active && self.keeps_out() {
+            let found = self.any_member(account.num, &subject.qualified()).await?;
+            if found.is_some_and(|(_, body)| body.status == MemberStatus::Removed.as_str()) {
+                let roles = self.roles_or_default(account.num, None).await?;
+                return self.admit(account.num, subject, status, roles).await;
+            }
+        }
         let (member, mut body) = self.member(account.num, "subject", subject).await?;
+        let suspended = body.status == MemberStatus::Suspended.as_str();
+        if suspended && self.keeps_out() && !lifts_or_keeps(status) {
+            self.leave_out(member.num);
+            return Ok(false);
+        }
         self.check_transition(account.num, subject, &body, status).await?;
         status.as_str().clone_into(&mut body.status);
         self.save(&member, &body).await
@@ -132,6 +148,9 @@ impl Door<'_> {
         }
         if to == MemberStatus::Invited {
             return Err(self.refused("status", "a member who has accepted is not invited again"));
+        }
+        if body.status == MemberStatus::Suspended.as_str() && to != MemberStatus::Active {
+            return Err(self.refused("status", "only `active` lifts a suspension"));
         }
         if body.status == MemberStatus::Active.as_str() {
             self.check_not_last_owner(account, "status", subject).await?;
@@ -269,6 +288,11 @@ impl Door<'_> {
         };
         self.set_link(LinkKind::Delegation, from.num, to, on).await
     }
+}
+
+/// Whether a status means something to a member who is suspended.
+const fn lifts_or_keeps(status: MemberStatus) -> bool {
+    matches!(status, MemberStatus::Active | MemberStatus::Suspended)
 }
 
 /// A member with nothing but a status.

@@ -1,6 +1,7 @@
 //! Phone numbers.
 
 use super::door::{Done, Door, IN_TENANT};
+use crate::change::Activation;
 use crate::facts::Capabilities;
 use crate::id::{AccountId, Num, PhoneNumber};
 use crate::model::ScopeKind;
@@ -21,6 +22,13 @@ const TO_NUMBER: [LinkKind; 7] = [
 /// Links from a number to what receives its faxes.
 const FROM_NUMBER: [LinkKind; 2] = [LinkKind::NumberFaxbox, LinkKind::NumberGroup];
 
+/// The one refusal of an activation: it does not tell whether another tenant has the number.
+const NOT_ACTIVATED: &str = "the number cannot be activated: it is active elsewhere, or may not be \
+                             activated by this caller";
+
+/// The remark on a number that a person added as active.
+const ADDED_INACTIVE: &str = "the number is inactive until it is provisioned";
+
 impl Door<'_> {
     pub(super) async fn add_number(
         &mut self,
@@ -30,27 +38,88 @@ impl Door<'_> {
         active: bool,
     ) -> Done {
         let account = self.account("account", account).await?.num;
-        let Capabilities { voice, fax, message } = capabilities;
-        let body = NumberBody { active, voice, fax, message };
         let id = number.as_str();
-        let Some(existing) = self.find(ObjectKind::Number, IN_TENANT, id).await? else {
-            self.insert(ObjectKind::Number, IN_TENANT, id, Some(account), &body).await?;
-            let number = self.number("number", number).await?;
-            self.check_targets(&number, "number").await?;
-            return Ok(true);
+        let existing = self.find(ObjectKind::Number, IN_TENANT, id).await?;
+        let body = |active| {
+            let Capabilities { voice, fax, message } = capabilities;
+            NumberBody { active, voice, fax, message, was_at: None }
         };
-        if existing.account != Some(account) {
-            return Err(self.exists("number", "the number exists in another account"));
+        match existing {
+            Some(existing) if !existing.is_retired_number() => {
+                if existing.account != Some(account) {
+                    return Err(self.exists("number", "the number exists in another account"));
+                }
+                let now: NumberBody = self.body(&existing)?;
+                let NumberBody { voice, fax, message, .. } = body(active);
+                if (now.voice, now.fax, now.message) != (voice, fax, message) {
+                    self.stays("capabilities", "the number")?;
+                }
+                if now.active != active {
+                    self.stays("active", "the number")?;
+                }
+                Ok(false)
+            }
+            retired => {
+                let body = body(self.active(number, active).await?);
+                match retired {
+                    Some(number) => _ = self.save_in(&number, Some(account), &body).await?,
+                    None => {
+                        self.insert(ObjectKind::Number, IN_TENANT, id, Some(account), &body)
+                            .await?;
+                    }
+                }
+                let number = self.number("number", number).await?;
+                self.check_targets(&number, "number").await?;
+                Ok(true)
+            }
         }
-        if self.body::<NumberBody>(&existing)? != body {
-            self.may_update("number", "the number")?;
-        }
-        self.save(&existing, &body).await
     }
 
-    pub(super) async fn set_number_active(&mut self, number: &PhoneNumber, active: bool) -> Done {
+    pub(super) async fn set_number_capabilities(
+        &mut self,
+        number: &PhoneNumber,
+        capabilities: Capabilities,
+    ) -> Done {
         let number = self.number("number", number).await?;
+        let Capabilities { voice, fax, message } = capabilities;
+        let body = NumberBody { voice, fax, message, ..self.body(&number)? };
+        self.save(&number, &body).await
+    }
+
+    /// Whether a number that is added becomes active. A person's is not, which they are told.
+    async fn active(&mut self, number: &PhoneNumber, wanted: bool) -> Result<bool, ApplyError> {
+        if !wanted {
+            return Ok(false);
+        }
+        if self.activation == Activation::ByPerson {
+            self.noted.push((self.position, ADDED_INACTIVE));
+            return Ok(false);
+        }
+        self.activate(number).await.map(|()| true)
+    }
+
+    /// Makes sure that a number may become active, and that no other tenant activates it at the
+    /// same time. Whoever may not activate is refused before anything is looked at, and in the same
+    /// words as somebody whose number is active elsewhere.
+    async fn activate(&mut self, number: &PhoneNumber) -> Result<(), ApplyError> {
+        if self.activation != Activation::Granted {
+            return Err(self.refused("active", NOT_ACTIVATED));
+        }
+        for body in self.tx.hold_number(number).await? {
+            let body: NumberBody = serde_json::from_str(&body).map_err(|_| unreadable())?;
+            if body.active {
+                return Err(self.refused("active", NOT_ACTIVATED));
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) async fn set_number_active(&mut self, name: &PhoneNumber, active: bool) -> Done {
+        let number = self.number("number", name).await?;
         let mut body: NumberBody = self.body(&number)?;
+        if active && !body.active {
+            self.activate(name).await?;
+        }
         body.active = active;
         self.save(&number, &body).await
     }
@@ -88,7 +157,8 @@ impl Door<'_> {
     }
 
     pub(super) async fn remove_number(&mut self, number: &PhoneNumber) -> Done {
-        let Some(number) = self.find(ObjectKind::Number, IN_TENANT, number.as_str()).await? else {
+        let found = self.find(ObjectKind::Number, IN_TENANT, number.as_str()).await?;
+        let Some(number) = found.filter(|number| !number.is_retired_number()) else {
             return Ok(false);
         };
         let mut used = !self.naming_members(&number).await?.is_empty();
@@ -99,8 +169,30 @@ impl Door<'_> {
             let problem = "a list, default, override or target names the number";
             return Err(self.refused("number", problem));
         }
-        self.tx.remove_object(number.num).await?;
-        Ok(true)
+        let body = NumberBody::retired(self.account_of(&number)?);
+        self.save_in(&number, None, &body).await
+    }
+
+    pub(super) async fn add_retired_number(
+        &mut self,
+        account: &AccountId,
+        number: &PhoneNumber,
+    ) -> Done {
+        let body = NumberBody::retired(self.account("account", account).await?.num);
+        let id = number.as_str();
+        match self.find(ObjectKind::Number, IN_TENANT, id).await? {
+            None => {
+                self.insert(ObjectKind::Number, IN_TENANT, id, None, &body).await?;
+                Ok(true)
+            }
+            Some(number) if number.is_retired_number() => {
+                if self.body::<NumberBody>(&number)? != body {
+                    self.stays("account", "the retired number")?;
+                }
+                Ok(false)
+            }
+            Some(_) => Err(self.refused("number", "the number is in use; it is not removed here")),
+        }
     }
 
     /// Members whose lists, default or overrides name a number.
@@ -125,6 +217,13 @@ impl Door<'_> {
         }
         Ok(members)
     }
+}
+
+/// A row of another tenant that does not parse. It may be an active number, and whoever asks is not
+/// told whose it is.
+fn unreadable() -> StoreError {
+    let row = "the number in another tenant".to_owned();
+    StoreError::Corrupt { table: "object", column: "body", row }
 }
 
 fn names_in_override(body: &MemberBody, number: Num) -> bool {

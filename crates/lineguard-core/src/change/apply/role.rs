@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::check::unknown;
 use super::door::{Done, Door};
+use crate::change::title_or_id;
 use crate::id::{AccountId, Key, Num};
 use crate::port::{ApplyError, StoreError};
 use crate::row::{GroupBody, InvitationBody, MemberBody, Object, ObjectKind, RoleBody};
@@ -18,57 +19,46 @@ impl Door<'_> {
         visibility: Option<&Key>,
     ) -> Done {
         let account = self.account("account", account).await?.num;
-        let body = RoleBody::Custom {
-            title: title.to_owned(),
-            permissions: texts(permissions),
-            visibility: visibility.map(|level| level.as_str().to_owned()),
+        let permissions = texts(permissions);
+        let visibility = visibility.map(|level| level.as_str().to_owned());
+        let Some(existing) = self.find(ObjectKind::Role, account, role.as_str()).await? else {
+            let title = title_or_id(title, role.as_str()).to_owned();
+            let body = RoleBody::Custom { title, permissions, visibility };
+            self.insert(ObjectKind::Role, account, role.as_str(), Some(account), &body).await?;
+            return Ok(true);
         };
-        match self.find(ObjectKind::Role, account, role.as_str()).await? {
-            None => {
-                self.insert(ObjectKind::Role, account, role.as_str(), Some(account), &body).await?;
-                Ok(true)
-            }
-            Some(existing) => {
-                if self.body::<RoleBody>(&existing)? != body {
-                    self.may_update("role", "the role")?;
-                }
-                self.save(&existing, &body).await
-            }
+        let RoleBody::Custom { title: mut old, permissions: held, visibility: level } =
+            self.body(&existing)?
+        else {
+            return Err(self.exists("role", "the key is one of an adjusted role"));
+        };
+        self.retitle(&mut old, title, "the role")?;
+        if held != permissions {
+            self.stays("permissions", "the role")?;
         }
+        if level != visibility {
+            self.stays("visibility", "the role")?;
+        }
+        let body = RoleBody::Custom { title: old, permissions: held, visibility: level };
+        self.save(&existing, &body).await
     }
 
-    pub(super) async fn adjust_role(
+    pub(super) async fn set_role_permissions(
         &mut self,
         account: &AccountId,
         role: &Key,
-        add: &[Key],
-        remove: &[Key],
-        visibility: Option<&Key>,
+        permissions: &[Key],
     ) -> Done {
         let account = self.account("account", account).await?.num;
-        let locked = self.model.role(role.as_str()).is_some_and(|(_, role)| role.locked);
-        if locked && !remove.is_empty() {
-            return Err(self.refused("remove", "the role is locked and cannot be narrowed"));
-        }
-        let existing = self.find(ObjectKind::Role, account, role.as_str()).await?;
-        let undone = add.is_empty() && remove.is_empty() && visibility.is_none();
-        let body = RoleBody::Adjusted {
-            add: texts(add),
-            remove: texts(remove),
-            visibility: visibility.map(|level| level.as_str().to_owned()),
+        let found = self.find(ObjectKind::Role, account, role.as_str()).await?;
+        let Some(existing) = found else {
+            return Err(self.not_found("role", "no such role of the account's own"));
         };
-        match existing {
-            None if undone => Ok(false),
-            None => {
-                self.insert(ObjectKind::Role, account, role.as_str(), Some(account), &body).await?;
-                Ok(true)
-            }
-            Some(existing) if undone => {
-                self.tx.remove_object(existing.num).await?;
-                Ok(true)
-            }
-            Some(existing) => self.save(&existing, &body).await,
-        }
+        let RoleBody::Custom { title, visibility, .. } = self.body(&existing)? else {
+            return Err(self.refused("role", "the role is an adjusted one"));
+        };
+        let body = RoleBody::Custom { title, permissions: texts(permissions), visibility };
+        self.save(&existing, &body).await
     }
 
     pub(super) async fn remove_role(&mut self, account: &AccountId, role: &Key) -> Done {

@@ -142,7 +142,8 @@ impl Door<'_> {
         let rules = self.model.auto_assign.clone();
         let has = |kind| rules.targets.contains(&kind);
         let takes_faxboxes = has(TargetKind::Faxbox) || rules.fallback == Fallback::Faxbox;
-        for number in self.every(ObjectKind::Number, None).await? {
+        let numbers = self.every(ObjectKind::Number, None).await?;
+        for number in numbers.into_iter().filter(|number| !number.is_retired_number()) {
             self.check_targets(&number, "model").await?;
             let found = receivers(self.tx, &self.model, self.tenant, &number).await?;
             let fits = (found.members.is_empty() || has(TargetKind::User))

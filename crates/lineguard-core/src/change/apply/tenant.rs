@@ -4,7 +4,7 @@ use super::door::{Done, Door, IN_TENANT};
 use crate::change::AccountKind;
 use crate::id::{AccountId, ModelDigest, Num, Subject};
 use crate::port::ApplyError;
-use crate::row::{AccountBody, LinkKind, Object, ObjectKind};
+use crate::row::{AccountBody, LinkKind, ObjectKind};
 
 impl Door<'_> {
     /// The store has inserted the tenant's row already, or found it.
@@ -16,30 +16,31 @@ impl Door<'_> {
         kind: AccountKind,
         owner: Option<&Subject>,
     ) -> Done {
-        let tenant = self.tx.tenant().await?;
-        let mut changed = false;
-        if tenant.title != title {
-            self.may_update("title", "the tenant")?;
-            self.tx.update_tenant(title, tenant.model).await?;
-            changed = true;
-        }
-        if tenant.model != *model {
-            self.may_update("model", "the tenant")?;
-            changed |= self.set_model(model).await?;
-        }
         let personal = kind == AccountKind::Personal;
-        match self.find(ObjectKind::Account, IN_TENANT, root.as_str()).await? {
-            Some(account) => {
-                changed |= self.set_personal(&account, personal).await?;
-                Ok(changed | self.owned_by(&account, owner).await?)
-            }
-            None => self.insert_root(title, root, personal, owner).await,
+        let account = self.find(ObjectKind::Account, IN_TENANT, root.as_str()).await?;
+        let Some(account) = account else {
+            return self.insert_root(root, personal, owner).await;
+        };
+        if account.account.is_some() {
+            return Err(self.exists("root", "the account is not the tenant's root"));
         }
+        let mut tenant = self.tx.tenant().await?;
+        if tenant.model != *model {
+            self.stays("model", "the tenant")?;
+        }
+        if self.body::<AccountBody>(&account)?.personal != personal {
+            self.stays("kind", "the root account")?;
+        }
+        self.stays_owned(account.num, owner).await?;
+        if !self.retitle(&mut tenant.title, title, "the tenant")? {
+            return Ok(false);
+        }
+        self.tx.update_tenant(&tenant.title, tenant.model).await?;
+        Ok(true)
     }
 
     async fn insert_root(
         &mut self,
-        title: &str,
         root: &AccountId,
         personal: bool,
         owner: Option<&Subject>,
@@ -47,7 +48,8 @@ impl Door<'_> {
         if !self.tx.list(ObjectKind::Account, None, Num(0), 1).await?.is_empty() {
             return Err(self.exists("root", "the tenant has another root account"));
         }
-        let body = AccountBody { title: title.to_owned(), personal, ..AccountBody::default() };
+        let title = self.tx.tenant().await?.title;
+        let body = AccountBody { title, personal, ..AccountBody::default() };
         let num = self.insert(ObjectKind::Account, IN_TENANT, root.as_str(), None, &body).await?;
         if let Some(owner) = owner {
             self.make_owner(num, owner).await?;
@@ -55,36 +57,39 @@ impl Door<'_> {
         Ok(true)
     }
 
-    async fn set_personal(&mut self, account: &Object, personal: bool) -> Done {
+    pub(super) async fn set_personal(&mut self, account: &AccountId, personal: bool) -> Done {
+        let account = self.account("account", account).await?;
         if account.account.is_some() {
-            return Err(self.exists("root", "the account is not the tenant's root"));
+            return Err(self.refused("account", "only a root account is personal or shared"));
         }
-        let mut body: AccountBody = self.body(account)?;
+        let mut body: AccountBody = self.body(&account)?;
         if body.personal == personal {
             return Ok(false);
         }
-        self.may_update("kind", "the root account")?;
-        if personal && self.present_members(account.num).await?.len() > 1 {
-            return Err(self.refused("kind", "the account has more than one member"));
+        if personal && self.present_members(account.num).await?.len() != 1 {
+            return Err(self.refused("personal", "a personal account has exactly one member"));
         }
         if personal && !self.every(ObjectKind::Account, Some(account.num)).await?.is_empty() {
-            return Err(self.refused("kind", "the account has accounts below it"));
+            return Err(self.refused("personal", "the account has accounts below it"));
         }
         body.personal = personal;
-        self.save(account, &body).await
+        self.save(&account, &body).await
     }
 
-    /// Whether the owner that an `Add…` of an existing account names has become one.
-    pub(super) async fn owned_by(&mut self, account: &Object, owner: Option<&Subject>) -> Done {
-        let Some(owner) = owner else { return Ok(false) };
+    /// An `Add…` of an account that exists makes nobody its owner.
+    pub(super) async fn stays_owned(
+        &mut self,
+        account: Num,
+        owner: Option<&Subject>,
+    ) -> Result<(), ApplyError> {
+        let Some(owner) = owner else { return Ok(()) };
         if let Some(subject) = self.known_subject(owner).await? {
-            let owners = self.tx.links_from(LinkKind::AccountOwner, account.num).await?;
+            let owners = self.tx.links_from(LinkKind::AccountOwner, account).await?;
             if owners.contains(&subject) {
-                return Ok(false);
+                return Ok(());
             }
         }
-        self.may_update("owner", "the account")?;
-        self.make_owner(account.num, owner).await
+        self.stays("owner", "the account")
     }
 
     /// Makes a subject an owner, and a member where it is none yet. A suspended member stays
@@ -126,20 +131,4 @@ fn list_of(unfit: &std::collections::BTreeSet<String>) -> String {
     let shown = shown.join(", ");
     let more = if rest == 0 { String::new() } else { format!(" and {rest} more") };
     format!("the new text does not allow what is in use: {shown}{more}")
-}
-
-impl Door<'_> {
-    /// Takes over the title of an `Add…` of something that exists, where that is allowed.
-    pub(super) fn retitle(
-        &self,
-        old: &mut String,
-        new: &str,
-        what: &str,
-    ) -> Result<(), ApplyError> {
-        if old != new {
-            self.may_update("title", what)?;
-            new.clone_into(old);
-        }
-        Ok(())
-    }
 }

@@ -8,13 +8,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::door::{Door, PAGE};
 use crate::auto_assign::{AutoAssign, Resolver, Sight, Skipped, Target, hidden_because};
 use crate::change::Warning;
+use crate::facts::MemberStatus;
 use crate::id::Num;
 use crate::model::{TargetKind, built_in_vocabulary};
 use crate::port::StoreError;
-use crate::row::{ALL, LinkKind, Object, ObjectKind};
+use crate::row::{ALL, LinkKind, MemberBody, Object, ObjectKind};
 
 /// Most numbers that the remarks of one batch look at; each costs some reads.
 const MAX_NUMBERS: usize = 1_000;
+
+const STAYS_REMOVED: &str = "a member who was removed stays removed, and nothing is set for them; \
+                             only `active` brings them back";
+
+const STAYS_SUSPENDED: &str = "a member who is suspended stays suspended; only `active` lifts it";
 
 /// What a change that routes faxes, or decides who can open them, was about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,7 +42,20 @@ impl Door<'_> {
         let last: BTreeMap<Routed, usize> =
             self.routed.iter().map(|(position, routed)| (*routed, *position)).collect();
         let mut resolved = BTreeMap::new();
-        let mut warnings = BTreeSet::new();
+        let noted = self.noted.iter().map(|(position, text)| (*position, (*text).to_owned()));
+        let mut warnings: BTreeSet<_> = noted.collect();
+        let left = std::mem::take(&mut self.left_out);
+        for member in self.get_all(&Vec::from_iter(left.keys().copied())).await? {
+            let body: MemberBody = self.body(&member)?;
+            let text = match MemberStatus::from_word(&body.status) {
+                Some(MemberStatus::Removed) => STAYS_REMOVED,
+                Some(MemberStatus::Suspended) => STAYS_SUSPENDED,
+                // A later change has brought them back.
+                _ => continue,
+            };
+            let position = left.get(&member.num).copied().unwrap_or_default();
+            warnings.insert((position, text.to_owned()));
+        }
         for (routed, position) in last {
             for text in self.remarks(routed, &mut resolved).await? {
                 warnings.insert((position, text));
@@ -125,7 +144,8 @@ fn remark_on_member(answer: &AutoAssign, subject: Num) -> Option<String> {
         Skipped::NotATarget => {
             "the member's permissions do not let them receive faxes; they are passed over"
         }
-        Skipped::NobodyInGroup | Skipped::NotFirst => return None,
+        // Nothing arrives on an inactive number, which is told when it is made inactive.
+        Skipped::NobodyInGroup | Skipped::NotFirst | Skipped::NumberInactive => return None,
     };
     Some(text.to_owned())
 }

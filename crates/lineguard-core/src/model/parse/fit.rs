@@ -77,6 +77,9 @@ impl<'s, 't> Context<'s, 't, '_> {
 
     fn check_comparison(&self, actions: &[Action], comparison: &Comparison, at: usize) {
         let compared = comparison.alternatives();
+        for (fact, _) in &compared {
+            self.check_sight(actions, *fact, at);
+        }
         if !compared.is_empty() && !compared.iter().any(|(fact, _)| self.some_have(actions, *fact))
         {
             let facts: Vec<_> =
@@ -87,6 +90,22 @@ impl<'s, 't> Context<'s, 't, '_> {
                 self.names(actions),
             );
             self.source.error(at, problem);
+        }
+    }
+
+    /// Whether somebody sees what is stored never depends on a fact that only questions bring: a
+    /// list has no question that could (rulings R31).
+    fn check_sight(&self, actions: &[Action], fact: FactName, at: usize) {
+        for (action, def) in self.defs(actions) {
+            let Some(resource) = self.vocabulary.resource(def.resource) else { continue };
+            let unsaid = resource.stored.is_some_and(|stored| stored.may_lack(fact));
+            if unsaid && resource.view == Some(action) && resource.facts.contains(&fact) {
+                let (name, fact) = (&def.name, fact.as_str());
+                let problem = format!(
+                    "`{name}` cannot depend on the fact `{fact}`, which the store may not know"
+                );
+                self.source.error(at, problem);
+            }
         }
     }
 
@@ -118,6 +137,7 @@ impl<'s, 't> Context<'s, 't, '_> {
                 let problem = format!("nothing that {names} acts on has a fact `{scope}`");
                 self.source.error(place("scopes"), problem);
             }
+            self.check_sight(&actions, fact_of(*scope), place("scopes"));
         }
         for requirement in &permission.requires {
             let lacking: Vec<_> = self
@@ -142,13 +162,7 @@ impl<'s, 't> Context<'s, 't, '_> {
 
     /// Whether a scope can be read for at least one action, on what goes out where that counts.
     fn can_scope(&self, actions: &[Action], scope: ScopeKind) -> bool {
-        let fact = match scope {
-            ScopeKind::Number => FactName::Number,
-            ScopeKind::FormType => FactName::FormType,
-            ScopeKind::DocumentType => FactName::DocumentType,
-            ScopeKind::Template => FactName::Template,
-            ScopeKind::Source => FactName::Source,
-        };
+        let fact = fact_of(scope);
         self.defs(actions).any(|(_, def)| self.type_has(going_out(def), fact))
     }
 
@@ -186,6 +200,17 @@ impl<'s, 't> Context<'s, 't, '_> {
 /// The type that describes what goes out; for most actions what they act on.
 fn going_out(def: &ActionDef) -> ResourceType {
     def.target.filter(|_| def.outgoing == Outgoing::Target).unwrap_or(def.resource)
+}
+
+/// The fact that a scope limits.
+const fn fact_of(scope: ScopeKind) -> FactName {
+    match scope {
+        ScopeKind::Number => FactName::Number,
+        ScopeKind::FormType => FactName::FormType,
+        ScopeKind::DocumentType => FactName::DocumentType,
+        ScopeKind::Template => FactName::Template,
+        ScopeKind::Source => FactName::Source,
+    }
 }
 
 /// The actions of all grants, each once.

@@ -3,8 +3,8 @@
 
 use super::{Context, Keyed};
 use crate::model::{
-    AutoAssignRules, CallerIdRules, Fallback, Flag, Level, Members, OutgoingRules, Product, Setting,
-    SettingRule, TargetKind, Tree,
+    AutoAssignRules, CallerIdRules, Fallback, Flag, Level, Members, OutgoingRules, Product,
+    Setting, SettingRule, TargetKind, Tree,
 };
 use crate::text::{Fields, Item};
 
@@ -125,8 +125,9 @@ impl<'s, 't> Context<'s, 't, '_> {
         let Some(fields) = root.sub("outgoing", OUTGOING_KEYS) else {
             return OutgoingRules::default();
         };
-        let by_faxbox =
-            fields.choice("numbers", &[(true, "by_faxbox"), (false, "by_account")]).unwrap_or(false);
+        let by_faxbox = fields
+            .choice("numbers", &[(true, "by_faxbox"), (false, "by_account")])
+            .unwrap_or(false);
         if root.value("caller_id").is_none() {
             fields.refuse(&["held"], "needs `[caller_id]`, which says what a person may present");
         }

@@ -446,3 +446,24 @@ fn no_missing_line_makes_the_reader_panic() {
         }
     }
 }
+
+/// Rulings R31: a list of faxes has no question that could bring what the store was never told.
+#[test]
+fn sight_of_what_is_stored_depends_on_nothing_that_only_questions_bring() {
+    let permission = |actions: &str, scopes: &str| {
+        format!(
+            "[[permission]]\nkey = \"p\"\ntitle = \"P\"\ncategory = \"C\"\n\
+             actions = [{actions}]\nscopes = [{scopes}]\n"
+        )
+    };
+    let problem =
+        "6:1: `fax.view` cannot depend on the fact `source`, which the store may not know";
+    for actions in [r#""fax.view""#, r#""fax.send", "fax.view", "library_document.view""#] {
+        let told = mistakes(&permission(actions, r#""number", "source""#));
+        assert_eq!(told, format!("{problem}\n"));
+    }
+    // Other actions may, and other facts; what the asking service holds, it always brings.
+    model(&permission(r#""fax.send", "fax.broadcast""#, r#""source""#));
+    model(&permission(r#""fax.view""#, r#""number""#));
+    model(&permission(r#""library_document.view""#, r#""source""#));
+}

@@ -26,6 +26,20 @@ title = "Remove a member"
 resource = "member"
 kind = "manage"
 spares_owners = true
+stops_at_seals = true
+[[action]]
+name = "role.assign"
+title = "Give a role"
+resource = "member"
+kind = "manage"
+target = "member"
+confers = "role"
+[[action]]
+name = "fax.help"
+title = "Call for help by fax"
+resource = "fax"
+kind = "use"
+emergency = true
 [[action]]
 name = "fax.view"
 title = "See a fax"
@@ -43,7 +57,6 @@ outgoing = "target"
 attaches = true
 recipient = true
 exclusive = true
-confers = "role"
 outage = "send"
 "#;
     let vocabulary = parse(text).expect("the text is right");
@@ -54,11 +67,18 @@ outage = "send"
     assert_eq!(def.sees, Some(view));
     assert_eq!(def.target, Some(fax));
     assert_eq!(def.outgoing, Outgoing::Target);
-    assert_eq!(def.confers, Some(Confers::Role));
-    assert_eq!(def.outage, Some(Outage::Send));
+    assert_eq!((def.confers, def.outage), (None, Some(Outage::Send)));
     assert!(def.attaches && def.recipient && def.exclusive && !def.spares_owners);
+    assert!(!def.emergency);
+    assert!(!def.stops_at_seals && !def.passes_seals());
+    let help = vocabulary.action("fax.help").expect("it is in the text");
+    assert!(vocabulary.def(help).expect("it is an action").emergency);
     let remove = vocabulary.action("member.remove").expect("it is in the text");
-    assert!(vocabulary.def(remove).expect("it is an action").spares_owners);
+    let remove = vocabulary.def(remove).expect("it is an action");
+    assert!(remove.spares_owners && remove.stops_at_seals && !remove.passes_seals());
+    let assign = vocabulary.action("role.assign").expect("it is in the text");
+    let assign = vocabulary.def(assign).expect("it is an action");
+    assert_eq!((assign.confers, assign.passes_seals()), (Some(Confers::Role), true));
     let def = vocabulary.resource(fax).expect("it is a type");
     assert_eq!((def.stored, def.view), (Some(StoredType::Fax), Some(view)));
     assert_eq!(def.facts, [FactName::Account, FactName::Direction]);
@@ -105,6 +125,16 @@ resource = "fax"
 kind = "use"
 sees = "call.view"
 spares_owners = true
+stops_at_seals = true
+[[action]]
+name = "call.help"
+title = "Help"
+resource = "call"
+kind = "use"
+emergency = true
+sees = "call.view"
+sends = "call"
+outage = "place_call"
 "#;
     assert_eq!(
         mistakes(text),
@@ -127,6 +157,7 @@ spares_owners = true
 20:8: unknown value of `kind`: `viewing`; did you mean `view`?
 22:1: `outgoing` is `target`, but the action has no `target`
 23:1: `confers` needs a `target` that names what is conferred
+23:1: `confers` is for actions on `member`
 23:11: unknown value of `confers`: `roles`; did you mean `role`?
 24:9: `sends` must be a string, not an integer
 30:12: `attaches` must be `true` or `false`, not a string
@@ -134,6 +165,10 @@ spares_owners = true
 32:1: unknown key `exclusiv`; did you mean `exclusive`?
 38:1: `sees` is `call.view`, which acts on another type
 39:1: `spares_owners` is for actions on `member`
+40:1: `stops_at_seals` is for actions that manage; all others stop
+47:1: `sees` says nothing beside `emergency = true`
+48:1: `sends` says nothing beside `emergency = true`
+49:1: `outage` says nothing beside `emergency = true`
 "
     );
 }
