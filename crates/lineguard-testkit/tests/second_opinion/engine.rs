@@ -38,6 +38,7 @@ pub enum Bug {
     SuspensionElsewherePassedOver,
     DelegationOutlivesMembership,
     TiesNeedNoMembership,
+    SupervisionEverywhere,
 }
 
 /// A vocabulary in which no action needs sight of what it is done to.
@@ -134,6 +135,12 @@ impl<'a> Engine<'a> {
             Bug::TiesNeedNoMembership => {
                 for account in without_membership(dump, subject, acting) {
                     read.objects.push(plain_member(subject, account));
+                }
+            }
+            Bug::SupervisionEverywhere => {
+                let groups = read.objects.iter_mut().filter(|one| one.kind == ObjectKind::Group);
+                for group in groups.filter(|one| supervises_beside(dump, subject, one)) {
+                    group.account = root(dump);
                 }
             }
             _ => return None,
@@ -235,6 +242,30 @@ fn without_membership(dump: &Dump, subject: &str, acting: Option<Num>) -> Vec<Nu
     let mut accounts: Vec<_> = accounts.collect();
     accounts.retain(|one| Some(*one) != acting && !knows(*one) && !owns(*one));
     accounts
+}
+
+fn root(dump: &Dump) -> Option<Num> {
+    let is_root = |one: &&Object| one.kind == ObjectKind::Account && one.account.is_none();
+    dump.objects.iter().find(is_root).map(|one| one.num)
+}
+
+/// Whether a group may be taken for one of the root without giving its owner anything but
+/// supervision: they are no member of it, and an active one of both accounts.
+fn supervises_beside(dump: &Dump, subject: &str, group: &Object) -> bool {
+    let all = || dump.objects.iter();
+    let person = all().find(|one| one.kind == ObjectKind::Subject && one.id == subject);
+    let Some(person) = person.map(|one| one.num) else { return false };
+    let linked = |kind| dump.links.contains(&Link { kind, a: group.num, b: person });
+    let active = |account: Option<Num>| {
+        all().filter(|one| one.kind == ObjectKind::Member && one.id == subject).any(|one| {
+            let body: MemberBody = serde_json::from_str(&one.body).expect("a member's body");
+            one.account == account && body.status == MemberStatus::Active.as_str()
+        })
+    };
+    linked(LinkKind::GroupOwner)
+        && !linked(LinkKind::GroupMember)
+        && active(group.account)
+        && active(root(dump))
 }
 
 /// An active member of an account, without anything.

@@ -203,3 +203,8 @@ fn an_engine_that_lets_a_delegation_outlive_a_membership_is_caught() {
 fn an_engine_that_counts_ties_without_a_membership_is_caught() {
     finds(Bug::TiesNeedNoMembership);
 }
+
+#[test]
+fn an_engine_that_supervises_everywhere_is_caught() {
+    finds(Bug::SupervisionEverywhere);
+}
