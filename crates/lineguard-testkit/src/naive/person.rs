@@ -89,23 +89,10 @@ impl<'w> Person<'w> {
         groups.filter(mine).collect()
     }
 
-    /// Whether what hangs on a membership counts for a group or faxbox. The nearest membership from
-    /// the account of the object upwards decides; those that are neither active nor suspended are
-    /// passed over.
+    /// Whether what hangs on a membership counts for a group or faxbox.
     fn may_use(&self, object: Num) -> bool {
-        let Some(account) = self.world.account_of(object) else { return false };
-        for account in self.world.path(account) {
-            let Some(member) = membership(self.world, account.num, &self.qualified) else {
-                continue;
-            };
-            if is_active(member) {
-                return true;
-            }
-            if member.body.status == MemberStatus::Suspended.as_str() {
-                return false;
-            }
-        }
-        false
+        let account = self.world.account_of(object);
+        account.is_some_and(|account| counts(self.world, account, &self.qualified))
     }
 
     /// Groups of the accounts of the path that the person belongs to, and that count.
@@ -149,10 +136,11 @@ impl<'w> Person<'w> {
         all
     }
 
-    /// Active members of the acting account who delegated to the person.
+    /// Members of the acting account who delegated to the person, as far as what hangs on their
+    /// membership counts.
     fn delegators(&self) -> Vec<Num> {
         let here = self.world.members.iter().filter(|member| member.account == self.acting());
-        let here = here.filter(|member| is_active(member));
+        let here = here.filter(|member| counts(self.world, member.account, &member.subject));
         let delegated =
             here.filter(|member| self.world.linked(LinkKind::Delegation, member.num, self.subject));
         delegated.filter_map(|member| self.world.subject(&member.subject)).collect()
@@ -212,4 +200,19 @@ impl<'w> Person<'w> {
 
 fn membership<'w>(world: &'w World<'w>, account: Num, qualified: &str) -> Option<&'w Member> {
     world.members.iter().find(|one| one.account == account && one.subject == qualified)
+}
+
+/// Whether what hangs on memberships counts for somebody at an account. Their nearest membership
+/// from there upwards decides; those that are neither active nor suspended are passed over.
+fn counts(world: &World<'_>, account: Num, qualified: &str) -> bool {
+    for account in world.path(account) {
+        let Some(member) = membership(world, account.num, qualified) else { continue };
+        if is_active(member) {
+            return true;
+        }
+        if member.body.status == MemberStatus::Suspended.as_str() {
+            return false;
+        }
+    }
+    false
 }
