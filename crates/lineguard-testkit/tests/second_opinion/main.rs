@@ -16,6 +16,7 @@ mod engine;
 mod kinds;
 mod properties;
 mod rows;
+mod spoil;
 
 use compare::{Tally, differ, help_is_refused};
 use engine::Bug;
