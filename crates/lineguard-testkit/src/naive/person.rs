@@ -118,15 +118,19 @@ impl<'w> Person<'w> {
     }
 
     /// Other members of groups that the person owns, for what lies in an account: the groups of
-    /// that account and of those above it. Without an account: of all groups.
+    /// that account and of those above it. Without an account: for what may lie anywhere in the
+    /// acting account and below, where a group beside them covers nothing.
     pub(super) fn supervised(&self, account: Option<Num>) -> Vec<Num> {
         let mut all = Vec::new();
         for group in self.owned(LinkKind::GroupOwner) {
             let of_group = self.world.account_of(group);
-            let reaches = match (account, of_group) {
-                (Some(account), Some(of_group)) => self.world.lies_in(account, of_group),
-                (None, _) => true,
-                (_, None) => false,
+            let Some(of_group) = of_group else { continue };
+            let reaches = match account {
+                Some(account) => self.world.lies_in(account, of_group),
+                None => {
+                    let acting = self.acting();
+                    self.world.lies_in(acting, of_group) || self.world.lies_in(of_group, acting)
+                }
             };
             if reaches {
                 all.extend(self.world.from(LinkKind::GroupMember, group));
