@@ -1,5 +1,10 @@
 //! Facts from rows: what is not there, what is broken, and what each kind of thing is known by.
-#![expect(clippy::panic, reason = "the helper of the tests fails them")]
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "the helpers of the tests fail them"
+)]
 
 use lineguard_core::assemble::{fax_facts, member_facts, object_facts};
 use lineguard_core::change::{AttachmentSource, SourceSet};

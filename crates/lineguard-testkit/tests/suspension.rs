@@ -23,7 +23,7 @@ use lineguard_core::model::{BUILT_IN, Model, built_in_vocabulary, parse};
 use lineguard_core::port::Store as _;
 use lineguard_core::request::{Context, Question};
 use lineguard_core::row::{LinkKind, MemberBody, ObjectKind};
-use lineguard_core::vocabulary::{Action, Outage};
+use lineguard_core::vocabulary::Action;
 use lineguard_testkit::generate::{Asked, Rng, Story, focus, question, story};
 use lineguard_testkit::memory::MemoryStore;
 use lineguard_testkit::world::{NOW, batch};
@@ -101,6 +101,7 @@ fn sights(dump: &Dump) -> Vec<Asked> {
                 names_stored_resource: true,
                 resource: fax_facts(fax),
                 target: None,
+                sent_from: None,
                 conferred: None,
                 context: Context::default(),
             };
@@ -125,7 +126,7 @@ fn supervisors(dump: &Dump, person: &str) -> BTreeSet<String> {
 
 fn is_emergency(action: Action) -> bool {
     let def = built_in_vocabulary().def(action);
-    def.is_some_and(|def| def.outage == Some(Outage::EmergencyCall))
+    def.is_some_and(|def| def.emergency)
 }
 
 /// What one world showed: memberships that could be suspended and removed; questions that were
@@ -142,7 +143,7 @@ async fn look(seed: u64, models: &[(Model, &str)], tally: &mut Tally) {
     let (model, text) = rng.pick(models).expect("there are models");
     let vocabulary = built_in_vocabulary();
     let focus = focus(rng, vocabulary, Some(model));
-    let mut told = story(rng, model, text, &focus);
+    let mut told = story(rng, seed, model, text, &focus);
     let mut before = After::of(&mut told, text, model).await;
     let dump = before.dump();
     let mut all = sights(&dump);

@@ -1,5 +1,6 @@
 //! Every ruling about questions that the products leave open, with both outcomes.
 
+mod belonging;
 mod page;
 mod r01_r03;
 mod r04_r06;
@@ -16,5 +17,7 @@ mod r28_r29;
 mod r30;
 mod r31;
 mod r32_r37;
-mod r33_r35;
+mod r33;
+mod r34_r35;
 mod r39;
+mod seals_and_owners;

@@ -37,9 +37,9 @@ fn repository() -> Vec<(PathBuf, String)> {
 /// The numbers that stand after the word for rulings: `rulings R13, R14`.
 fn named(text: &str) -> BTreeSet<u32> {
     let mut numbers = BTreeSet::new();
-    for (at, _) in text.match_indices("ulings R") {
+    for rest in text.split("ulings R").skip(1) {
         // A comma or a line break may stand between them.
-        let rest = &text[at + "ulings ".len()..];
+        let rest = format!("R{rest}");
         let words = rest.split(|sign: char| sign.is_whitespace() || "/,:;.)(".contains(sign));
         for word in words.filter(|word| !word.is_empty() && *word != "and" && *word != "to") {
             let Some(number) = word.strip_prefix('R').and_then(|digits| digits.parse().ok()) else {

@@ -270,10 +270,11 @@ fn compare_field(field: FactName, set: &super::IdSet, side: Side<'_>, used: Use)
     type Several = fn(&ResourceFacts) -> &Fact<Box<[Num]>>;
     let single =
         |read: Single| side.test(field, read, |value: &Num| set.contains(*value, everything));
-    let several = |read: Several| {
-        side.test(field, read, |values: &Box<[Num]>| {
-            values.iter().any(|value| set.contains(*value, everything))
-        })
+    let several = |read: Several| match side.fact(field, read) {
+        Err(missing) => Truth::Unknown(missing),
+        Ok(values) => values
+            .is_some_and(|values| values.iter().any(|value| set.contains(*value, everything)))
+            .into(),
     };
     match field {
         FactName::Account => single(|facts| &facts.account),

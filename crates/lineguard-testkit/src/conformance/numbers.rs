@@ -165,12 +165,19 @@ async fn a_person_cannot_activate_and_can_deactivate(store: &dyn Store) -> Shown
 
 async fn an_import_activates_by_the_same_rules(store: &dyn Store) -> Shown {
     two_tenants(store).await;
+    // What exists is changed by what sets it (rulings R40).
     let import = |actor, provisions, request| Import {
         tenant: id::tenant("rival"),
         actor,
         provisions,
         request_id: id::request(request),
-        parts: vec![Part { changes: vec![add(NUMBER, "root", true)], faxes: Vec::new() }],
+        parts: vec![Part {
+            changes: match request {
+                "four" => vec![add(NUMBER, "root", true), switch(true)],
+                _ => vec![add(NUMBER, "root", true)],
+            },
+            faxes: Vec::new(),
+        }],
     };
     let second = store.import(&import(id::service("importer"), true, "one"), NOW).await;
     let second = refusal(second.map(|imported| imported.applied))?;
@@ -188,13 +195,14 @@ async fn a_number_that_stays_active_needs_no_right(store: &dyn Store) -> Shown {
     two_tenants(store).await;
     let capabilities = Capabilities { voice: false, fax: true, message: true };
     let (account, number) = (id::account("root"), id::number(NUMBER));
-    let changed = Change::AddNumber { account, number, capabilities, active: true };
+    let changed = Change::AddNumber { account, number: number.clone(), capabilities, active: true };
+    let able = Change::SetNumberCapabilities { number, capabilities };
     let import = Import {
         tenant: id::tenant("acme"),
         actor: id::user("ada"),
         provisions: false,
         request_id: id::request("one"),
-        parts: vec![Part { changes: vec![changed], faxes: Vec::new() }],
+        parts: vec![Part { changes: vec![changed, able], faxes: Vec::new() }],
     };
     let imported = store.import(&import, NOW).await?;
     same((imported.applied.changed, imported.applied.warnings.len()), (1, 0))?;

@@ -156,6 +156,10 @@ impl<'a> Asking<'a> {
         }
         let number = sent_from(def, &resource, target.as_ref()).filter(|_| def.sends.is_some());
         let sent_from = number.and_then(|number| number_facts(self.dump, number));
+        // Whoever gets something is a member of an account that is always known.
+        if def.confers.is_some() && resource.account == Fact::Missing {
+            resource.account = Fact::Known(self.acting);
+        }
         let conferred = def.confers.and_then(|confers| self.conferred(confers, &resource));
         Question {
             action,

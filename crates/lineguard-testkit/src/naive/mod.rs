@@ -155,7 +155,9 @@ impl Person<'_> {
             (Some(Conferred::Role { key, .. }), Fact::Known(account)) => {
                 self.role_at(*account, key.as_str()).is_some()
             }
-            _ => true,
+            // Where the member's account is not known, no role is.
+            (Some(Conferred::Role { .. }), Fact::Missing | Fact::Absent) => false,
+            (None, _) => true,
         }
     }
 

@@ -54,7 +54,9 @@ impl Door<'_> {
                 if (now.voice, now.fax, now.message) != (voice, fax, message) {
                     self.stays("capabilities", "the number")?;
                 }
-                if now.active != active {
+                // What a person adds is inactive, however often they add it.
+                let wanted = active && self.activation != Activation::ByPerson;
+                if now.active != active && now.active != wanted {
                     self.stays("active", "the number")?;
                 }
                 Ok(false)
