@@ -1,14 +1,17 @@
 //! Random tenants, questions and models, the same for the same seed.
 
+mod facts;
+mod focus;
 mod model;
 mod question;
 mod story;
 mod world;
 
+pub use focus::focus;
 pub use model::model;
 pub use question::{Asked, caller_id_question, number_facts, question};
 pub use story::{PLAIN_NAMES, Story, random_fax, story};
-pub use world::{focus, world};
+pub use world::world;
 
 /// A small generator of pseudo-random numbers (splitmix64).
 #[derive(Debug, Clone)]

@@ -20,7 +20,8 @@ pub fn model(rng: &mut Rng, vocabulary: &Vocabulary, focus: &[Action]) -> Model 
     let caller_id = caller_id(rng, vocabulary);
     actions.extend(caller_id.iter().flat_map(|rules| [rules.choose, rules.hide]));
     actions.extend(caller_id.and_then(|rules| rules.default));
-    let mut maker = Maker { rng, actions };
+    let tied = rng.chance(40);
+    let mut maker = Maker { rng, actions, tied };
     let levels = (0..3).map(|at| maker.level(at)).collect();
     let permissions: Vec<_> =
         (0..maker.rng.between(10, 30)).map(|at| maker.permission(at)).collect();
@@ -79,6 +80,8 @@ fn granting(permissions: &[Permission], action: Action) -> Vec<PermissionIx> {
 struct Maker<'a> {
     rng: &'a mut Rng,
     actions: Vec<Action>,
+    /// Whether it is mostly about what hangs on groups, faxboxes and other people.
+    tied: bool,
 }
 
 impl Maker<'_> {
@@ -195,13 +198,24 @@ impl Maker<'_> {
     }
 
     fn clause(&mut self) -> Clause {
-        if self.rng.chance(25) {
+        if self.rng.chance(if self.tied { 8 } else { 25 }) {
             return Clause::word(Word::Account);
         }
         Clause::Match { comparison: self.comparison(), qualifiers: self.qualifiers() }
     }
 
     fn comparison(&mut self) -> Comparison {
+        if self.tied && self.rng.chance(70) {
+            const TIES: [Word; 6] = [
+                Word::Assigned,
+                Word::FaxboxMember,
+                Word::OwnedFaxbox,
+                Word::OwnedGroup,
+                Word::Supervised,
+                Word::Delegated,
+            ];
+            return Comparison::Word(self.rng.pick(&TIES).copied().unwrap_or(Word::Assigned));
+        }
         if self.rng.chance(70) {
             let word = self.rng.pick(&Word::ALL).map_or(Word::Own, |(word, _)| *word);
             return Comparison::Word(word);

@@ -1,23 +1,19 @@
 //! Random questions about a tenant.
 
 use lineguard_core::assemble::{self, Dump, role_definition};
-use lineguard_core::change::AttachmentSource;
 use lineguard_core::engine::role_permissions;
 use lineguard_core::facts::{Fact, MemberStatus, NumberFacts, ResourceFacts};
 use lineguard_core::id::{Key, Num};
-use lineguard_core::model::reach::{Direction, FaxState};
 use lineguard_core::model::{Channel, Model, PermissionIx};
 use lineguard_core::request::{
     CallerIdQuestion, Conferred, Context, Presentation, Question, sent_from,
 };
 use lineguard_core::row::{LinkKind, MemberBody, Object, ObjectKind};
 use lineguard_core::vocabulary::{
-    Action, ActionDef, Confers, FactName, Outgoing, ResourceDef, SendChannel, StoredType,
-    Vocabulary,
+    Action, ActionDef, Confers, Outgoing, ResourceDef, SendChannel, StoredType, Vocabulary,
 };
 
 use super::Rng;
-use crate::naive::{World, fax_facts};
 
 /// A question with those who ask it.
 #[derive(Debug, Clone)]
@@ -41,7 +37,13 @@ pub fn question(
     let mut asking = Asking { rng, dump, model, vocabulary, subject: Num(0), acting: Num(0) };
     let (subject, account) = asking.who();
     let all: Vec<_> = vocabulary.actions().map(|(action, _)| action).collect();
-    let from = if asking.rng.chance(70) && !focus.is_empty() { focus } else { &all };
+    let rare = ["call.emergency", "role.assign", "role.assign", "permission.assign"];
+    let rare: Vec<_> = rare.iter().filter_map(|name| vocabulary.action(name)).collect();
+    let from = match asking.rng.below(100) {
+        0..4 if !rare.is_empty() => &rare,
+        0..72 if !focus.is_empty() => focus,
+        _ => &all,
+    };
     let action = *asking.rng.pick(from).expect("a vocabulary has actions");
     let def = vocabulary.def(action).expect("the action is of this vocabulary");
     let question = asking.question(action, def);
@@ -81,17 +83,18 @@ fn is_active(member: &Object) -> bool {
     body.is_ok_and(|body| body.status == MemberStatus::Active.as_str())
 }
 
-struct Asking<'a> {
-    rng: &'a mut Rng,
-    dump: &'a Dump,
-    model: &'a Model,
-    vocabulary: &'a Vocabulary,
-    subject: Num,
-    acting: Num,
+/// Somebody who asks about a tenant.
+pub(super) struct Asking<'a> {
+    pub(super) rng: &'a mut Rng,
+    pub(super) dump: &'a Dump,
+    pub(super) model: &'a Model,
+    pub(super) vocabulary: &'a Vocabulary,
+    pub(super) subject: Num,
+    pub(super) acting: Num,
 }
 
 impl<'a> Asking<'a> {
-    fn objects(&self, kind: ObjectKind) -> Vec<&'a Object> {
+    pub(super) fn objects(&self, kind: ObjectKind) -> Vec<&'a Object> {
         self.dump.objects.iter().filter(|object| object.kind == kind).collect()
     }
 
@@ -125,9 +128,20 @@ impl<'a> Asking<'a> {
         let kind = self.vocabulary.resource(def.resource).expect("a type of this vocabulary");
         let named = kind.stored.is_some() && self.rng.chance(60);
         let mut resource = match kind.stored {
+            Some(StoredType::Member) if def.confers.is_some() && named && self.rng.chance(80) => {
+                self.member_below()
+            }
             Some(stored) if named => self.stored(stored),
             _ => self.facts(kind),
         };
+        // What is not said to lie elsewhere lies in the acting account; without an account nobody
+        // could look up what a role is worth there.
+        if def.confers.is_some() && resource.account == Fact::Missing {
+            resource.account = Fact::Known(self.acting);
+        }
+        if !named && self.rng.chance(60) {
+            self.tie(kind, &mut resource);
+        }
         if kind.stored == Some(StoredType::Member) && resource != ResourceFacts::nowhere() {
             let owner = self.rng.chance(50);
             resource.owner = self.wrap(owner);
@@ -181,133 +195,6 @@ impl<'a> Asking<'a> {
         if let Some(faxbox) = self.rng.pick(&boxes).filter(|_| self.rng.chance(70)) {
             facts.faxbox = Fact::Known(*faxbox);
         }
-    }
-
-    /// The facts of something that is stored, now and then of something that is not there.
-    fn stored(&mut self, stored: StoredType) -> ResourceFacts {
-        let kind = match stored {
-            StoredType::Account => ObjectKind::Account,
-            StoredType::Member => ObjectKind::Member,
-            StoredType::Group => ObjectKind::Group,
-            StoredType::Number => ObjectKind::Number,
-            StoredType::Extension => ObjectKind::Extension,
-            StoredType::Queue => ObjectKind::Queue,
-            StoredType::Faxbox => ObjectKind::Faxbox,
-            StoredType::Fax => {
-                let fax = self.rng.pick(&self.dump.faxes).filter(|_| self.rng.chance(95));
-                return fax.map_or_else(ResourceFacts::nowhere, fax_facts);
-            }
-        };
-        let mut objects = self.objects(kind);
-        if self.rng.chance(50) {
-            let acting = self.acting;
-            objects.retain(|one| one.account == Some(acting) || one.num == acting);
-        }
-        let object = self.rng.pick(&objects).copied().filter(|_| self.rng.chance(95));
-        let world = World::read(self.dump, self.model, self.vocabulary);
-        match (object, world) {
-            (Some(object), Ok(world)) => world.object_facts(object),
-            _ => ResourceFacts::nowhere(),
-        }
-    }
-
-    /// Facts as a service might supply them: known, absent or missing.
-    fn facts(&mut self, kind: &ResourceDef) -> ResourceFacts {
-        let mut facts = ResourceFacts::nowhere();
-        for fact in &kind.facts {
-            self.supply(*fact, &mut facts);
-        }
-        facts
-    }
-
-    fn supply(&mut self, name: FactName, facts: &mut ResourceFacts) {
-        match name {
-            FactName::Account => facts.account = self.account(),
-            FactName::Creator => facts.creator = self.person(ObjectKind::Subject),
-            FactName::Participant => facts.participants = self.several(ObjectKind::Subject),
-            FactName::Assignee => {
-                let group = self.rng.chance(30);
-                let of = if group { ObjectKind::Group } else { ObjectKind::Subject };
-                facts.assignee = self.person(of);
-            }
-            FactName::Faxbox => facts.faxbox = self.one(ObjectKind::Faxbox),
-            FactName::Number => facts.number = self.one(ObjectKind::Number),
-            FactName::Extension => facts.extension = self.one(ObjectKind::Extension),
-            FactName::Queue => facts.queue = self.one(ObjectKind::Queue),
-            FactName::Label => facts.labels = self.several(ObjectKind::Label),
-            FactName::Group => facts.group = self.one(ObjectKind::Group),
-            FactName::Direction => {
-                let inbound = self.rng.chance(50);
-                let way = if inbound { Direction::Inbound } else { Direction::Outbound };
-                facts.direction = self.wrap(way);
-            }
-            FactName::State => {
-                let (state, _) = self.rng.pick(&FaxState::ALL).expect("there are states");
-                facts.state = self.wrap(*state);
-            }
-            FactName::FormType => facts.form_type = self.one(ObjectKind::FormType),
-            FactName::DocumentType => facts.document_type = self.one(ObjectKind::DocumentType),
-            FactName::Template => facts.template = self.one(ObjectKind::Template),
-            FactName::Source => {
-                let all = AttachmentSource::ALL.map(|(source, _)| source.num());
-                let sources = self.rng.some(&all, 2);
-                facts.sources = self.wrap(sources.into());
-            }
-        }
-    }
-
-    fn wrap<T>(&mut self, value: T) -> Fact<T> {
-        match self.rng.below(100) {
-            0..9 => Fact::Missing,
-            9..18 => Fact::Absent,
-            _ => Fact::Known(value),
-        }
-    }
-
-    fn account(&mut self) -> Fact<Num> {
-        let accounts: Vec<_> = self.objects(ObjectKind::Account).iter().map(|a| a.num).collect();
-        match self.rng.below(100) {
-            0..2 => Fact::Missing,
-            2..4 => Fact::Absent,
-            4..6 => Fact::Known(Num::UNKNOWN),
-            6..30 => self.rng.pick(&accounts).map_or(Fact::Absent, |one| Fact::Known(*one)),
-            _ => Fact::Known(self.acting),
-        }
-    }
-
-    fn person(&mut self, of: ObjectKind) -> Fact<Num> {
-        if self.rng.chance(40) { self.wrap(self.subject) } else { self.one(of) }
-    }
-
-    fn value(&mut self, kind: ObjectKind) -> Num {
-        let all: Vec<_> = self.objects(kind).iter().map(|object| object.num).collect();
-        // Names that belong to other services are often such as the tenant has never seen.
-        let opaque = matches!(
-            kind,
-            ObjectKind::Label
-                | ObjectKind::FormType
-                | ObjectKind::DocumentType
-                | ObjectKind::Template
-        );
-        if self.rng.chance(if opaque { 25 } else { 4 }) {
-            return Num::UNKNOWN;
-        }
-        self.rng.pick(&all).copied().unwrap_or(Num::UNKNOWN)
-    }
-
-    fn one(&mut self, kind: ObjectKind) -> Fact<Num> {
-        let value = self.value(kind);
-        self.wrap(value)
-    }
-
-    fn several(&mut self, kind: ObjectKind) -> Fact<Box<[Num]>> {
-        let mut values: Vec<_> = (0..self.rng.below(3)).map(|_| self.value(kind)).collect();
-        if kind == ObjectKind::Subject && self.rng.chance(35) {
-            values.push(self.subject);
-        }
-        values.sort_unstable();
-        values.dedup();
-        self.wrap(values.into())
     }
 
     fn conferred(&mut self, confers: Confers, resource: &ResourceFacts) -> Option<Conferred> {

@@ -244,7 +244,9 @@ impl Teller<'_> {
     fn roles(&mut self) {
         for (at, account) in self.story.accounts.clone().into_iter().enumerate() {
             if self.rng.chance(35) {
-                let (role, permissions) = (ids::key(&format!("own_{at}")), self.permissions(10));
+                // Several accounts define the same key.
+                let role = ids::key(&format!("own_{}", at % 2));
+                let permissions = self.permissions(10);
                 let visibility = self.level(60);
                 let (account, title) = (ids::account(&account), String::new());
                 self.story.roles.push((account.as_str().to_owned(), role.clone()));
@@ -297,6 +299,7 @@ impl Teller<'_> {
                 } else if self.rng.chance(55) {
                     let status = match self.rng.below(10) {
                         0 => self.rng.pick(&MemberStatus::ALL).map(|(status, _)| *status),
+                        1 => Some(MemberStatus::Suspended),
                         _ => Some(MemberStatus::Active),
                     };
                     let (status, roles) =
@@ -579,7 +582,7 @@ impl Teller<'_> {
             Change::RemoveGroup { group: ids::group("g1") },
         ];
         for turn in turns {
-            if self.rng.chance(25) {
+            if self.rng.chance(40) {
                 self.story.later.push(turn);
             }
         }
@@ -627,7 +630,8 @@ pub fn random_fax(rng: &mut Rng, story: &Story, id: &str, from: Timestamp) -> Ne
     let faxbox = rng.pick(&faxboxes).map(|(faxbox, _)| ids::faxbox(faxbox));
     let inbound = rng.chance(60);
     let direction = if inbound { Direction::Inbound } else { Direction::Outbound };
-    let creator = rng.pick(&story.people).cloned().filter(|_| !inbound || rng.chance(10));
+    let creator = rng.pick(&story.people).cloned();
+    let creator = creator.filter(|_| rng.chance(if inbound { 10 } else { 85 }));
     let labels = PLAIN_NAMES.iter().map(|name| ids::external(name));
     let labels = rng.some(&labels.collect::<Vec<_>>(), 2);
     NewFax {

@@ -13,39 +13,9 @@ use lineguard_core::row::{
     ALL, AccountBody, FaxboxBody, GroupBody, Link, LinkKind, MemberBody, NumberBody, Object,
     ObjectKind, OverrideBody, RoleBody,
 };
-use lineguard_core::vocabulary::{Action, Vocabulary};
+use lineguard_core::vocabulary::Action;
 
 use super::Rng;
-
-/// A few actions that a world and the questions about it are to be about: mostly such as the model
-/// grants, where there is one already.
-pub fn focus(rng: &mut Rng, vocabulary: &Vocabulary, model: Option<&Model>) -> Vec<Action> {
-    const KNOTTY: [&str; 14] = [
-        "fax.view",
-        "fax.send",
-        "fax.forward",
-        "fax.resend",
-        "fax.move",
-        "cover_page.use",
-        "message.send",
-        "message.forward",
-        "call.make",
-        "role.assign",
-        "permission.assign",
-        "fax.approve",
-        "call.view",
-        "document.redact",
-    ];
-    let knotty = KNOTTY.iter().filter_map(|name| vocabulary.action(name));
-    let mut focus: Vec<_> = knotty.filter(|_| rng.chance(35)).collect();
-    let all: Vec<_> = vocabulary.actions().map(|(action, _)| action).collect();
-    let granted =
-        |action: &&Action| model.is_none_or(|model| !model.permissions_for(**action).is_empty());
-    let granted: Vec<_> = all.iter().filter(granted).copied().collect();
-    focus.extend(rng.some(&granted, 14));
-    focus.extend(rng.some(&all, 2));
-    focus
-}
 
 /// A random tenant on a model, rich in what bears on the actions of the focus.
 pub fn world(rng: &mut Rng, model: &Model, focus: &[Action]) -> Dump {

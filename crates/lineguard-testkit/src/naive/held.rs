@@ -7,7 +7,9 @@ use lineguard_core::model::{
     OverlayGives, OwnedKind, Permission, PermissionIx, PermissionKind, ScopeKind,
 };
 use lineguard_core::row::{LinkKind, OverrideBody, RoleBody};
+use lineguard_core::vocabulary::ActionDef;
 
+use super::matching::passes_seals;
 use super::person::{Person, is_active};
 
 /// One source of a permission.
@@ -226,11 +228,11 @@ impl Person<'_> {
         })
     }
 
-    /// Whether a contribution from a level counts for an action: not beyond a seal, except for
-    /// actions that pass seals.
-    pub(super) fn counts(&self, level: usize, passes_seals: bool) -> bool {
+    /// Whether a contribution from a level counts for an action: not beyond a seal, except for what
+    /// sets things up and does not open what the seal closes.
+    pub(super) fn counts(&self, level: usize, def: &ActionDef) -> bool {
         let sealed = self.path.iter().take(level).any(|account| account.body.sealed);
-        !sealed || passes_seals
+        !sealed || passes_seals(def)
     }
 
     /// Whether a contribution is left, wherever it comes from: a seal limits what it is good for,

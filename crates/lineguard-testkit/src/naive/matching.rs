@@ -5,7 +5,7 @@ use lineguard_core::facts::{Fact, ResourceFacts};
 use lineguard_core::id::Num;
 use lineguard_core::model::reach::{Comparison, Direction, Except, FaxState, Qualifiers};
 use lineguard_core::model::{FactSet, ScopeKind, SettingRule};
-use lineguard_core::vocabulary::FactName;
+use lineguard_core::vocabulary::{ActionDef, ActionKind, FactName};
 
 use super::person::{Person, Set};
 use super::sides::Side;
@@ -73,6 +73,12 @@ fn is<T: PartialEq>(fact: &Fact<T>, name: FactName, wanted: &[T]) -> Truth {
     }
 }
 
+/// Whether an action is done through seals: what sets things up is, unless it would open again what
+/// a seal closes.
+pub(super) fn passes_seals(def: &ActionDef) -> bool {
+    def.kind == ActionKind::Manage && !def.stops_at_seals
+}
+
 fn conditions(facts: &ResourceFacts, direction: Option<Direction>, states: &[FaxState]) -> Truth {
     let right_way = direction
         .map_or(Truth::True, |direction| is(&facts.direction, FactName::Direction, &[direction]));
@@ -114,11 +120,34 @@ impl Person<'_> {
         }
     }
 
-    /// Whether direction and states fit and no exception holds.
-    pub(super) fn qualifies(&self, qualifiers: &Qualifiers, facts: &ResourceFacts) -> Truth {
-        let Qualifiers { direction, states, except } = qualifiers;
-        let excepted = except.iter().map(|except| self.is_excepted(except, facts));
-        conditions(facts, *direction, states).and(Truth::any(excepted).not())
+    /// Whether direction and states fit and no exception holds. What is asked of the direction, or
+    /// of the state, is asked at once: where nothing can be all of it, it is certain that it does
+    /// not hold.
+    pub(super) fn qualifies(&self, all: &[&Qualifiers], facts: &ResourceFacts) -> Truth {
+        let mut truth = Truth::True;
+        let mut directions = vec![Direction::Inbound, Direction::Outbound];
+        let mut states: Vec<_> = FaxState::ALL.iter().map(|(state, _)| *state).collect();
+        for qualifiers in all {
+            if let Some(wanted) = qualifiers.direction {
+                directions.retain(|one| *one == wanted);
+            }
+            if !qualifiers.states.is_empty() {
+                states.retain(|one| qualifiers.states.contains(one));
+            }
+            for except in &qualifiers.except {
+                truth = truth.and(self.is_excepted(except, facts).not());
+            }
+        }
+        if directions.is_empty() || states.is_empty() {
+            return Truth::False;
+        }
+        if directions.len() == 1 {
+            truth = truth.and(is(&facts.direction, FactName::Direction, &directions));
+        }
+        if all.iter().any(|qualifiers| !qualifiers.states.is_empty()) {
+            truth = truth.and(is(&facts.state, FactName::State, &states));
+        }
+        truth
     }
 
     fn is_excepted(&self, except: &Except, facts: &ResourceFacts) -> Truth {
@@ -150,21 +179,19 @@ impl Person<'_> {
     }
 
     /// Whether a side lies in the acting account or, if that counts, below it.
-    pub(super) fn in_account(&self, side: &Side<'_>, inherited: bool, passes_seals: bool) -> Truth {
+    pub(super) fn in_account(&self, side: &Side<'_>, inherited: bool, def: &ActionDef) -> Truth {
         match side.facts.account {
             Fact::Known(account) if account == self.acting() => Truth::True,
-            Fact::Known(account) => {
-                (inherited && self.is_reachable_below(account, passes_seals)).into()
-            }
+            Fact::Known(account) => (inherited && self.is_reachable_below(account, def)).into(),
             Fact::Absent => Truth::False,
             Fact::Missing => Truth::missing(side.of, Some(FactName::Account)),
         }
     }
 
-    fn is_reachable_below(&self, account: Num, passes_seals: bool) -> bool {
+    fn is_reachable_below(&self, account: Num, def: &ActionDef) -> bool {
         let path = self.world.path(account);
         let Some(up) = path.iter().position(|one| one.num == self.acting()) else { return false };
         let sealed = path.iter().take(up).any(|one| one.body.sealed);
-        passes_seals || !sealed
+        passes_seals(def) || !sealed
     }
 }

@@ -89,28 +89,10 @@ impl<'w> Person<'w> {
         groups.filter(mine).collect()
     }
 
-    /// Whether what hangs on a membership counts for a group or faxbox. The nearest membership from
-    /// the account of the object upwards decides; those that are neither active nor suspended are
-    /// passed over.
+    /// Whether what hangs on a membership counts for a group or faxbox.
     fn may_use(&self, object: Num) -> bool {
-        let Some(account) = self.world.account_of(object) else { return false };
-        self.counts_at(account, &self.qualified)
-    }
-
-    /// Whether what hangs on somebody's membership counts for what lies in an account.
-    fn counts_at(&self, account: Num, qualified: &str) -> bool {
-        for account in self.world.path(account) {
-            let Some(member) = membership(self.world, account.num, qualified) else {
-                continue;
-            };
-            if is_active(member) {
-                return true;
-            }
-            if member.body.status == MemberStatus::Suspended.as_str() {
-                return false;
-            }
-        }
-        false
+        let account = self.world.account_of(object);
+        account.is_some_and(|account| counts(self.world, account, &self.qualified))
     }
 
     /// Groups of the accounts of the path that the person belongs to, and that count.
@@ -136,15 +118,19 @@ impl<'w> Person<'w> {
     }
 
     /// Other members of groups that the person owns, for what lies in an account: the groups of
-    /// that account and of those above it. Without an account: of all groups.
+    /// that account and of those above it. Without an account: for what may lie anywhere in the
+    /// acting account and below, where a group beside them covers nothing.
     pub(super) fn supervised(&self, account: Option<Num>) -> Vec<Num> {
         let mut all = Vec::new();
         for group in self.owned(LinkKind::GroupOwner) {
             let of_group = self.world.account_of(group);
-            let reaches = match (account, of_group) {
-                (Some(account), Some(of_group)) => self.world.lies_in(account, of_group),
-                (None, _) => true,
-                (_, None) => false,
+            let Some(of_group) = of_group else { continue };
+            let reaches = match account {
+                Some(account) => self.world.lies_in(account, of_group),
+                None => {
+                    let acting = self.acting();
+                    self.world.lies_in(acting, of_group) || self.world.lies_in(of_group, acting)
+                }
             };
             if reaches {
                 all.extend(self.world.from(LinkKind::GroupMember, group));
@@ -154,10 +140,11 @@ impl<'w> Person<'w> {
         all
     }
 
-    /// Members of the acting account who delegated to the person, and whose membership counts.
+    /// Members of the acting account who delegated to the person, as far as what hangs on their
+    /// membership counts.
     fn delegators(&self) -> Vec<Num> {
         let here = self.world.members.iter().filter(|member| member.account == self.acting());
-        let here = here.filter(|member| self.counts_at(self.acting(), &member.subject));
+        let here = here.filter(|member| counts(self.world, member.account, &member.subject));
         let delegated =
             here.filter(|member| self.world.linked(LinkKind::Delegation, member.num, self.subject));
         delegated.filter_map(|member| self.world.subject(&member.subject)).collect()
@@ -217,4 +204,19 @@ impl<'w> Person<'w> {
 
 fn membership<'w>(world: &'w World<'w>, account: Num, qualified: &str) -> Option<&'w Member> {
     world.members.iter().find(|one| one.account == account && one.subject == qualified)
+}
+
+/// Whether what hangs on memberships counts for somebody at an account. Their nearest membership
+/// from there upwards decides; those that are neither active nor suspended are passed over.
+fn counts(world: &World<'_>, account: Num, qualified: &str) -> bool {
+    for account in world.path(account) {
+        let Some(member) = membership(world, account.num, qualified) else { continue };
+        if is_active(member) {
+            return true;
+        }
+        if member.body.status == MemberStatus::Suspended.as_str() {
+            return false;
+        }
+    }
+    false
 }

@@ -5,7 +5,7 @@ use lineguard_core::facts::{Fact, ResourceFacts};
 use lineguard_core::model::reach::{Clause, Qualifiers, Word};
 use lineguard_core::model::{Grant, Model, Permission, PermissionIx, PermissionKind, Requirement};
 use lineguard_core::request::Question;
-use lineguard_core::vocabulary::{Action, ActionDef, ActionKind, Confers, FactName};
+use lineguard_core::vocabulary::{Action, ActionDef, Confers, FactName};
 
 use super::held::Contribution;
 use super::matching::any_in;
@@ -41,11 +41,6 @@ pub(super) fn permissions(model: &Model) -> impl Iterator<Item = (PermissionIx, 
     (0..).map(PermissionIx).zip(&model.permissions)
 }
 
-/// Whether an action passes seals: it sets something up, and does not open what a seal closes.
-fn passes_seals(def: &ActionDef) -> bool {
-    def.kind == ActionKind::Manage && !def.stops_at_seals
-}
-
 fn grants_of(permission: &Permission, action: Action) -> Vec<&Grant> {
     match &permission.kind {
         PermissionKind::Grant(grants) => {
@@ -76,7 +71,7 @@ impl<'w> Person<'w> {
         if !granted && self.owners_get_everything() {
             self.add_terms_of_owners(def, &mut terms);
         }
-        terms.retain(|term| self.counts(term.contribution.level, passes_seals(def)));
+        terms.retain(|term| self.counts(term.contribution.level, def));
         terms
     }
 
@@ -138,17 +133,17 @@ impl<'w> Person<'w> {
         let requires = term.permission.map_or(&[][..], |permission| &permission.requires);
         let required = requires.iter().map(|one| self.requirement(*one, term.def, question));
         let mut truth = Truth::all(required)
-            .and(self.in_account(&sides::resource(question), inherited, passes_seals(term.def)))
-            .and(self.qualifies(&term.grant, facts))
+            .and(self.in_account(&sides::resource(question), inherited, term.def))
             .and(self.in_scopes(&term.contribution.scopes, &sides::outgoing(term.def, question)));
         if let Some(second) = sides::second(term.def, question) {
-            truth = truth.and(self.in_account(&second, inherited, passes_seals(term.def)));
+            truth = truth.and(self.in_account(&second, inherited, term.def));
         }
-        if let Clause::Match { comparison, qualifiers } = &term.clause {
-            truth =
-                truth.and(self.matches(comparison, facts)).and(self.qualifies(qualifiers, facts));
+        let mut qualifiers = vec![&term.grant];
+        if let Clause::Match { comparison, qualifiers: of_clause } = &term.clause {
+            truth = truth.and(self.matches(comparison, facts));
+            qualifiers.push(of_clause);
         }
-        truth
+        truth.and(self.qualifies(&qualifiers, facts))
     }
 
     /// Whether any term of an action holds.

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, HashMap};
 use lineguard_core::assemble::{Dump, fax_facts, object_facts};
 use lineguard_core::decision::{Decision, Effect, MissingFact};
 use lineguard_core::engine::emergency_call;
-use lineguard_core::facts::ResourceFacts;
 use lineguard_core::model::{BUILT_IN, Model, built_in_vocabulary, parse};
 use lineguard_core::request::Question;
 use lineguard_core::row::{LinkKind, MemberBody, Object, ObjectKind};
@@ -14,12 +13,17 @@ use lineguard_testkit::generate::{Asked, Rng, caller_id_question, focus, model, 
 use lineguard_testkit::naive::{self, Answer, World};
 
 use crate::engine::{Bug, Engine};
+use crate::kinds::Kinds;
 
-const QUESTIONS_PER_WORLD: usize = 150;
-const CALLER_IDS_PER_WORLD: usize = 30;
+pub const QUESTIONS_PER_WORLD: usize = 150;
+pub const CALLER_IDS_PER_WORLD: usize = 30;
 
-/// How often which answer was given.
-pub type Tally = BTreeMap<&'static str, usize>;
+/// How often which answer was given, and which kind of question asked.
+#[derive(Default)]
+pub struct Tally {
+    pub answers: BTreeMap<&'static str, usize>,
+    pub kinds: BTreeMap<&'static str, usize>,
+}
 
 pub fn built_in_models() -> Vec<Model> {
     let read = |(name, text): &(&str, &str)| {
@@ -37,16 +41,6 @@ pub fn differ(seed: u64, questions: usize, bug: Bug, tally: &mut Tally) -> Resul
     Ok(())
 }
 
-/// Looks, in as many questions, for a refusal that tells of a resource which the person may not
-/// see.
-pub fn discloses(seed: u64, questions: usize) -> Result<(), String> {
-    let models = built_in_models();
-    for at in 0..questions.div_ceil(QUESTIONS_PER_WORLD) {
-        Round::new(seed.wrapping_add(at as u64), &models, Bug::None).keeps_silent()?;
-    }
-    Ok(())
-}
-
 /// Asks, of a few worlds, about an emergency call of everybody in it and of nobody (rulings R38);
 /// whoever is told anything but the one answer. Gives how many were asked about who are no active
 /// members.
@@ -60,22 +54,28 @@ pub fn help_is_refused(seed: u64, worlds: u64) -> Result<usize, String> {
 }
 
 /// One world and the questions about it. Everything follows from the seed.
-struct Round<'a> {
-    seed: u64,
-    rng: Rng,
-    vocabulary: &'a Vocabulary,
-    focus: Vec<Action>,
-    model: Model,
-    engine: Engine<'a>,
-    dump: Dump,
+pub struct Round<'a> {
+    pub seed: u64,
+    pub rng: Rng,
+    pub vocabulary: &'a Vocabulary,
+    pub focus: Vec<Action>,
+    pub model: Model,
+    pub engine: Engine<'a>,
+    pub dump: Dump,
 }
 
 impl Round<'_> {
-    fn new(seed: u64, models: &[Model], bug: Bug) -> Self {
+    pub fn new(seed: u64, models: &[Model], bug: Bug) -> Self {
+        Self::about(seed, models, bug, &[])
+    }
+
+    /// A world about these actions, too.
+    pub fn about(seed: u64, models: &[Model], bug: Bug, actions: &[Action]) -> Self {
         let vocabulary = built_in_vocabulary();
         let mut rng = Rng::new(seed);
         let built_in = rng.pick(models).filter(|_| rng.chance(70));
-        let focus = focus(&mut rng, vocabulary, built_in);
+        let mut focus = focus(&mut rng, vocabulary, built_in);
+        focus.extend(actions);
         let model = match built_in {
             Some(model) => model.clone(),
             None => model(&mut rng, vocabulary, &focus),
@@ -85,7 +85,7 @@ impl Round<'_> {
         Self { seed, rng, vocabulary, focus, model, engine, dump }
     }
 
-    fn question(&mut self) -> Asked {
+    pub fn question(&mut self) -> Asked {
         question(&mut self.rng, &self.dump, &self.model, self.vocabulary, &self.focus)
     }
 
@@ -94,6 +94,7 @@ impl Round<'_> {
         let world = World::read(&self.dump, &self.model, self.vocabulary)?;
         same_facts(&world, &self.dump);
         let mut known = HashMap::new();
+        let kinds = Kinds::new(&self.dump, &self.model, self.vocabulary);
         for asked in all {
             let (subject, account) = (&asked.subject, &asked.account);
             let authority = known
@@ -101,7 +102,10 @@ impl Round<'_> {
                 .or_insert_with(|| self.engine.authority(&self.dump, subject, account));
             let theirs = self.engine.ask(authority.as_ref(), &asked);
             let ours = naive::check(&world, subject, account, &asked.question);
-            *tally.entry(word(&theirs)).or_default() += 1;
+            *tally.answers.entry(word(&theirs)).or_default() += 1;
+            for kind in kinds.of(&asked) {
+                *tally.kinds.entry(kind).or_default() += 1;
+            }
             if !same(&ours, &theirs) && self.is_sound(&ours, &asked) {
                 return Err(self.tell(&asked));
             }
@@ -166,33 +170,7 @@ impl Round<'_> {
         Ok(barred)
     }
 
-    fn keeps_silent(&mut self) -> Result<(), String> {
-        let mut known = HashMap::new();
-        for _ in 0..QUESTIONS_PER_WORLD {
-            let asked = self.question();
-            if !asked.question.names_stored_resource || self.sees(&asked) {
-                continue;
-            }
-            let mut nothing = asked.clone();
-            nothing.question.resource = ResourceFacts::nowhere();
-            let authority =
-                known.entry((asked.subject.clone(), asked.account.clone())).or_insert_with(|| {
-                    self.engine.authority(&self.dump, &asked.subject, &asked.account)
-                });
-            let told = self.engine.ask(authority.as_ref(), &asked);
-            let of_nothing = self.engine.ask(authority.as_ref(), &nothing);
-            let allowed = told.is_ok_and(|decision| decision.effect == Effect::Allow);
-            if !allowed && told != of_nothing {
-                return Err(format!(
-                    "{}\nfor a resource that does not exist: {of_nothing:?}",
-                    self.tell(&asked)
-                ));
-            }
-        }
-        Ok(())
-    }
-
-    fn sees(&self, asked: &Asked) -> bool {
+    pub fn sees(&self, asked: &Asked) -> bool {
         let action = self.vocabulary.def(asked.question.action);
         let Some(view) = action.and_then(|def| self.vocabulary.resource(def.resource)?.view) else {
             return true;
@@ -215,7 +193,7 @@ impl Round<'_> {
         !same(&ours, &theirs)
     }
 
-    fn tell(&self, asked: &Asked) -> String {
+    pub fn tell(&self, asked: &Asked) -> String {
         let dump = self.reduce(asked);
         let (ours, theirs) = self.both(&dump, asked);
         let action = self.vocabulary.def(asked.question.action);

@@ -4,9 +4,8 @@ use lineguard_core::assemble::{Dump, member_facts};
 use lineguard_core::decision::{Decision, Effect, MissingFact, Obligations, Reason};
 use lineguard_core::engine::caller_id::{Candidates, Outcome, resolve};
 use lineguard_core::engine::{Authority, compile, decide, emergency_call};
-use lineguard_core::facts::{Fact, MemberFacts, Override, ResourceFacts};
-use lineguard_core::model::reach::{Clause, Qualifiers};
-use lineguard_core::model::{Model, PermissionKind};
+use lineguard_core::facts::{MemberFacts, Override};
+use lineguard_core::model::Model;
 use lineguard_core::request::{CallerIdQuestion, Question};
 use lineguard_core::row::ObjectKind;
 use lineguard_core::vocabulary::Vocabulary;
@@ -14,6 +13,7 @@ use lineguard_testkit::generate::{Asked, number_facts};
 use lineguard_testkit::naive::CallerIdAnswer;
 
 use crate::rows::member_rows;
+use crate::spoil;
 
 /// A bug that somebody might write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +24,16 @@ pub enum Bug {
     ExceptionsIgnored,
     MissingTakenForAbsent,
     ObligationsForgotten,
+    EveryNumberUsable,
+    EveryNumberHeld,
+    FaxboxesOfNumbersForgotten,
+    TargetNotAsked,
+    SightNotAsked,
+    UnseenNamesTakenForNone,
+    SuspensionElsewherePassedOver,
+    DelegationOutlivesMembership,
+    TiesNeedNoMembership,
+    SupervisionEverywhere,
 }
 
 pub struct Engine<'a> {
@@ -35,15 +45,20 @@ pub struct Engine<'a> {
 impl<'a> Engine<'a> {
     pub fn new(vocabulary: &'a Vocabulary, model: &Model, bug: Bug) -> Self {
         let mut model = model.clone();
-        if bug == Bug::ExceptionsIgnored {
-            drop_exceptions(&mut model);
+        match bug {
+            Bug::ExceptionsIgnored => spoil::drop_exceptions(&mut model),
+            Bug::EveryNumberHeld => model.outgoing.held.clear(),
+            Bug::FaxboxesOfNumbersForgotten => model.outgoing.by_faxbox = false,
+            _ => {}
         }
+        let vocabulary = if bug == Bug::SightNotAsked { &*spoil::BLIND } else { vocabulary };
         Self { vocabulary, model, bug }
     }
 
     /// What the engine knows of a person; none if the account does not exist.
     pub fn authority(&self, dump: &Dump, subject: &str, account: &str) -> Option<Authority> {
-        let rows = member_rows(dump, subject, account)?;
+        let spoiled = spoil::rows(self.bug, dump, subject, account);
+        let rows = member_rows(spoiled.as_ref().unwrap_or(dump), subject, account)?;
         let facts = member_facts(&rows).expect("generated rows parse");
         let mut facts = facts.expect("the path begins with the account");
         self.spoil(&mut facts);
@@ -61,9 +76,7 @@ impl<'a> Engine<'a> {
             return Ok(if emergency { emergency_call() } else { stranger() });
         };
         let mut question = asked.question.clone();
-        if self.bug == Bug::MissingTakenForAbsent {
-            forget_what_is_missing(&mut question);
-        }
+        self.spoil_question(&mut question);
         let mut decision = decide(&self.model, self.vocabulary, authority, &question)?;
         if self.bug == Bug::ObligationsForgotten {
             decision.obligations = Obligations::NONE;
@@ -93,6 +106,16 @@ impl<'a> Engine<'a> {
         })
     }
 
+    fn spoil_question(&self, question: &mut Question) {
+        match self.bug {
+            Bug::MissingTakenForAbsent => spoil::forget_what_is_missing(question),
+            Bug::EveryNumberUsable => spoil::make_usable(self.vocabulary, question),
+            Bug::TargetNotAsked => question.target.clone_from(&Some(question.resource.clone())),
+            Bug::UnseenNamesTakenForNone => spoil::forget_unseen_names(&mut question.resource),
+            _ => {}
+        }
+    }
+
     fn spoil(&self, facts: &mut MemberFacts) {
         for level in &mut facts.path {
             if self.bug == Bug::SealsIgnored {
@@ -118,52 +141,4 @@ fn stranger() -> Decision {
         requirement: None,
         obligations: Obligations::NONE,
     }
-}
-
-fn drop_exceptions(model: &mut Model) {
-    let clear = |qualifiers: &mut Qualifiers| qualifiers.except.clear();
-    let clear_all = |reach: &mut Vec<Clause>| {
-        for clause in reach {
-            if let Clause::Match { qualifiers, .. } = clause {
-                clear(qualifiers);
-            }
-        }
-    };
-    model.levels.iter_mut().for_each(|level| clear_all(&mut level.reach));
-    for permission in &mut model.permissions {
-        if let PermissionKind::Grant(grants) = &mut permission.kind {
-            for grant in grants {
-                clear(&mut grant.qualifiers);
-                clear_all(&mut grant.reach);
-            }
-        }
-    }
-}
-
-fn forget_what_is_missing(question: &mut Question) {
-    fn absent<T>(fact: &mut Fact<T>) {
-        if matches!(fact, Fact::Missing) {
-            *fact = Fact::Absent;
-        }
-    }
-    let forget = |facts: &mut ResourceFacts| {
-        absent(&mut facts.account);
-        absent(&mut facts.creator);
-        absent(&mut facts.participants);
-        absent(&mut facts.assignee);
-        absent(&mut facts.faxbox);
-        absent(&mut facts.number);
-        absent(&mut facts.extension);
-        absent(&mut facts.queue);
-        absent(&mut facts.labels);
-        absent(&mut facts.group);
-        absent(&mut facts.direction);
-        absent(&mut facts.state);
-        absent(&mut facts.form_type);
-        absent(&mut facts.document_type);
-        absent(&mut facts.template);
-        absent(&mut facts.sources);
-    };
-    forget(&mut question.resource);
-    forget(question.target.get_or_insert_with(ResourceFacts::nowhere));
 }

@@ -28,11 +28,11 @@ pub fn member_rows(dump: &Dump, subject: &str, account: &str) -> Option<MemberRo
     })
 }
 
-fn object(dump: &Dump, num: Num) -> Option<&Object> {
+pub fn object(dump: &Dump, num: Num) -> Option<&Object> {
     dump.objects.iter().find(|one| one.num == num)
 }
 
-fn path(dump: &Dump, account: Num) -> Vec<Num> {
+pub fn path(dump: &Dump, account: Num) -> Vec<Num> {
     let mut path = vec![account];
     while let Some(parent) = path.last().and_then(|num| object(dump, *num)?.account) {
         path.push(parent);
