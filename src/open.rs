@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use lineguard_cache::{BadUrl, L2, Redis, RedisBus, Seal, l2};
 use lineguard_core::feed::Feed;
 use lineguard_core::model::{self, BUILT_IN, TextError};
+use lineguard_core::model_test;
 use lineguard_core::port::{Store, StoreError};
 use lineguard_lease::{Bus, Freshness, NoBus, Params, ParamsError};
 use lineguard_store::{OpenMode, OpenOptions, SqlStore};
@@ -258,7 +259,7 @@ async fn keep_models(store: &SqlStore, folder: Option<&Path>) -> Result<(), Open
         if path.extension().is_some_and(|extension| extension == "toml") {
             let text = std::fs::read_to_string(&path)
                 .map_err(|error| OpenError::ModelFile(path.clone(), error))?;
-            model::parse(&text, model::built_in_vocabulary())
+            model_test::check(&text, model::built_in_vocabulary())
                 .map_err(|mistakes| OpenError::Model(path, mistakes))?;
             store.put_model(&text).await?;
         }

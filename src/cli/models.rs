@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use lineguard_core::id::ModelDigest;
 use lineguard_core::model::render::{diff, matrix, render_diff};
-use lineguard_core::model::{BUILT_IN, Model, built_in_vocabulary, parse};
+use lineguard_core::model::{BUILT_IN, Model, TextError, built_in_vocabulary, parse};
 use lineguard_core::{model_test, suggest};
 use serde_json::json;
 
@@ -82,7 +82,7 @@ impl ModelsCommand {
 struct Mistake {
     file: String,
     line: usize,
-    column: Option<usize>,
+    column: usize,
     problem: String,
     suggestion: Option<String>,
 }
@@ -90,9 +90,8 @@ struct Mistake {
 impl Mistake {
     fn text(&self, paint: Paint) -> String {
         let Self { file, line, column, problem, suggestion } = self;
-        let column = column.map(|column| format!(":{column}")).unwrap_or_default();
         let near = suggestion.as_ref().map(|near| format!("; did you mean `{near}`?"));
-        let place = paint.strong(&format!("{}:{line}{column}:", plain(file)));
+        let place = paint.strong(&format!("{}:{line}:{column}:", plain(file)));
         format!("{place} {}{}", plain(problem), near.unwrap_or_default())
     }
 
@@ -134,31 +133,14 @@ impl CheckModels {
 fn check(file: &Path) -> Result<Result<usize, Vec<Mistake>>, Failure> {
     let name = file.display().to_string();
     let text = read(file)?;
-    let model = match parse(&text, built_in_vocabulary()) {
-        Ok(model) => model,
-        Err(errors) => {
-            let mistakes = errors.into_iter().map(|error| Mistake {
-                file: name.clone(),
-                line: error.line,
-                column: Some(error.column),
-                problem: error.problem,
-                suggestion: error.suggestion,
-            });
-            return Ok(Err(mistakes.collect()));
-        }
+    let checked = model_test::check(&text, built_in_vocabulary());
+    let mistake = |error: TextError| {
+        let TextError { line, column, problem, suggestion } = error;
+        Mistake { file: name.clone(), line, column, problem, suggestion }
     };
-    let failures = model_test::run(&model, built_in_vocabulary());
-    if failures.is_empty() {
-        return Ok(Ok(model.tests.len()));
-    }
-    let mistakes = failures.into_iter().map(|failure| Mistake {
-        file: name.clone(),
-        line: failure.line,
-        column: None,
-        problem: format!("test `{}` failed: {}", failure.name, failure.problem),
-        suggestion: None,
-    });
-    Ok(Err(mistakes.collect()))
+    Ok(checked
+        .map(|model| model.tests.len())
+        .map_err(|errors| errors.into_iter().map(mistake).collect()))
 }
 
 fn read(file: &Path) -> Result<String, Failure> {

@@ -12,7 +12,7 @@ use lineguard_core::vocabulary::{ActionKind, FactName, ResourceDef, StoredType, 
 
 use super::known::{Known, kind_of};
 use crate::wire::check::{CheckCall, ResourceRef};
-use crate::wire::facts::{SentFacts, field_of};
+use crate::wire::facts::SentFacts;
 use crate::wire::invalid::{InvalidRequest, Violation};
 
 /// The question that the engine decides. Facts that the caller sends about something the store
@@ -250,7 +250,7 @@ fn compare(
         &named.facts;
     let mut check = |name: FactName, sent_at_all: bool, same: bool| {
         if sent_at_all && !same {
-            let field = format!("{at}.properties.{}", field_of(name));
+            let field = format!("{at}.properties.{}", name.as_str());
             faults.push(Violation { field, problem: CONTRADICTS.to_owned() });
         }
     };

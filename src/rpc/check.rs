@@ -8,6 +8,7 @@ use lineguard_core::engine::decide;
 use lineguard_core::id::{AccountId, Revision, Subject, TenantId};
 use lineguard_core::port::StoreError;
 
+use super::conferred;
 use super::words::{decided, emergency, no_member};
 use crate::answer::{Answer, Answered, Ask, Gathering, Question, Recency, gathered, remembered};
 use crate::app::App;
@@ -92,7 +93,7 @@ impl Ask for One<'_> {
         wanted.of_call(self.0, app.vocabulary);
         let member = from.member(&self.0.account, &self.0.subject).await?;
         let known = wanted.load(from).await?;
-        one(app, self.0, &member, &known).map(Answer::Decision)
+        one(app, self.0, &member, &known, from).await.map(Answer::Decision)
     }
 
     fn nowhere(&self) -> Result<Answer, Failure> {
@@ -183,12 +184,15 @@ impl Ask for Many<'_> {
             }
         }
         let known = wanted.load(from).await?;
-        let answer = |call: &&CheckCall| match members.get(&(&call.account, &call.subject)) {
-            Some(Ok(member)) => one(app, call, member, &known),
-            Some(Err(error)) => Err(Failure::from(error.clone())),
-            None => Ok(no_member(Revision(0))),
-        };
-        Ok(self.calls.iter().map(answer).collect())
+        let mut answers = Vec::with_capacity(self.calls.len());
+        for call in self.calls {
+            answers.push(match members.get(&(&call.account, &call.subject)) {
+                Some(Ok(member)) => one(app, call, member, &known, from).await,
+                Some(Err(error)) => Err(Failure::from(error.clone())),
+                None => Ok(no_member(Revision(0))),
+            });
+        }
+        Ok(answers)
     }
 
     fn nowhere(&self) -> Result<Items, Failure> {
@@ -196,16 +200,18 @@ impl Ask for Many<'_> {
     }
 }
 
-fn one(
+async fn one(
     app: &App,
     call: &CheckCall,
     member: &Member,
     known: &Known,
+    from: &mut Gathering<'_>,
 ) -> Result<pb::Decision, Failure> {
     let Some(authority) = member.authority.as_deref() else {
         return Ok(no_member(member.revision()));
     };
     let question = question(call, known, &member.model, app.vocabulary, authority)?;
     let decision = decide(&member.model, app.vocabulary, authority, &question)?;
+    conferred::known(call, member, &decision, from).await?;
     Ok(decided(member, &decision))
 }

@@ -24,6 +24,7 @@ mod import_export;
 mod matrix;
 mod paging;
 mod process;
+mod protocol;
 mod rulings;
 mod scenarios;
 mod sidecar;

@@ -1,5 +1,6 @@
 //! `lineguard import`
 
+mod mistakes;
 mod outcome;
 
 use std::collections::BTreeMap;
@@ -12,6 +13,7 @@ use lineguard_core::change::{Import as TenantImport, Part};
 use lineguard_core::id::{RequestId, Subject, TenantId};
 use tonic::Request;
 
+use mistakes::Mistake;
 use outcome::{Done, Imported, refused, result, texts};
 
 use super::client::{Client, ask, failed, subject};
@@ -76,7 +78,11 @@ impl Import {
     ///
     /// If a file has mistakes (then nothing is applied), or there is no server or store.
     pub async fn run(self, config: &Config) -> Result<Exit, Failure> {
-        let world = read(&self.files)?;
+        let read = read(&self.files)?;
+        if self.check && self.client.output == Output::Json {
+            return mistakes::print_json(&read);
+        }
+        let world = read.map_err(mistakes::failure)?;
         if self.check {
             let count = world.tenants.len();
             let tenants = if count == 1 { "tenant" } else { "tenants" };
@@ -201,33 +207,30 @@ impl Import {
     }
 }
 
-/// All files as one world.
-fn read(files: &[PathBuf]) -> Result<World, Failure> {
+/// All files as one world, or every mistake in them.
+fn read(files: &[PathBuf]) -> Result<Result<World, Vec<Mistake>>, Failure> {
     let (mut world, mut mistakes) = (World::default(), Vec::new());
     let mut from: BTreeMap<TenantId, String> = BTreeMap::new();
     for file in files {
-        let name = plain(&file.display().to_string());
+        let name = file.display().to_string();
         let text = std::fs::read_to_string(file)
-            .map_err(|error| Failure::new(format_args!("`{name}`: {error}")))?;
+            .map_err(|error| Failure::new(format_args!("`{}`: {error}", plain(&name))))?;
         match World::parse(&text) {
             Err(errors) => {
-                mistakes.extend(errors.iter().map(|error| format!("\n  {name}:{error}")))
+                mistakes.extend(errors.into_iter().map(|error| Mistake::of_text(&name, error)));
             }
             Ok(read) => {
                 for (id, tenant) in read.tenants {
                     if let Some(other) = from.insert(id.clone(), name.clone()) {
-                        mistakes.push(format!("\n  {name}: tenant `{id}` is in `{other}` already"));
+                        let problem = format!("tenant `{id}` is in `{}` already", plain(&other));
+                        mistakes.push(Mistake::of_file(&name, problem));
                     }
                     world.tenants.insert(id, tenant);
                 }
             }
         }
     }
-    if mistakes.is_empty() {
-        return Ok(world);
-    }
-    let text = format!("nothing was applied, because of these mistakes:{}", mistakes.concat());
-    Err(Failure::new(text))
+    Ok(if mistakes.is_empty() { Ok(world) } else { Err(mistakes) })
 }
 
 /// A bar on a terminal, nothing elsewhere.

@@ -4,10 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use lineguard_core::id::{ModelDigest, Num};
-use lineguard_core::model::{self, BUILT_IN, Model, TextError};
-use lineguard_core::model_test::{self, TestFailure};
+use lineguard_core::model::{self, BUILT_IN};
+use lineguard_core::model_test;
 use lineguard_core::port::StoreError;
-use lineguard_core::vocabulary::Vocabulary;
 
 use crate::app::App;
 use crate::wire::models::{get_model_call, model_info, put_model_call, put_model_response};
@@ -83,26 +82,11 @@ pub(super) async fn put(
     let text: Arc<str> = text.into();
     let (vocabulary, to_read) = (app.vocabulary, Arc::clone(&text));
     // A long text keeps a core busy for a while, and other calls should not wait for it.
-    let read = tokio::task::spawn_blocking(move || read(&to_read, vocabulary)).await;
+    let read = tokio::task::spawn_blocking(move || model_test::check(&to_read, vocabulary)).await;
     let model = match read.map_err(|error| Failure::Internal(error.to_string()))? {
         Ok(model) => model,
         Err(mistakes) => return Ok(put_model_response(Err(mistakes))),
     };
     let digest = app.store.put_model(&text).await?;
     Ok(put_model_response(Ok(model_info(digest, &model))))
-}
-
-fn read(text: &str, vocabulary: &Vocabulary) -> Result<Model, Vec<TextError>> {
-    let model = model::parse(text, vocabulary)?;
-    let failed = model_test::run(&model, vocabulary);
-    if failed.is_empty() {
-        return Ok(model);
-    }
-    Err(failed.into_iter().map(mistake).collect())
-}
-
-fn mistake(failure: TestFailure) -> TextError {
-    let TestFailure { name, line, problem } = failure;
-    let problem = format!("test `{name}`: {problem}");
-    TextError { line, column: 1, problem, suggestion: None }
 }

@@ -239,6 +239,12 @@ impl Authority {
         self.standings.get(usize::from(permission.0))
     }
 
+    /// Keys of the roles in force at the acting account: built-in ones, and those of the tenant's
+    /// own that are defined there or above.
+    pub fn role_keys(&self) -> impl Iterator<Item = &Key> {
+        self.roles.keys()
+    }
+
     /// Whether an external call may be placed with no number to present (rulings R27).
     pub fn may_call_without_number(&self) -> bool {
         self.call_without_caller_id

@@ -2,7 +2,9 @@
 
 use super::authority::{Authority, Obstacle, OriginKind, Term};
 use super::evaluate::Truth;
-use crate::decision::{Decision, Effect, FactOwner, MissingFact, Obligations, Reason};
+use crate::decision::{
+    Decision, Effect, FactOwner, MissingFact, MissingFacts, Obligations, Reason,
+};
 use crate::facts::{Fact, ResourceFacts};
 use crate::model::{
     Channel, Model, Obligation, OwnedKind, PermissionIx, Requirement, RestrictionList,
@@ -12,7 +14,7 @@ use crate::vocabulary::{
     Action, ActionDef, Confers, FactName, Outage, Outgoing, SendChannel, Vocabulary,
 };
 
-/// Decides a question about a member. An error is no answer: it names the fact that the answer
+/// Decides a question about a member. An error is no answer: it names the facts that the answer
 /// depends on and that the question does not carry (rulings R14).
 ///
 /// The gates stand in the order of rulings R8: member status, channel, then entitlement, switch,
@@ -23,7 +25,7 @@ pub fn decide(
     vocabulary: &Vocabulary,
     authority: &Authority,
     question: &Question,
-) -> Result<Decision, MissingFact> {
+) -> Result<Decision, MissingFacts> {
     let Some(def) = vocabulary.def(question.action) else {
         return Ok(deny(Reason::NoGrant));
     };
@@ -125,6 +127,17 @@ const fn about(term: &Term, effect: Effect) -> Decision {
     }
 }
 
+/// How near a term came that does not cover a resource, the farthest first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Nearness {
+    /// A requirement does not hold, and it would not reach the resource.
+    Neither,
+    /// All that it requires holds, but it does not reach the resource.
+    Elsewhere,
+    /// It reaches the resource, but a requirement does not hold.
+    NeedsMore,
+}
+
 struct Inquiry<'a> {
     model: &'a Model,
     vocabulary: &'a Vocabulary,
@@ -134,7 +147,7 @@ struct Inquiry<'a> {
 }
 
 impl<'a> Inquiry<'a> {
-    fn decide(&self) -> Result<Decision, MissingFact> {
+    fn decide(&self) -> Result<Decision, MissingFacts> {
         match self.covering_term(&self.question.resource) {
             Ok(Err(denied)) => Ok(denied),
             Ok(Ok(term)) => Ok(match self.narrowed()? {
@@ -144,14 +157,15 @@ impl<'a> Inquiry<'a> {
             // What is denied in any case does not depend on the missing fact.
             Err(missing) => match self.narrowed() {
                 Ok(Some(reason)) => Ok(deny(reason)),
-                Ok(None) | Err(_) => Err(missing),
+                Ok(None) => Err(missing),
+                Err(others) => Err(missing.with(others)),
             },
         }
     }
 
     /// A resource that does not exist and one that the person may not see get one answer: the
     /// answer for nothing at all. No term covers that.
-    fn as_if_it_did_not_exist(&self) -> Result<Decision, MissingFact> {
+    fn as_if_it_did_not_exist(&self) -> Result<Decision, MissingFacts> {
         Ok(self.covering_term(&ResourceFacts::nowhere())?.err().unwrap_or(deny(Reason::OutOfReach)))
     }
 
@@ -160,7 +174,7 @@ impl<'a> Inquiry<'a> {
     fn covering_term(
         &self,
         facts: &ResourceFacts,
-    ) -> Result<Result<&'a Term, Decision>, MissingFact> {
+    ) -> Result<Result<&'a Term, Decision>, MissingFacts> {
         let seen = match self.def.sees {
             None => Ok(Ok(())),
             Some(view) => self.seen_by(view, facts),
@@ -169,6 +183,7 @@ impl<'a> Inquiry<'a> {
         match (seen, covered) {
             // False wins over unknown: no missing fact could turn these into an allow.
             (Ok(Err(denied)), _) | (_, Ok(Err(denied))) => Ok(Err(denied)),
+            (Err(missing), Err(others)) => Err(missing.with(others)),
             (Err(missing), _) | (_, Err(missing)) => Err(missing),
             (Ok(Ok(())), Ok(Ok(term))) => Ok(Ok(term)),
         }
@@ -178,7 +193,7 @@ impl<'a> Inquiry<'a> {
         &self,
         view: Action,
         facts: &ResourceFacts,
-    ) -> Result<Result<(), Decision>, MissingFact> {
+    ) -> Result<Result<(), Decision>, MissingFacts> {
         if let Some(denied) = before_any_resource(self.authority, view, None) {
             return Ok(Err(denied));
         }
@@ -186,31 +201,43 @@ impl<'a> Inquiry<'a> {
     }
 
     /// The first term of an action that covers a resource. Where none does, the denial tells of
-    /// the term that came furthest: requirements stand before reach.
+    /// the term that came nearest: one whose reach covers it and that needs something besides, else
+    /// one that needs nothing more and does not reach it.
     fn covered_by(
         &self,
         action: Action,
         facts: &ResourceFacts,
-    ) -> Result<Result<&'a Term, Decision>, MissingFact> {
+    ) -> Result<Result<&'a Term, Decision>, MissingFacts> {
         let target = self.question.target.as_ref();
-        let mut missing = None;
-        let mut nearest: Option<Decision> = None;
+        let mut missing: Option<MissingFacts> = None;
+        let mut nearest: Option<(Nearness, Decision)> = None;
         for term in self.authority.terms(action) {
             match self.authority.covers(term, facts, target) {
                 Truth::True => return Ok(Ok(term)),
-                Truth::Unknown(fact) => missing = missing.or(Some(fact)),
+                Truth::Unknown(facts) => {
+                    missing = Some(missing.map_or(facts, |others| others.with(facts)));
+                }
                 Truth::False => {
                     let unmet = self.authority.meets(term, facts, target).0;
-                    let denied = out_of_reach(term, unmet);
-                    if nearest.is_none_or(|so_far| so_far.reason < denied.reason) {
-                        nearest = Some(denied);
+                    let nearness = self.nearness(term, unmet, facts);
+                    if nearest.is_none_or(|(so_far, _)| so_far < nearness) {
+                        nearest = Some((nearness, out_of_reach(term, unmet)));
                     }
                 }
             }
         }
         match missing {
-            Some(fact) => Err(fact),
-            None => Ok(Err(nearest.unwrap_or(deny(Reason::NoGrant)))),
+            Some(facts) => Err(facts),
+            None => Ok(Err(nearest.map_or(deny(Reason::NoGrant), |(_, denied)| denied))),
+        }
+    }
+
+    /// How near a term that does not cover a resource came to it.
+    fn nearness(&self, term: &Term, unmet: Option<Requirement>, facts: &ResourceFacts) -> Nearness {
+        match unmet {
+            None => Nearness::Elsewhere,
+            Some(_) if self.authority.reaches(term, facts) == Truth::True => Nearness::NeedsMore,
+            Some(_) => Nearness::Neither,
         }
     }
 
@@ -227,7 +254,7 @@ impl<'a> Inquiry<'a> {
     }
 
     /// What stands between a grant and an allow. A denial that is certain wins over a missing fact.
-    fn narrowed(&self) -> Result<Option<Reason>, MissingFact> {
+    fn narrowed(&self) -> Result<Option<Reason>, MissingFacts> {
         let checks = [
             self.conferral(),
             self.sparing(),
@@ -238,12 +265,15 @@ impl<'a> Inquiry<'a> {
         ];
         match checks.iter().find_map(|check| check.ok().flatten()) {
             Some(reason) => Ok(Some(reason)),
-            None => checks.into_iter().find(Result::is_err).unwrap_or(Ok(None)),
+            None => {
+                let missing = checks.into_iter().filter_map(Result::err);
+                missing.reduce(MissingFacts::with).map_or(Ok(None), Err)
+            }
         }
     }
 
     /// Nobody confers what they neither hold nor may confer by the model (rulings R15).
-    fn conferral(&self) -> Result<Option<Reason>, MissingFact> {
+    fn conferral(&self) -> Result<Option<Reason>, MissingFacts> {
         let Some(confers) = self.def.confers else { return Ok(None) };
         let declared = self.may_confer_by_the_model(confers);
         if declared == Truth::True {
@@ -251,7 +281,13 @@ impl<'a> Inquiry<'a> {
         }
         let held = |ix| self.authority.standing(ix).is_some_and(|standing| standing.held);
         let holds = match (&self.question.conferred, confers) {
-            (None, _) => return Err(MissingFact { of: FactOwner::Target, fact: None }),
+            (None, _) => {
+                let target = MissingFacts::from(MissingFact { of: FactOwner::Target, fact: None });
+                return Err(match declared {
+                    Truth::Unknown(facts) => target.with(facts),
+                    Truth::True | Truth::False => target,
+                });
+            }
             (Some(Conferred::Role(role)), Confers::Role) => self
                 .authority
                 .roles
@@ -289,7 +325,7 @@ impl<'a> Inquiry<'a> {
 
     /// Nobody below an owner removes or suspends an owner: a term that covers must come from
     /// ownership of the account or of one above (rulings R4).
-    fn sparing(&self) -> Result<Option<Reason>, MissingFact> {
+    fn sparing(&self) -> Result<Option<Reason>, MissingFacts> {
         let Question { resource, target, .. } = self.question;
         if !self.def.spares_owners || resource.owner != Fact::Known(true) {
             return Ok(None);
@@ -319,7 +355,7 @@ impl<'a> Inquiry<'a> {
     }
 
     /// The list of numbers to send from (rulings R13).
-    fn send_from(&self) -> Result<Option<Reason>, MissingFact> {
+    fn send_from(&self) -> Result<Option<Reason>, MissingFacts> {
         let list = self.def.sends.map(RestrictionList::SendFrom);
         let Some(list) = list.and_then(|list| self.authority.restriction(list)) else {
             return Ok(None);
@@ -330,7 +366,7 @@ impl<'a> Inquiry<'a> {
     }
 
     /// The list of sources that attachments may come from (rulings R13).
-    fn attachments(&self) -> Result<Option<Reason>, MissingFact> {
+    fn attachments(&self) -> Result<Option<Reason>, MissingFacts> {
         let list = self.authority.restriction(RestrictionList::AttachmentSources);
         let Some(list) = list.filter(|_| self.def.attaches) else {
             return Ok(None);
@@ -344,26 +380,26 @@ impl<'a> Inquiry<'a> {
         &self,
         name: FactName,
         fact: impl Fn(&'a ResourceFacts) -> &'a Fact<T>,
-    ) -> Result<Option<&'a T>, MissingFact> {
+    ) -> Result<Option<&'a T>, MissingFacts> {
         let (of, facts) = match self.def.outgoing {
             Outgoing::Resource => (FactOwner::Resource, Some(&self.question.resource)),
             Outgoing::Target => (FactOwner::Target, self.question.target.as_ref()),
         };
         match facts.map(fact) {
-            None | Some(Fact::Missing) => Err(MissingFact { of, fact: Some(name) }),
+            None | Some(Fact::Missing) => Err(MissingFact { of, fact: Some(name) }.into()),
             Some(Fact::Absent) => Ok(None),
             Some(Fact::Known(value)) => Ok(Some(value)),
         }
     }
 
-    fn recipient(&self) -> Result<Option<Reason>, MissingFact> {
+    fn recipient(&self) -> Result<Option<Reason>, MissingFacts> {
         if !(self.def.recipient && self.authority.recipient_restriction) {
             return Ok(None);
         }
         match self.question.context.recipient_verified {
             Some(true) => Ok(None),
             Some(false) => Ok(Some(Reason::RecipientNotVerified)),
-            None => Err(MissingFact { of: FactOwner::Context, fact: None }),
+            None => Err(MissingFact { of: FactOwner::Context, fact: None }.into()),
         }
     }
 

@@ -1,22 +1,22 @@
 //! Terms against facts, in three values: a fact that is missing is neither true nor false.
 
 use super::authority::{Authority, CompiledExcept, Term, state_bit};
-use crate::decision::{FactOwner, MissingFact};
+use crate::decision::{FactOwner, MissingFact, MissingFacts};
 use crate::facts::{Fact, ResourceFacts};
 use crate::id::Num;
 use crate::model::Requirement;
 use crate::model::reach::{Comparison, FactSet};
 use crate::vocabulary::FactName;
 
-/// True, false, or dependent on a missing fact.
+/// True, false, or dependent on missing facts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Truth {
     /// Holds.
     True,
     /// Does not hold.
     False,
-    /// Would depend on this fact.
-    Unknown(MissingFact),
+    /// Would depend on these facts.
+    Unknown(MissingFacts),
 }
 
 impl Truth {
@@ -25,9 +25,10 @@ impl Truth {
         match self {
             Self::False => Self::False,
             Self::True => other(),
-            Self::Unknown(fact) => match other() {
+            Self::Unknown(facts) => match other() {
                 Self::False => Self::False,
-                Self::True | Self::Unknown(_) => Self::Unknown(fact),
+                Self::True => Self::Unknown(facts),
+                Self::Unknown(others) => Self::Unknown(facts.with(others)),
             },
         }
     }
@@ -37,9 +38,10 @@ impl Truth {
         match self {
             Self::True => Self::True,
             Self::False => other(),
-            Self::Unknown(fact) => match other() {
+            Self::Unknown(facts) => match other() {
                 Self::True => Self::True,
-                Self::False | Self::Unknown(_) => Self::Unknown(fact),
+                Self::False => Self::Unknown(facts),
+                Self::Unknown(others) => Self::Unknown(facts.with(others)),
             },
         }
     }
@@ -48,7 +50,7 @@ impl Truth {
         match self {
             Self::True => Self::False,
             Self::False => Self::True,
-            Self::Unknown(fact) => Self::Unknown(fact),
+            Self::Unknown(facts) => Self::Unknown(facts),
         }
     }
 }
@@ -59,8 +61,8 @@ impl From<bool> for Truth {
     }
 }
 
-const fn missing(of: FactOwner, fact: FactName) -> Truth {
-    Truth::Unknown(MissingFact { of, fact: Some(fact) })
+fn missing(of: FactOwner, fact: FactName) -> Truth {
+    Truth::Unknown(MissingFact { of, fact: Some(fact) }.into())
 }
 
 fn test<T>(fact: &Fact<T>, name: FactName, holds: impl FnOnce(&T) -> bool) -> Truth {
@@ -118,12 +120,17 @@ impl Authority {
                 (*self.set(FactSet::HeldExtensions) != super::IdSet::default()).into()
             }
             Requirement::CoverPageOfFaxbox => match &facts.faxbox {
-                Fact::Missing => missing(FactOwner::Resource, FactName::Faxbox),
                 Fact::Absent => Truth::True,
-                Fact::Known(page) => match target.map(|target| &target.faxbox) {
-                    None | Some(Fact::Missing) => missing(FactOwner::Target, FactName::Faxbox),
-                    Some(Fact::Absent) => Truth::False,
-                    Some(Fact::Known(faxbox)) => (page == faxbox).into(),
+                page => match target.map(|target| &target.faxbox) {
+                    // Neither alone would settle it.
+                    None | Some(Fact::Missing) => {
+                        let faxbox = missing(FactOwner::Target, FactName::Faxbox);
+                        test(page, FactName::Faxbox, |_| true).and(|| faxbox)
+                    }
+                    Some(Fact::Absent) => test(page, FactName::Faxbox, |_| false),
+                    Some(Fact::Known(faxbox)) => {
+                        test(page, FactName::Faxbox, |page| page == faxbox)
+                    }
                 },
             },
         }

@@ -1,7 +1,7 @@
 //! The engine, whole or deliberately broken at its edges.
 
 use lineguard_core::assemble::{Dump, member_facts};
-use lineguard_core::decision::{Decision, Effect, MissingFact, Obligations, Reason};
+use lineguard_core::decision::{Decision, Effect, MissingFacts, Obligations, Reason};
 use lineguard_core::engine::caller_id::{Candidates, Outcome, resolve};
 use lineguard_core::engine::{Authority, compile, decide};
 use lineguard_core::facts::{
@@ -56,7 +56,7 @@ impl<'a> Engine<'a> {
         &self,
         authority: Option<&Authority>,
         asked: &Asked,
-    ) -> Result<Decision, MissingFact> {
+    ) -> Result<Decision, MissingFacts> {
         let Some(authority) = authority else {
             return Ok(stranger());
         };
@@ -90,7 +90,7 @@ impl<'a> Engine<'a> {
             Ok((Outcome::Anonymous, _)) => CallerIdAnswer::Anonymous,
             Ok((Outcome::None(_), selectable)) => CallerIdAnswer::None(selectable),
             Ok((Outcome::Denied(_), _)) => CallerIdAnswer::Denied,
-            Err(missing) => CallerIdAnswer::Missing(vec![missing]),
+            Err(missing) => CallerIdAnswer::Missing(missing.iter().collect()),
         }
     }
 

@@ -13,9 +13,10 @@
 
 mod compare;
 mod engine;
+mod missing;
 mod rows;
 
-use compare::{Tally, differ, discloses};
+use compare::{Tally, asks_again, differ, discloses};
 use engine::Bug;
 use lineguard_core::decision::Reason;
 
@@ -60,6 +61,15 @@ fn a_refusal_does_not_tell_of_what_the_person_may_not_see() {
     if let Err(disclosed) = discloses(seed(), questions() / 4) {
         panic!("{disclosed}");
     }
+}
+
+#[test]
+fn what_is_missing_is_said_at_once() {
+    let (errors, result) = asks_again(seed(), questions() / 2);
+    if let Err(told) = result {
+        panic!("{told}");
+    }
+    assert!(errors > 100, "only {errors} questions missed a fact");
 }
 
 fn finds(bug: Bug) {
