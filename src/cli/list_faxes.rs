@@ -26,7 +26,7 @@ const EXAMPLES: &str = "Examples:
   lineguard list-faxes anna.keller --tenant isar-kliniken --direction inbound --state trash --all
   lineguard list-faxes anna.keller --tenant isar-kliniken --since 2026-03-01T00:00:00Z --limit 10
 
-Ends with 0, also if there is no fax, and with 7 if the person may see none at all.";
+Ends with 0, also if there is no fax, and with 7 if the person may not act from the account.";
 
 /// List the faxes that someone may see, newest first.
 #[derive(Debug, Args)]
@@ -129,7 +129,7 @@ impl ListFaxes {
         if decision.reason() == pb::Reason::NotAMemberOfActingAccount {
             self.who.note_no_member(&self.client, account).await;
         }
-        Ok(Exit::Denied)
+        Ok(if is_barred(decision.reason()) { Exit::Denied } else { Exit::Ok })
     }
 
     fn question(&self, account: &str) -> pb::ListVisibleFaxesRequest {
@@ -182,6 +182,19 @@ impl ListFaxes {
         };
         print(Paint::of_stdout().dim(&text))
     }
+}
+
+/// Whether nothing at all is allowed: then there is no list, rather than an empty one.
+fn is_barred(reason: pb::Reason) -> bool {
+    matches!(
+        reason,
+        pb::Reason::NotAMemberOfActingAccount
+            | pb::Reason::MemberInvited
+            | pb::Reason::MemberUnverified
+            | pb::Reason::MemberSuspended
+            | pb::Reason::MemberRemoved
+            | pb::Reason::ChannelNotAllowed
+    )
 }
 
 fn row(fax: &pb::Fax) -> Vec<String> {

@@ -1,5 +1,7 @@
 //! Whom a question is about, and from which account they act.
 
+use std::collections::BTreeSet;
+
 use clap::Args;
 use lineguard_core::id::Subject;
 use lineguard_core::suggest::nearest;
@@ -67,7 +69,8 @@ impl Who {
             (Some(only), None) => Ok(only.account),
             (None, _) => self.root(client).await,
             (Some(first), Some(second)) => {
-                let ids = [first, second].into_iter().chain(own).map(|one| one.account);
+                let all = [first, second].into_iter().chain(own);
+                let ids: BTreeSet<String> = all.map(|one| one.account).collect();
                 let (who, tenant) = (self.name(), plain(&self.tenant));
                 let text = format!(
                     "{who} may act from several accounts of `{tenant}`: {}; say which with --account",

@@ -109,7 +109,7 @@ fn questions_are_answered_and_end_with_their_code() {
         ("check anna fax.view fax:in-00001 -t acme --output json", 0, "\"effect\":\"ALLOW\""),
         ("list-faxes anna -t acme --limit 3", 0, "3 faxes; there are more"),
         ("list-faxes anna -t acme --all", 0, "1200 faxes"),
-        ("list-faxes paul -t acme", 0, "no fax"),
+        ("list-faxes paul -t acme", 0, "no fax\nnote: REQUIREMENT_NOT_MET"),
         ("auto-assign +498999998010 -t acme", 0, "faxbox desk  can open it"),
         ("auto-assign 0049 -t acme", 2, "E.164"),
         ("permissions anna -t acme --held", 0, "Fax activity"),

@@ -71,12 +71,14 @@ fn every_value_of_every_enumeration_is_used() {
     for (name, values) in all {
         for value in values.iter().filter(|value| *value != "Unspecified") {
             let said = format!("{name}::{value}");
-            let used = program.iter().any(|(_, text)| text.contains(&said));
+            let renamed = (format!("use pb::{name} as Wire;"), format!("Wire::{value}"));
+            let used = program.iter().any(|(_, text)| {
+                text.contains(&said) || (text.contains(&renamed.0) && text.contains(&renamed.1))
+            });
             let listed = mapped.1.split(&format!("\n    {name} {{")).nth(1);
             let listed = listed
                 .and_then(|rest| rest.split_once('}'))
                 .is_some_and(|(list, _)| list.split([',', ' ', '\n']).any(|one| one == value));
-            // What is mapped for both ways must be made of something by the rules besides.
             if !used && !listed {
                 unused.push(said);
             }
