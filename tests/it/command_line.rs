@@ -116,7 +116,7 @@ fn questions_are_answered_and_end_with_their_code() {
         ("permissions nobody -t acme", 1, "active member of no account of any tenant"),
         // What exists is named as TYPE:ID.
         ("check anna fax.view in-00001 -t acme", 2, "did you mean `fax:in-00001`?"),
-        ("check anna fax.view fox -t acme", 2, "did you mean `fax`?"),
+        ("check anna fax.view faxx -t acme", 2, "did you mean `fax`?"),
         // To the service, what does not exist is a deny; whoever may know more is told more.
         (
             "check anna fax.view fax:in-00001 -t acmee",
