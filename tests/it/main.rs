@@ -27,6 +27,7 @@ mod matrix;
 mod models_folder;
 mod paging;
 mod process;
+mod protocol;
 mod rulings;
 mod scenarios;
 mod sidecar;

@@ -75,7 +75,7 @@ fn sentence(
             format!("“{title}”{from} needs {needs}.")
         }
         Reason::OutOfReach if decision.clause.is_some() => {
-            format!("“{title}”{from} covers {covers}, and this is not among it.")
+            format!("“{title}”{from} covers {covers}, but not this.")
         }
         Reason::OutOfReach => format!("“{title}” is held, but covers nothing here."),
         Reason::MayNotConfer => {

@@ -9,7 +9,7 @@ pub mod render;
 use crate::id::Key;
 use crate::vocabulary::{Action, SendChannel};
 pub use builtin::{BUILT_IN, STANDARD, built_in_vocabulary};
-pub use parse::parse;
+pub use parse::{parse, parse_new};
 pub use qualify::narrowed;
 pub use reach::{Clause, Except, FactSet, MatchField, Word};
 
@@ -436,15 +436,17 @@ pub struct AutoAssignRules {
     pub fallback: Fallback,
 }
 
-/// A test that a model text carries. `crate::model_test` runs it.
+/// A test that a model text carries. `crate::model_test` reads and runs it.
 #[derive(Debug, Clone)]
 pub struct ModelTest {
     /// A sentence.
     pub name: Box<str>,
     /// Line of the text where it begins, from 1.
     pub line: usize,
-    /// The test as written, for the runner; `docs/models.md` describes it.
-    pub body: toml::Table,
+    /// Column where it begins, from 1.
+    pub column: usize,
+    /// What it says; `docs/models.md` describes it.
+    pub says: crate::model_test::Test,
 }
 
 macro_rules! find_by_key {

@@ -102,8 +102,8 @@ hide = "caller_id.hide"
 [[test]]
 name = "t"
 given = {}
-ask = {}
-expect = {}
+ask = { action = "fax.view" }
+expect = { effect = "deny" }
 "#,
     );
     assert!(model.tree.sub_accounts && model.members.one_role);
@@ -114,7 +114,7 @@ expect = {}
     let view = built_in_vocabulary().action("fax.view").expect("it is in the vocabulary");
     assert_eq!(model.permissions_for(view), [PermissionIx(0), PermissionIx(2)]);
     assert_eq!(model.overlays[0].gives, OverlayGives::Everything);
-    assert_eq!((model.tests[0].line, model.tests[0].body.len()), (71, 4));
+    assert_eq!((model.tests[0].line, model.tests[0].column), (71, 1));
 }
 
 #[test]
@@ -236,6 +236,7 @@ ask = {}
 47:12: unknown value of `targets`: `users`; did you mean `user`?
 48:1: missing key `expect`
 50:9: `given` must be a table, not an integer
+51:7: missing key `action`
 "
     );
 }
@@ -282,8 +283,8 @@ permissions = ["c"]
 9:1: `fax.view`, `faxbox.update` can never meet `target_faxbox_member`
 10:1: nothing that `fax.view`, `faxbox.update` acts on has a fact `template`
 11:1: none of its actions confers what `confers` says
-17:10: this compares `creator` or `participant`, which nothing that `faxbox.update` acts on has
-17:17: this compares `creator` or `participant` or `assignee`, which nothing that `faxbox.update` acts on has
+17:10: this compares `creator` or `participants`, which nothing that `faxbox.update` acts on has
+17:17: this compares `creator` or `participants` or `assignee`, which nothing that `faxbox.update` acts on has
 17:31: nothing that `faxbox.update` acts on has a fact `direction`
 17:83: this set never contains a `faxbox`
 18:1: this compares `queue`, which nothing that `faxbox.update` acts on has
@@ -456,8 +457,7 @@ fn sight_of_what_is_stored_depends_on_nothing_that_only_questions_bring() {
              actions = [{actions}]\nscopes = [{scopes}]\n"
         )
     };
-    let problem =
-        "6:1: `fax.view` cannot depend on the fact `source`, which the store may not know";
+    let problem = "6:1: `fax.view` cannot depend on the fact `attachment_sources`, which the store may not know";
     for actions in [r#""fax.view""#, r#""fax.send", "fax.view", "library_document.view""#] {
         let told = mistakes(&permission(actions, r#""number", "source""#));
         assert_eq!(told, format!("{problem}\n"));
