@@ -51,7 +51,7 @@ async fn everybody_has_it_and_the_answer_says_so() {
     // Two memberships give it, and it is told once.
     let listed = forms(&harness, "below").await;
     assert!(listed.held);
-    assert_eq!(listed.origins, [origin.clone()]);
+    assert_eq!(listed.origins, std::slice::from_ref(origin));
     assert_eq!((listed.reach, listed.r#override), (vec!["account".to_owned()], None));
 
     // A role that gives it too is told beside it.
