@@ -197,6 +197,7 @@ pub(super) fn origin_text(origin: &pb::Origin) -> String {
         pb::OriginKind::GroupRole => "group role",
         pb::OriginKind::Overlay => "ownership",
         pb::OriginKind::Override => "override",
+        pb::OriginKind::Everybody => "everybody has",
         pb::OriginKind::Unspecified => "other",
     };
     format!("{kind} {}", origin.title)

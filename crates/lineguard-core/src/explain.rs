@@ -129,6 +129,7 @@ fn granted(
 fn of_origin(origin: &Origin) -> String {
     let title = &origin.title;
     match origin.kind {
+        OriginKind::Everybody => " (everybody has it)".into(),
         OriginKind::Role | OriginKind::GroupRole => format!(" (role {title})"),
         OriginKind::Overlay => format!(" (as {title})"),
         OriginKind::Override => " (set for this person)".into(),

@@ -95,6 +95,9 @@ pub struct Members {
     pub one_role: bool,
     /// Roles of a member who is added without roles.
     pub default_roles: Vec<Key>,
+    /// What every membership holds whatever its roles, as one more role of it would give it. In
+    /// the order of the screen.
+    pub everybody: Vec<PermissionIx>,
     /// Whether a member whose access numbers were never set has all of them (rulings R30).
     pub unset_access_numbers_are_all: bool,
 }
@@ -477,6 +480,12 @@ impl Model {
     /// The permission at an index.
     pub fn permission_at(&self, ix: PermissionIx) -> Option<&Permission> {
         self.permissions.get(usize::from(ix.0))
+    }
+
+    /// Whether every member has a permission, whatever their roles.
+    pub fn everybody_has(&self, permission: &Key) -> bool {
+        let mut everybody = self.members.everybody.iter().filter_map(|ix| self.permission_at(*ix));
+        everybody.any(|one| one.key == *permission)
     }
 
     /// The permissions that grant an action.

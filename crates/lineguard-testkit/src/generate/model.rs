@@ -37,6 +37,7 @@ pub fn model(rng: &mut Rng, vocabulary: &Vocabulary, focus: &[Action]) -> Model 
         members: Members {
             one_role: maker.rng.chance(20),
             default_roles: Vec::new(),
+            everybody: Vec::new(),
             unset_access_numbers_are_all: maker.rng.chance(30),
         },
         products: maker.products(),

@@ -117,6 +117,49 @@ expect = { effect = "deny" }
     assert_eq!((model.tests[0].line, model.tests[0].column), (71, 1));
 }
 
+const TWO: &str = r#"
+[[permission]]
+key = "view"
+title = "View"
+category = "Fax"
+actions = ["fax.view"]
+[[permission]]
+key = "send"
+title = "Send"
+category = "Fax"
+actions = ["fax.send"]
+"#;
+
+#[test]
+fn what_everybody_has_is_read_in_the_order_of_the_screen() {
+    let two = model(&format!("[members]\neverybody = [\"send\", \"view\"]\n{TWO}"));
+    assert_eq!(two.members.everybody, [PermissionIx(0), PermissionIx(1)]);
+    let none = model(&format!("[members]\neverybody = []\n{TWO}"));
+    assert_eq!(none.members.everybody, []);
+    assert_eq!(model(TWO).members.everybody, []);
+}
+
+#[test]
+fn mistakes_in_what_everybody_has_are_told() {
+    let text = format!("[members]\neverybody = [\"veiw\", \"send\", \"send\", 1]\n{TWO}");
+    assert_eq!(
+        mistakes(&text),
+        "\
+2:14: unknown permission `veiw`; did you mean `view`?
+2:30: `send` stands twice in `everybody`
+2:38: `everybody` must be a list of strings, not an integer
+"
+    );
+    let text = format!("[members]\neverybody = \"all\"\neverbody = []\n{TWO}");
+    assert_eq!(
+        mistakes(&text),
+        "\
+2:13: `everybody` must be a list, not a string
+3:1: unknown key `everbody`; did you mean `everybody`?
+"
+    );
+}
+
 #[test]
 fn qualifiers_of_a_permission_hold_for_every_clause_and_for_roles() {
     let model = model(
