@@ -90,6 +90,20 @@ pip_into() {
     printf '%s' "$*" >"$wanted"
 }
 
+# npm_into FOLDER PACKAGE@VERSION...: the same for Node.js.
+npm_into() {
+    local folder=$1
+    shift
+    need_package node nodejs
+    need_package npm npm
+    local wanted="$folder/.installed"
+    [ "$(cat "$wanted" 2>/dev/null)" = "$*" ] && return
+    say "installing $* for Node.js"
+    rm -rf "$folder"
+    npm install --silent --no-audit --no-fund --no-save --prefix "$folder" "$@" >&2 || return
+    printf '%s' "$*" >"$wanted"
+}
+
 need_pip() {
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
         say "installing python3-pip"

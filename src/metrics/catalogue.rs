@@ -469,10 +469,20 @@ pub const TURNED_AWAY: Figure = Figure {
     unit: "{connection}",
     help: "Connections that were not taken or were ended: too many from one address; silent, and \
            all places taken; silent for too long; without a good certificate; without TLS; for a \
-           flood of frames; for what is no HTTP/2.",
+           flood of frames; for what is no HTTP/2; and requests that were reset for malformed \
+           headers.",
     labels: &[these(
         TURNED_AWAY_FOR,
-        &["address_limit", "crowded", "silent", "certificate", "handshake", "flood", "protocol"],
+        &[
+            "address_limit",
+            "crowded",
+            "silent",
+            "certificate",
+            "handshake",
+            "flood",
+            "protocol",
+            "malformed",
+        ],
     )],
 };
 

@@ -70,7 +70,7 @@ impl Refusal {
         [(Self::Unauthenticated, "unauthenticated"), (Self::PermissionDenied, "permission_denied")];
 }
 
-/// Why a connection was not taken, or was ended.
+/// Why a connection was not taken, was ended, or had a request reset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TurnedAway {
     /// There are too many from its address.
@@ -87,10 +87,12 @@ pub enum TurnedAway {
     Flood,
     /// What it sent is no HTTP/2.
     Protocol,
+    /// A request on it was reset, because its headers are none that HTTP/2 allows.
+    Malformed,
 }
 
 impl TurnedAway {
-    pub(super) const ALL: [(Self, &'static str); 7] = [
+    pub(super) const ALL: [(Self, &'static str); 8] = [
         (Self::AddressLimit, "address_limit"),
         (Self::Crowded, "crowded"),
         (Self::Silent, "silent"),
@@ -98,6 +100,7 @@ impl TurnedAway {
         (Self::Handshake, "handshake"),
         (Self::Flood, "flood"),
         (Self::Protocol, "protocol"),
+        (Self::Malformed, "malformed"),
     ];
 }
 
@@ -179,7 +182,7 @@ impl Metrics {
         }
     }
 
-    /// A connection was not taken, or was ended for what came over it.
+    /// A connection was not taken, was ended for what came over it, or had a request reset.
     pub fn turned_away(&self, why: TurnedAway) {
         let counter = self.0.as_ref().and_then(|on| on.security.turned_away.get(why as usize));
         if let Some(counter) = counter {

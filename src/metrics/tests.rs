@@ -224,7 +224,7 @@ fn what_is_rare_is_there_before_it_happens() {
         ("lineguard_list_comparisons_total", "lineguard_comparison_result", 3),
         ("lineguard_callers_refused_total", "lineguard_refusal_reason", 2),
         ("lineguard_reloads_total", "lineguard_reload_what", 8),
-        ("lineguard_connections_turned_away_total", "lineguard_connection_reason", 7),
+        ("lineguard_connections_turned_away_total", "lineguard_connection_reason", 8),
         ("lineguard_answers_stale_total", "lineguard_operation", 5),
         ("lineguard_emergency_answers_total", "", 1),
     ] {

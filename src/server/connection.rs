@@ -19,7 +19,7 @@ use tonic::transport::server::Connected;
 
 use super::listen::Socket;
 use super::newcomers::{Newcomers, Patience};
-use super::outgoing::{ENHANCE_YOUR_CALM, NO_ERROR, Outgoing};
+use super::outgoing::{ENHANCE_YOUR_CALM, Ended, NO_ERROR, Outgoing, PROTOCOL_ERROR};
 use super::tls::Tls;
 use crate::access::Peer;
 use crate::config::Limits;
@@ -118,6 +118,7 @@ async fn accept_all<A: Accept>(
     let slots = Arc::new(Semaphore::new(limits.connections));
     let addresses = Addresses::default();
     let mut newcomers = Newcomers::default();
+    let hint = Hint::default();
     loop {
         let (raw, from) = match listener.accept().await {
             Ok(accepted) => accepted,
@@ -135,7 +136,8 @@ async fn accept_all<A: Accept>(
         };
         let Some(slot) = slot(&slots, &mut newcomers).await else { return };
         let patience = newcomers.admit(Instant::now() + limits.handshake_time);
-        let opening = Opening { from, slot, place, metrics: metrics.clone() };
+        let local = from.is_none().then(|| hint.clone());
+        let opening = Opening { from, slot, place, metrics: metrics.clone(), local };
         let (handshake, ready) = (listener.handshake(raw), ready.clone());
         // Beside the others: whoever is slow keeps nobody waiting.
         tokio::spawn(async move {
@@ -163,6 +165,7 @@ struct Opening {
     slot: OwnedSemaphorePermit,
     place: Place,
     metrics: Metrics,
+    local: Option<Hint>,
 }
 
 impl Opening {
@@ -182,10 +185,10 @@ impl Opening {
         };
         match done {
             Ok((io, peer)) => {
-                let Self { from: address, slot, place, metrics } = self;
+                let Self { from: address, slot, place, metrics, local } = self;
                 let (first, sent) = (Some(patience), Outgoing::default());
-                let held = (slot, place);
-                Some(Connection { io, peer, address, first, sent, metrics, _held: held })
+                let (held, local) = ((slot, place), local);
+                Some(Connection { io, peer, address, first, sent, metrics, local, _held: held })
             }
             Err(error) => {
                 if let Some(reason) = reason_of(&error) {
@@ -262,17 +265,51 @@ pub(super) struct Connection {
     first: Option<Patience>,
     sent: Outgoing,
     metrics: Metrics,
+    /// What to tell of a request that is none; on a Unix socket only.
+    local: Option<Hint>,
     _held: (OwnedSemaphorePermit, Place),
 }
 
-impl Connection {
-    /// These bytes were written. Counts the connection if they end it for what came over it.
-    fn wrote(&mut self, bytes: &[u8]) {
-        match self.sent.wrote(bytes) {
-            None | Some(NO_ERROR) => {}
-            Some(ENHANCE_YOUR_CALM) => self.metrics.turned_away(TurnedAway::Flood),
-            Some(_) => self.metrics.turned_away(TurnedAway::Protocol),
+/// What helps whoever runs a client whose requests on a Unix socket are reset: many name the path of
+/// the socket as the authority, which HTTP/2 does not allow.
+#[derive(Debug, Clone, Default)]
+struct Hint(Arc<Mutex<Option<Instant>>>);
+
+impl Hint {
+    /// One client may ask without end.
+    const AT_MOST_EVERY: Duration = Duration::from_secs(60);
+
+    fn give(&self) {
+        let now = Instant::now();
+        let mut given = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if given.is_some_and(|given| now.duration_since(given) < Self::AT_MOST_EVERY) {
+            return;
         }
+        *given = Some(now);
+        tracing::warn!(
+            "a request on a Unix socket was reset because its headers are malformed; a gRPC client \
+             that names the path of the socket as its authority must be told another one, such as \
+             `localhost` (`grpc.default_authority` in Python, C++, Ruby and PHP; see docs/sockets.md)"
+        );
+    }
+}
+
+impl Connection {
+    /// These bytes were written. Counts the connection if they end it, or a request on it, for what
+    /// came over it.
+    fn wrote(&mut self, bytes: &[u8]) {
+        let Self { sent, metrics, local, .. } = self;
+        sent.wrote(bytes, |ended| match ended {
+            Ended::Connection(ENHANCE_YOUR_CALM) => metrics.turned_away(TurnedAway::Flood),
+            Ended::Request(PROTOCOL_ERROR) => {
+                metrics.turned_away(TurnedAway::Malformed);
+                if let Some(hint) = local {
+                    hint.give();
+                }
+            }
+            Ended::Connection(NO_ERROR) | Ended::Request(_) => {}
+            Ended::Connection(_) => metrics.turned_away(TurnedAway::Protocol),
+        });
     }
 }
 

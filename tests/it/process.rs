@@ -4,7 +4,6 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
 
 /// The program, in a folder of its own and with no environment but what is given.
 fn lineguard(program: &Path, folder: &Path, arguments: &[&str]) -> Command {
@@ -99,16 +98,12 @@ impl Drop for Server {
     }
 }
 
-/// The answer to a probe once it is `SERVING`, or the last one within a minute: a machine that is
-/// busy with other tests may keep a server from its lease for a moment.
+/// The answer to a probe once it is `SERVING`, or the last of many: a machine that is busy with other
+/// tests may keep a server from its lease for a moment.
 fn until_served(folder: &Path, probe: &[&str]) -> Output {
-    let until = Instant::now() + Duration::from_secs(60);
-    loop {
-        let output = run(folder, probe);
-        if output.status.success() || Instant::now() > until {
-            return output;
-        }
-    }
+    let mut tries = (0..200).map(|_| run(folder, probe));
+    let served = tries.find(|output| output.status.success());
+    served.unwrap_or_else(|| run(folder, probe))
 }
 
 #[test]

@@ -6,6 +6,7 @@ Asks about the tenants of `world.py`; ends with 1 if an answer is not the expect
 import sys
 
 import grpc
+from client import connect
 from lineguard.v1 import (
     authorization_service_pb2 as auth,
     authorization_service_pb2_grpc as auth_grpc,
@@ -97,7 +98,7 @@ def calls(stub):
 
 
 def main(address):
-    with grpc.insecure_channel(address) as channel:
+    with connect(address) as channel:
         stub = auth_grpc.AuthorizationServiceStub(channel)
         faxes(stub)
         calls(stub)

@@ -7,6 +7,7 @@ tenants of `world.py`; ends with 1 if an answer is not the expected one.
 import sys
 
 import grpc
+from client import connect
 from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.json_format import MessageToDict, ParseDict
 from google.protobuf.message_factory import GetMessageClass
@@ -42,7 +43,7 @@ class Server:
 
 
 def main(address):
-    with grpc.insecure_channel(address) as channel:
+    with connect(address) as channel:
         server = Server(channel)
         services = set(server.database.get_services())
         ours = {f"lineguard.v1.{name}Service" for name in ["Admin", "Authorization", "Fax"]}

@@ -5,7 +5,7 @@
 
 import sys
 
-import grpc
+from client import connect
 from google.protobuf.timestamp_pb2 import Timestamp
 from lineguard.v1 import (
     admin_service_pb2 as admin,
@@ -75,7 +75,7 @@ def faxes():
 
 
 def main(address):
-    with grpc.insecure_channel(address) as channel:
+    with connect(address) as channel:
         door = admin_grpc.AdminServiceStub(channel)
         models = door.ListModels(admin.ListModelsRequest()).models
         digests = {model.name: model.digest for model in models}
