@@ -6,28 +6,10 @@ use std::sync::Arc;
 
 use lineguard_core::change::apply::ModelSource;
 use lineguard_core::id::ModelDigest;
-use lineguard_core::model::{self, Model, TextError};
-use lineguard_core::model_test::{self, TestFailure};
+use lineguard_core::model::{self, Model};
 use lineguard_core::port::{Store, StoreError};
 use lineguard_core::vocabulary::Vocabulary;
 use moka::sync::Cache;
-
-/// A model whose text has no mistakes and whose own tests come out as they say.
-///
-/// # Errors
-///
-/// Every mistake of the text; or if there is none, every test that fails.
-pub fn checked(text: &str, vocabulary: &Vocabulary) -> Result<Model, Vec<TextError>> {
-    let model = model::parse(text, vocabulary)?;
-    let failed = model_test::run(&model, vocabulary);
-    if failed.is_empty() { Ok(model) } else { Err(failed.into_iter().map(mistake).collect()) }
-}
-
-fn mistake(failure: TestFailure) -> TextError {
-    let TestFailure { name, line, problem } = failure;
-    let problem = format!("test `{name}` failed: {problem}");
-    TextError { line, column: 1, problem, suggestion: None }
-}
 
 /// How many parsed models are kept.
 const MAX_MODELS: u64 = 256;

@@ -3,7 +3,7 @@
 use clap::Args;
 use serde_json::json;
 
-use super::client::{Client, ask, bare, failed, subject_text};
+use super::client::{Client, ask, failed, said, subject_json, subject_text};
 use super::paint::{Paint, columns, plain};
 use super::{Exit, Failure, Output, print};
 use crate::wire::pb;
@@ -55,6 +55,15 @@ fn target(target: Option<&pb::AutoAssignTarget>) -> String {
     }
 }
 
+fn target_json(target: Option<&pb::AutoAssignTarget>) -> Option<serde_json::Value> {
+    use pb::auto_assign_target::Kind;
+    Some(match target?.kind.as_ref()? {
+        Kind::User(user) => subject_json(user),
+        Kind::Group(group) => json!({ "type": "group", "id": group }),
+        Kind::Faxbox(faxbox) => json!({ "type": "faxbox", "id": faxbox }),
+    })
+}
+
 fn text(answer: &pb::ResolveAutoAssignResponse, paint: Paint) -> String {
     let mut lines = Vec::new();
     for recipient in &answer.recipients {
@@ -88,15 +97,15 @@ fn text(answer: &pb::ResolveAutoAssignResponse, paint: Paint) -> String {
 fn json(answer: &pb::ResolveAutoAssignResponse) -> serde_json::Value {
     let recipient = |one: &pb::AutoAssignRecipient| {
         json!({
-            "target": target(one.target.as_ref()),
+            "target": target_json(one.target.as_ref()),
             "visible_to_target": one.visible_to_target,
-            "reason": bare(one.reason().as_str_name(), "REASON_"),
+            "reason": said(one.reason().as_str_name(), "REASON_"),
             "explanation": one.explanation,
         })
     };
     let skipped = |one: &pb::AutoAssignSkipped| {
         json!({
-            "target": target(one.target.as_ref()),
+            "target": target_json(one.target.as_ref()),
             "reason": one.reason,
             "explanation": one.explanation,
         })

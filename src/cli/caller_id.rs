@@ -1,11 +1,13 @@
 //! `lineguard caller-id`
 
 use clap::Args;
+use lineguard_core::decision::Reason;
 use lineguard_core::vocabulary::SendChannel;
 use serde_json::json;
 
-use super::client::{Client, Who, ask, bare, failed, word};
+use super::client::{Client, ask, bare, failed, word};
 use super::paint::{Paint, columns, plain};
+use super::who::Who;
 use super::{Exit, Failure, Output, print};
 use crate::wire::enums::WireEnum;
 use crate::wire::pb;
@@ -17,7 +19,9 @@ const CHANNELS: [(SendChannel, &str); 3] =
 const EXAMPLES: &str = "Examples:
   lineguard caller-id cian.doyle --tenant brightline
   lineguard caller-id cian.doyle --tenant brightline --number +441632960703
-  lineguard caller-id cian.doyle --tenant brightline --anonymous";
+  lineguard caller-id cian.doyle --tenant brightline --anonymous
+
+Ends with 0 for a number, anonymity or none, and 7 for denied.";
 
 /// Ask which number someone may present.
 #[derive(Debug, Args)]
@@ -53,10 +57,11 @@ impl CallerId {
             Some(number) => Some(Requested::Number(number.clone())),
             None => self.anonymous.then_some(Requested::Anonymous(true)),
         };
+        let account = self.who.account(&self.client).await?;
         let question = pb::ResolveCallerIdRequest {
             tenant: self.who.tenant.clone(),
             subject: self.who.wire_subject(),
-            account: self.who.account().to_owned(),
+            account: account.clone(),
             used_for: self.used_for.to_wire(),
             requested,
             context: None,
@@ -69,7 +74,14 @@ impl CallerId {
             Output::Text => print(text(&answer, Paint::of_stdout()))?,
             Output::Json => print(json(&answer))?,
         }
-        Ok(Exit::Ok)
+        if answer.reason == Reason::NotAMemberOfActingAccount.as_str() {
+            self.who.note_no_member(&self.client, &account).await;
+        }
+        let denied = matches!(
+            answer.outcome(),
+            pb::CallerIdOutcome::Denied | pb::CallerIdOutcome::Unspecified
+        );
+        Ok(if denied { Exit::Denied } else { Exit::Ok })
     }
 }
 

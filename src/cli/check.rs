@@ -3,11 +3,13 @@
 use clap::Args;
 use lineguard_core::id::Subject;
 use lineguard_core::model::{Channel, built_in_vocabulary};
+use lineguard_core::vocabulary::ResourceType;
 use serde_json::json;
 
-use super::client::{Client, Who, ask, bare, failed, subject, word};
+use super::client::{Client, ask, bare, failed, subject, word};
 use super::facts::{self, Fact};
 use super::paint::{Paint, plain};
+use super::who::Who;
 use super::{Exit, Failure, Output, print};
 use crate::wire::enums::WireEnum;
 use crate::wire::id::subject_to_wire;
@@ -19,7 +21,8 @@ const EXAMPLES: &str = "Examples:
   lineguard check cian.doyle call.view call:77 -t brightline --fact account=brightline \\
     --fact queue=sales
 
-Ends with 0 for allow and 7 for deny.";
+`lineguard vocabulary` lists the types of resources, `lineguard vocabulary call` the facts and
+actions of one. Ends with 0 for allow and 7 for deny.";
 
 /// Ask whether someone may do something.
 #[derive(Debug, Args)]
@@ -66,21 +69,32 @@ impl Check {
     ///
     /// If there is no answer.
     pub async fn run(self) -> Result<Exit, Failure> {
-        let question = self.question().map_err(|text| Failure::with(Exit::Usage, text))?;
+        let mut question = self.question().map_err(|text| Failure::with(Exit::Usage, text))?;
+        question.account = self.who.account(&self.client).await?;
+        let account = question.account.clone();
         let mut client = self.client.authorization().await?;
-        let answer = client.check(ask(question)).await.map_err(|status| failed(&status))?;
+        let answer = client.check(ask(question)).await.map_err(|status| {
+            let Failure { exit, message } = failed(&status);
+            Failure { exit, message: message + &facts::how_to_give(&status) }
+        })?;
         let decision = answer.into_inner().decision.unwrap_or_default();
         match self.client.output {
             Output::Text => print(text(&decision, Paint::of_stdout()))?,
             Output::Json => print(json(&decision))?,
         }
+        if decision.reason() == pb::Reason::NotAMemberOfActingAccount {
+            self.who.note_no_member(&self.client, &account).await;
+        }
         let allowed = decision.effect() == pb::Effect::Allow;
         Ok(if allowed { Exit::Ok } else { Exit::Denied })
     }
 
+    /// The question, but for the account.
     fn question(&self) -> Result<pb::CheckRequest, String> {
+        let vocabulary = built_in_vocabulary();
+        let def = vocabulary.action(&self.action).and_then(|action| vocabulary.def(action));
         let resource = match &self.resource {
-            Some(text) => taken_apart(text),
+            Some(text) => taken_apart(text, def.map(|def| def.resource))?,
             None => (resource_type(&self.action)?, None),
         };
         let context = pb::Context {
@@ -91,11 +105,14 @@ impl Check {
         Ok(pb::CheckRequest {
             tenant: self.who.tenant.clone(),
             subject: self.who.wire_subject(),
-            account: self.who.account().to_owned(),
+            account: String::new(),
             action: Some(pb::Action { name: self.action.clone() }),
             resource: Some(described(resource, &self.facts)?),
             target: match &self.target {
-                Some(text) => Some(described(taken_apart(text), &self.target_facts)?),
+                Some(text) => {
+                    let target = taken_apart(text, def.and_then(|def| def.target))?;
+                    Some(described(target, &self.target_facts)?)
+                }
                 None => None,
             },
             context: Some(context),
@@ -104,12 +121,26 @@ impl Check {
     }
 }
 
-/// Takes `TYPE:ID` or `TYPE` apart. An id may have colons of its own.
-fn taken_apart(text: &str) -> (String, Option<String>) {
-    match text.split_once(':') {
-        Some((kind, id)) => (kind.to_owned(), Some(id.to_owned())),
-        None => (text.to_owned(), None),
+/// Takes `TYPE:ID` or `TYPE` apart. An id may have colons of its own. A word that is no type is
+/// perhaps the id of what the action is about.
+fn taken_apart(
+    text: &str,
+    expected: Option<ResourceType>,
+) -> Result<(String, Option<String>), String> {
+    let vocabulary = built_in_vocabulary();
+    if let Some((kind, id)) = text.split_once(':') {
+        return Ok((kind.to_owned(), Some(id.to_owned())));
     }
+    if vocabulary.resource_type(text).is_some() {
+        return Ok((text.to_owned(), None));
+    }
+    let expected = expected.and_then(|ty| vocabulary.resource(ty)).map(|def| &*def.name);
+    let meant = match (vocabulary.suggest_type(text), expected) {
+        (Some(near), _) => format!("; did you mean `{near}`?"),
+        (None, Some(ty)) => format!(" (TYPE:ID): did you mean `{ty}:{}`?", plain(text)),
+        (None, None) => "; what exists is named as TYPE:ID".to_owned(),
+    };
+    Err(format!("`{}` is no type of resource{meant}", plain(text)))
 }
 
 fn described((kind, id): (String, Option<String>), facts: &[Fact]) -> Result<pb::Resource, String> {
@@ -166,6 +197,7 @@ pub(super) fn origin_text(origin: &pb::Origin) -> String {
         pb::OriginKind::GroupRole => "group role",
         pb::OriginKind::Overlay => "ownership",
         pb::OriginKind::Override => "override",
+        pb::OriginKind::Everybody => "everybody has",
         pb::OriginKind::Unspecified => "other",
     };
     format!("{kind} {}", origin.title)

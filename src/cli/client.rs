@@ -1,9 +1,10 @@
-//! What the client commands share: the connection, whom they ask about, and what an error says.
+//! What the client commands share: the connection, subjects, and what an error says.
 
 use std::time::Duration;
 
 use clap::Args;
 use lineguard_core::id::{Subject, SubjectKind};
+use serde_json::{Value, json};
 use tonic::{Code, Request, Status};
 use tonic_types::StatusExt;
 
@@ -17,6 +18,9 @@ use crate::wire::pb::operations_service_client::OperationsServiceClient;
 /// How long to wait for a connection, and for an answer to one question.
 const CONNECT: Duration = Duration::from_secs(5);
 const ANSWER: Duration = Duration::from_secs(30);
+
+/// The reason of a status that names missing facts.
+pub(super) const MISSING_FACT: &str = "MISSING_FACT";
 
 /// Greatest size of a message that a client takes: a page of faxes, a part of an export.
 const MAX_MESSAGE: usize = 64 << 20;
@@ -57,32 +61,6 @@ pub(super) async fn admin(target: &Target) -> Result<AdminServiceClient<Connecti
     Ok(AdminServiceClient::new(channel).max_decoding_message_size(MAX_MESSAGE))
 }
 
-/// Whom a question is about.
-#[derive(Debug, Args)]
-pub(super) struct Who {
-    /// The person or program: `alice`, `user:alice` or `service:fax-router`
-    #[arg(value_parser = subject)]
-    pub(super) subject: Subject,
-    /// The tenant
-    #[arg(long, short, value_name = "ID")]
-    pub(super) tenant: String,
-    /// The account they act from; the id of the tenant unless given
-    #[arg(long, short, value_name = "ID")]
-    account: Option<String>,
-}
-
-impl Who {
-    /// The account they act from.
-    pub(super) fn account(&self) -> &str {
-        self.account.as_deref().unwrap_or(&self.tenant)
-    }
-
-    /// The subject on the wire.
-    pub(super) fn wire_subject(&self) -> Option<pb::Subject> {
-        Some(crate::wire::id::subject_to_wire(&self.subject))
-    }
-}
-
 /// Reads a subject: a bare id is a user.
 pub(super) fn subject(text: &str) -> Result<Subject, String> {
     let (kind, id) = match text.split_once(':') {
@@ -118,9 +96,10 @@ pub(super) fn failed(status: &Status) -> Failure {
         "" => format!("{:?}", status.code()),
         message => message.to_owned(),
     };
-    for violation in
-        status.get_details_bad_request().into_iter().flat_map(|bad| bad.field_violations)
-    {
+    // The message names every fact that is missing, and of each there is the same to say.
+    let missing = status.get_details_error_info().is_some_and(|info| info.reason == MISSING_FACT);
+    let bad = status.get_details_bad_request().filter(|_| !missing);
+    for violation in bad.into_iter().flat_map(|bad| bad.field_violations) {
         let line = format!("\n  {}: {}", violation.field, violation.description);
         if !text.contains(&violation.description) {
             text.push_str(&line);
@@ -144,6 +123,11 @@ pub(super) fn bare<'a>(name: &'a str, prefix: &str) -> &'a str {
     name.strip_prefix(prefix).unwrap_or(name)
 }
 
+/// The same where it may be unspecified.
+pub(super) fn said<'a>(name: &'a str, prefix: &str) -> Option<&'a str> {
+    Some(bare(name, prefix)).filter(|name| *name != "UNSPECIFIED")
+}
+
 /// A subject from the wire as people write it: a user by the bare id.
 pub(super) fn subject_text(subject: &pb::Subject) -> String {
     match subject.r#type.as_str() {
@@ -158,6 +142,19 @@ pub(super) fn user_or_group_text(who: &pb::UserOrGroup) -> String {
         Some(pb::user_or_group::Kind::User(user)) => subject_text(user),
         Some(pb::user_or_group::Kind::Group(group)) => format!("group:{group}"),
         None => String::new(),
+    }
+}
+
+/// A subject from the wire, for programs.
+pub(super) fn subject_json(subject: &pb::Subject) -> Value {
+    json!({ "type": subject.r#type, "id": subject.id })
+}
+
+/// A user or group from the wire, for programs; none if it is neither.
+pub(super) fn user_or_group_json(who: &pb::UserOrGroup) -> Option<Value> {
+    match who.kind.as_ref()? {
+        pb::user_or_group::Kind::User(user) => Some(subject_json(user)),
+        pb::user_or_group::Kind::Group(group) => Some(json!({ "type": "group", "id": group })),
     }
 }
 

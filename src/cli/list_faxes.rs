@@ -6,9 +6,13 @@ use lineguard_core::model::Channel;
 use lineguard_core::model::reach::{Direction, FaxState};
 use serde_json::json;
 
-use super::client::{Client, Who, ask, bare, failed, subject_text, user_or_group_text, word};
+use super::client::{
+    Client, ask, bare, failed, subject_json, subject_text, user_or_group_json, user_or_group_text,
+    word,
+};
 use super::paint::{Paint, columns, plain};
-use super::{Exit, Failure, Output, check, facts, print};
+use super::who::Who;
+use super::{Exit, Failure, Output, check, facts, note, print};
 use crate::wire::enums::WireEnum;
 use crate::wire::id::time_to_wire;
 use crate::wire::pb;
@@ -20,7 +24,9 @@ const PAGE: usize = 1000;
 const EXAMPLES: &str = "Examples:
   lineguard list-faxes anna.keller --tenant isar-kliniken
   lineguard list-faxes anna.keller --tenant isar-kliniken --direction inbound --state trash --all
-  lineguard list-faxes anna.keller --tenant isar-kliniken --since 2026-03-01T00:00:00Z --limit 10";
+  lineguard list-faxes anna.keller --tenant isar-kliniken --since 2026-03-01T00:00:00Z --limit 10
+
+Ends with 0, also if there is no fax, and with 7 if the person may not act from the account.";
 
 /// List the faxes that someone may see, newest first.
 #[derive(Debug, Args)]
@@ -70,9 +76,10 @@ impl ListFaxes {
     ///
     /// If there is no answer.
     pub async fn run(self) -> Result<Exit, Failure> {
+        let account = self.who.account(&self.client).await?;
         let mut client = self.client.authorization().await?;
         let mut left = if self.all { usize::MAX } else { self.limit };
-        let mut question = self.question();
+        let mut question = self.question(&account);
         let mut shown = 0;
         loop {
             question.page_size = i32::try_from(left.min(PAGE)).unwrap_or(i32::MAX);
@@ -84,17 +91,52 @@ impl ListFaxes {
             left = left.saturating_sub(faxes.len());
             let more = !page.next_page_token.is_empty();
             if !more || left == 0 {
-                return self.end(shown, more).map(|()| Exit::Ok);
+                self.end(shown, more)?;
+                return match shown {
+                    0 => self.why_none(&account).await,
+                    _ => Ok(Exit::Ok),
+                };
             }
             question.page_token = page.next_page_token;
         }
     }
 
-    fn question(&self) -> pb::ListVisibleFaxesRequest {
+    /// A list says nothing of why it is empty: to the service, whoever may see none and a tenant
+    /// that does not exist are the same as one without faxes.
+    async fn why_none(&self, account: &str) -> Result<Exit, Failure> {
+        let question = pb::GetVisibilityRequest {
+            tenant: self.who.tenant.clone(),
+            subject: self.who.wire_subject(),
+            account: account.to_owned(),
+            action: Some(pb::Action { name: "fax.view".to_owned() }),
+            channel: self.channel.map_or(0, WireEnum::to_wire),
+            consistency: None,
+        };
+        let mut client = self.client.authorization().await?;
+        let decision = match client.get_visibility(ask(question)).await {
+            Ok(answer) => answer.into_inner().decision.unwrap_or_default(),
+            Err(status) => {
+                let why = plain(status.message());
+                note(format_args!("note: why there is none could not be asked: {why}"));
+                return Ok(Exit::Ok);
+            }
+        };
+        if decision.effect() == pb::Effect::Allow {
+            return Ok(Exit::Ok);
+        }
+        let reason = bare(decision.reason().as_str_name(), "REASON_");
+        note(format_args!("note: {reason}: {}", plain(&decision.explanation)));
+        if decision.reason() == pb::Reason::NotAMemberOfActingAccount {
+            self.who.note_no_member(&self.client, account).await;
+        }
+        Ok(if is_barred(decision.reason()) { Exit::Denied } else { Exit::Ok })
+    }
+
+    fn question(&self, account: &str) -> pb::ListVisibleFaxesRequest {
         pb::ListVisibleFaxesRequest {
             tenant: self.who.tenant.clone(),
             subject: self.who.wire_subject(),
-            account: self.who.account().to_owned(),
+            account: account.to_owned(),
             direction: self.direction.map_or(0, WireEnum::to_wire),
             number: self.number.clone(),
             faxbox: self.faxbox.clone(),
@@ -114,7 +156,8 @@ impl ListFaxes {
         }
         if self.client.output == Output::Json {
             let lines: Vec<String> = faxes.iter().map(|fax| json(fax).to_string()).collect();
-            return print(lines.join("\n"));
+            let before = if first { "[" } else { "," };
+            return print(format_args!("{before}{}", lines.join(",\n")));
         }
         let heading = ["AT", "FAX", "DIRECTION", "NUMBER", "FAXBOX", "FROM", "ASSIGNED", "STATE"];
         let mut rows = vec![heading.map(str::to_owned).to_vec()];
@@ -129,7 +172,7 @@ impl ListFaxes {
 
     fn end(&self, shown: usize, more: bool) -> Result<(), Failure> {
         if self.client.output == Output::Json {
-            return Ok(());
+            return print(if shown == 0 { "[]" } else { "]" });
         }
         let more = if more { "; there are more (--all shows them)" } else { "" };
         let text = match shown {
@@ -139,6 +182,19 @@ impl ListFaxes {
         };
         print(Paint::of_stdout().dim(&text))
     }
+}
+
+/// Whether nothing at all is allowed: then there is no list, rather than an empty one.
+fn is_barred(reason: pb::Reason) -> bool {
+    matches!(
+        reason,
+        pb::Reason::NotAMemberOfActingAccount
+            | pb::Reason::MemberInvited
+            | pb::Reason::MemberUnverified
+            | pb::Reason::MemberSuspended
+            | pb::Reason::MemberRemoved
+            | pb::Reason::ChannelNotAllowed
+    )
 }
 
 fn row(fax: &pb::Fax) -> Vec<String> {
@@ -169,8 +225,8 @@ fn json(fax: &pb::Fax) -> serde_json::Value {
         "direction": bare(fax.direction().as_str_name(), "DIRECTION_"),
         "number": fax.number,
         "faxbox": fax.faxbox,
-        "sender": fax.creator.as_ref().map(subject_text),
-        "assignee": fax.assignee.as_ref().map(user_or_group_text),
+        "creator": fax.creator.as_ref().map(subject_json),
+        "assignee": fax.assignee.as_ref().and_then(user_or_group_json),
         "state": bare(fax.state().as_str_name(), "FAX_STATE_"),
         "labels": fax.labels,
         "at": at(fax),

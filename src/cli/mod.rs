@@ -25,6 +25,8 @@ mod status;
 mod target;
 mod token;
 mod version;
+mod vocabulary;
+mod who;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
@@ -60,6 +62,8 @@ pub enum Command {
     /// Check, show and compare product models
     #[command(subcommand)]
     Models(models::ModelsCommand),
+    /// List what questions are about: types of resources, their facts and actions
+    Vocabulary(vocabulary::Vocabulary),
     /// Ask whether someone may do something
     Check(Box<check::Check>),
     /// List the faxes that someone may see, newest first
@@ -110,6 +114,7 @@ impl Command {
             Self::Import(command) => command.run(config).await,
             Self::Export(command) => command.run().await,
             Self::Models(command) => command.run().await,
+            Self::Vocabulary(command) => command.run(),
             Self::Check(command) => command.run().await,
             Self::ListFaxes(command) => command.run().await,
             Self::CallerId(command) => command.run().await,

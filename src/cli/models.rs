@@ -6,13 +6,12 @@ use clap::{Args, Subcommand};
 use lineguard_core::id::ModelDigest;
 use lineguard_core::model::render::{diff, matrix, render_diff};
 use lineguard_core::model::{BUILT_IN, Model, TextError, built_in_vocabulary, parse};
-use lineguard_core::suggest;
+use lineguard_core::{model_test, suggest};
 use serde_json::json;
 
 use super::client::{admin, ask, failed};
 use super::paint::{Paint, columns, plain};
 use super::{Exit, Failure, Output, Target, note, print};
-use crate::models::checked;
 use crate::wire::models::model_info;
 use crate::wire::pb;
 
@@ -179,19 +178,17 @@ impl CheckModels {
 fn check(file: &Path) -> Result<Result<Good, Vec<Mistake>>, Failure> {
     let name = file.display().to_string();
     let text = read(file)?;
-    let mistake = |error: TextError| Mistake {
-        file: name.clone(),
-        line: error.line,
-        column: error.column,
-        problem: error.problem,
-        suggestion: error.suggestion,
+    let checked = model_test::check(&text, built_in_vocabulary());
+    let mistake = |error: TextError| {
+        let TextError { line, column, problem, suggestion } = error;
+        Mistake { file: name.clone(), line, column, problem, suggestion }
     };
-    Ok(match checked(&text, built_in_vocabulary()) {
+    Ok(match checked {
         Ok(model) => Ok(Good {
-            file: name,
             tests: model.tests.len(),
             name: model.name.to_string(),
             digest: ModelDigest::of(&text),
+            file: name,
         }),
         Err(errors) => Err(errors.into_iter().map(mistake).collect()),
     })

@@ -30,7 +30,7 @@ pub enum Exit {
     Bind = 5,
     /// The server is not serving.
     NotServing = 6,
-    /// The answer is no.
+    /// The answer is no: to a check, to the number that was asked for, to a list from this account.
     Denied = 7,
 }
 

@@ -2,9 +2,11 @@
 
 use clap::Args;
 use serde_json::json;
+use tonic::Code;
 
-use super::client::{Client, Who, ask, bare, failed};
+use super::client::{Client, ask, bare, failed, said};
 use super::paint::{Paint, columns, plain};
+use super::who::Who;
 use super::{Exit, Failure, Output, check, print};
 use crate::wire::pb;
 
@@ -28,14 +30,18 @@ impl Permissions {
     ///
     /// If there is no answer.
     pub async fn run(self) -> Result<Exit, Failure> {
+        let account = self.who.account(&self.client).await?;
         let question = pb::ListPermissionsRequest {
             tenant: self.who.tenant.clone(),
             subject: self.who.wire_subject(),
-            account: self.who.account().to_owned(),
+            account: account.clone(),
             consistency: None,
         };
         let mut client = self.client.authorization().await?;
         let answer = client.list_permissions(ask(question)).await;
+        if answer.as_ref().is_err_and(|status| status.code() == Code::NotFound) {
+            self.who.note_no_member(&self.client, &account).await;
+        }
         let mut answer = answer.map_err(|status| failed(&status))?.into_inner();
         if self.held {
             answer.permissions.retain(|permission| permission.held);
@@ -96,7 +102,7 @@ fn json(answer: &pb::ListPermissionsResponse) -> serde_json::Value {
             "title": one.title,
             "category": one.category,
             "held": one.held,
-            "reason": bare(one.reason().as_str_name(), "REASON_"),
+            "reason": said(one.reason().as_str_name(), "REASON_"),
             "origins": one.origins.iter().map(check::origin_json).collect::<Vec<_>>(),
             "reach": one.reach,
         })

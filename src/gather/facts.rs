@@ -13,7 +13,7 @@ use lineguard_core::vocabulary::{ActionKind, FactName, ResourceDef, StoredType, 
 use super::conferred::conferred;
 use super::known::{Known, kind_of};
 use crate::wire::check::{CheckCall, ResourceRef};
-use crate::wire::facts::{SentFacts, field_of};
+use crate::wire::facts::SentFacts;
 use crate::wire::invalid::{InvalidRequest, Violation};
 use crate::wire::status::Failure;
 
@@ -273,7 +273,7 @@ fn compare(
     } = &named.facts;
     let mut check = |name: FactName, sent_at_all: bool, same: bool| {
         if sent_at_all && !same {
-            let field = format!("{at}.properties.{}", field_of(name));
+            let field = format!("{at}.properties.{}", name.as_str());
             faults.push(Violation { field, problem: CONTRADICTS.to_owned() });
         }
     };

@@ -10,10 +10,10 @@ use std::sync::Arc;
 
 use lineguard_core::id::ModelDigest;
 use lineguard_core::model::{BUILT_IN, Model, TextError};
+use lineguard_core::model_test;
 use lineguard_core::text::{Fields, Source, shown};
 use lineguard_core::vocabulary::Vocabulary;
 
-use super::checked;
 use crate::wire::models::MAX_MODEL_BYTES;
 
 /// A model of the folder.
@@ -69,7 +69,7 @@ pub fn read(
     let mut names: BTreeMap<String, String> = BTreeMap::new();
     for path in files(folder)? {
         let text = text(&path).map_err(|error| FolderError::Unreadable(path.clone(), error))?;
-        let model = match checked(&text, vocabulary) {
+        let model = match model_test::check(&text, vocabulary) {
             Ok(model) => model,
             Err(errors) => {
                 mistakes.extend(errors.into_iter().map(|error| (path.clone(), error)));

@@ -278,18 +278,22 @@ fn candidates(
     };
     let mut candidates = Vec::new();
     for object in numbers {
+        let selectable = answer.selectable.contains(&object.num);
         let lost =
             answer.lost.iter().find(|(number, _)| *number == object.num).map(|(_, why)| *why);
         let won = won.filter(|(number, _)| *number == object.num).map(|(_, won)| won);
         let (reason, words) = match (won, lost) {
             (Some(won), _) => (won_code(won), won_words(won)),
             (None, Some(lost)) => (lost.code(), lost_words(lost)),
-            (None, None) => ("NOT_CHOSEN", "The person may choose it, and it was not asked for."),
+            (None, None) if selectable => {
+                ("NOT_CHOSEN", "The person may choose it, and it was not asked for.")
+            }
+            (None, None) => ("NOT_CHOSEN", "It is the preset default, and was not asked for."),
         };
         candidates.push(Candidate {
             number: phone(object.num, numbers)?,
             chosen: won.is_some(),
-            selectable: answer.selectable.contains(&object.num),
+            selectable,
             reason,
             explanation: words.to_owned(),
         });

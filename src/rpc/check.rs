@@ -8,6 +8,7 @@ use lineguard_core::engine::decide;
 use lineguard_core::id::{AccountId, Subject, TenantId};
 use lineguard_core::port::StoreError;
 
+use super::conferred;
 use super::words::{decided, emergency, no_member, stamped};
 use crate::answer::{Answer, Answered, Ask, Gathering, Question, Recency, gathered, remembered};
 use crate::app::App;
@@ -225,5 +226,6 @@ fn one(
     };
     let question = question(call, known, &member.model, app.vocabulary, authority)?;
     let decision = decide(&member.model, app.vocabulary, authority, &question)?;
+    conferred::known(&question, &member.model, &decision)?;
     Ok(decided(member, &decision))
 }

@@ -8,6 +8,7 @@ mod authorization;
 mod auto_assign;
 mod caller_id;
 mod check;
+mod conferred;
 mod faxes;
 mod models_in_use;
 mod operations;

@@ -69,6 +69,7 @@ fn explained(model: &Model, authority: Option<&Authority>, decision: &Decision) 
 /// An origin as the wire names it.
 pub(super) fn origin(origin: &Origin) -> (decision::OriginKind, String, String) {
     let kind = match origin.kind {
+        OriginKind::Everybody => decision::OriginKind::Everybody,
         OriginKind::Role => decision::OriginKind::Role,
         OriginKind::GroupRole => decision::OriginKind::GroupRole,
         OriginKind::Overlay => decision::OriginKind::Overlay,

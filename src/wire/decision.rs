@@ -10,6 +10,8 @@ use super::status::Failure;
 /// What a permission came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum OriginKind {
+    /// The product, which gives it to every member whatever their roles.
+    Everybody,
     /// A role of the member.
     Role,
     /// A role of a group that the person belongs to.
@@ -23,6 +25,7 @@ pub enum OriginKind {
 impl OriginKind {
     const fn to_wire(self) -> pb::OriginKind {
         match self {
+            Self::Everybody => pb::OriginKind::Everybody,
             Self::Role => pb::OriginKind::Role,
             Self::GroupRole => pb::OriginKind::GroupRole,
             Self::Overlay => pb::OriginKind::Overlay,

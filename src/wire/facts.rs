@@ -49,28 +49,6 @@ pub struct SentFacts {
     pub sources: Fact<Vec<AttachmentSource>>,
 }
 
-/// The field of `Facts` that carries a fact. Facts that are sets have a field in the plural.
-pub fn field_of(fact: FactName) -> &'static str {
-    match fact {
-        FactName::Participant => "participants",
-        FactName::Label => "labels",
-        FactName::Source => "attachment_sources",
-        FactName::Account
-        | FactName::Creator
-        | FactName::Assignee
-        | FactName::Faxbox
-        | FactName::Number
-        | FactName::Extension
-        | FactName::Queue
-        | FactName::Group
-        | FactName::Direction
-        | FactName::State
-        | FactName::FormType
-        | FactName::DocumentType
-        | FactName::Template => fact.as_str(),
-    }
-}
-
 /// Reads facts. `declared` are the facts of the resource type; none where the type is not known,
 /// which is a fault of its own.
 pub(super) fn read(
@@ -156,7 +134,7 @@ impl Reader<'_> {
         if sent.is_none() && !absent {
             return Fact::Missing;
         }
-        let field = self.at.field(field_of(name));
+        let field = self.at.field(name.as_str());
         if let Some((resource, declared)) = self.declared
             && !declared.contains(&name)
         {
@@ -177,13 +155,13 @@ impl Reader<'_> {
 fn read_absent(faults: &mut Faults, at: &Path<'_>, names: &[String]) -> Option<Vec<FactName>> {
     faults.each(at, names, |faults, at, name| {
         let known = FactName::ALL.map(|(fact, _)| fact);
-        match known.into_iter().find(|fact| field_of(*fact) == name) {
+        match known.into_iter().find(|fact| fact.as_str() == name) {
             Some(FactName::Account) => {
                 faults.add(at, "every resource lies in an account; leave `account` out")
             }
             Some(fact) => Some(fact),
             None => {
-                let suggestion = nearest(name, known.into_iter().map(field_of));
+                let suggestion = nearest(name, known.into_iter().map(FactName::as_str));
                 faults.add(at, unknown("fact", name, suggestion))
             }
         }

@@ -7,13 +7,12 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use lineguard_core::change::Change;
-use lineguard_core::decision::{FactOwner, MissingFact};
+use lineguard_core::decision::{FactOwner, MissingFact, MissingFacts};
 use lineguard_core::port::{ApplyError, Fault, StoreError};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, PreconditionViolation, StatusExt};
 
 use super::change::kind_name;
-use super::facts::field_of;
 use super::invalid::{InvalidRequest, Violation};
 use super::pb;
 
@@ -28,8 +27,8 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 pub enum Failure {
     /// The message cannot be read.
     Invalid(InvalidRequest),
-    /// The answer depends on a fact that the question does not carry.
-    MissingFact(MissingFact),
+    /// The answer depends on facts that the question does not carry.
+    MissingFacts(MissingFacts),
     /// What was named does not exist, or may not be seen; the word says what: `account`.
     NotFound(&'static str),
     /// The store gave no answer.
@@ -42,12 +41,8 @@ pub enum Failure {
     Refused(Violation),
     /// The request id was used for another write.
     RequestIdReused,
-    /// Nothing cached may be used, and the database did not confirm what is current.
-    LeaseExpired,
     /// A revision token is of a history that was lost when the database was restored.
     HistoryLost,
-    /// The state that a revision token names was not reached in time.
-    RevisionNotReached,
     /// Too much at once.
     Overloaded,
     /// The caller's deadline has passed.
@@ -68,9 +63,9 @@ impl From<InvalidRequest> for Failure {
     }
 }
 
-impl From<MissingFact> for Failure {
-    fn from(error: MissingFact) -> Self {
-        Self::MissingFact(error)
+impl From<MissingFacts> for Failure {
+    fn from(error: MissingFacts) -> Self {
+        Self::MissingFacts(error)
     }
 }
 
@@ -140,7 +135,7 @@ impl Failure {
                 violations: error.violations.clone(),
                 ..Parts::new(Code::InvalidArgument, "INVALID_REQUEST", error.to_string())
             },
-            Self::MissingFact(missing) => missing_fact(missing),
+            Self::MissingFacts(missing) => missing_facts(missing),
             Self::NotFound(what) => {
                 let message = format!("the {what} does not exist, or may not be seen");
                 Parts::new(Code::NotFound, "NOT_FOUND", message).with("kind", what)
@@ -155,10 +150,6 @@ impl Failure {
                 let message = "the request id was used for another write";
                 Parts::new(Code::Aborted, "REQUEST_ID_REUSED", message)
             }
-            Self::LeaseExpired => {
-                let message = "it cannot be confirmed what is current";
-                Parts::new(Code::Unavailable, "LEASE_EXPIRED", message).worth_a_retry()
-            }
             Self::HistoryLost => {
                 let field = "consistency.at_least".to_owned();
                 let problem = "is of a history that was lost when the database was restored";
@@ -167,10 +158,6 @@ impl Failure {
                     "HISTORY_LOST",
                     Violation { field, problem: problem.to_owned() },
                 )
-            }
-            Self::RevisionNotReached => {
-                let message = "the state that the revision token names was not reached in time";
-                Parts::new(Code::Unavailable, "REVISION_NOT_REACHED", message).worth_a_retry()
             }
             Self::Overloaded => {
                 Parts::new(Code::ResourceExhausted, "OVERLOADED", "too many requests at once")
@@ -215,20 +202,35 @@ fn missing_field(missing: MissingFact) -> String {
         FactOwner::Context => return "context.recipient_verified".to_owned(),
     };
     match missing.fact {
-        Some(fact) => format!("{owner}.{}", field_of(fact)),
+        Some(fact) => format!("{owner}.{}", fact.as_str()),
         None => owner.to_owned(),
     }
 }
 
-fn missing_fact(missing: MissingFact) -> Parts {
-    let field = missing_field(missing);
-    let message = format!("the answer depends on `{field}`, which was not sent");
-    let problem = "the answer depends on this fact".to_owned();
+/// All of them at once, each with its field; the first is the field of the error info.
+fn missing_facts(missing: MissingFacts) -> Parts {
+    let fields: Vec<String> = missing.iter().map(missing_field).collect();
+    let named: Vec<String> = fields.iter().map(|field| format!("`{field}`")).collect();
+    let message = match &named[..] {
+        [field] => format!("the answer depends on {field}, which was not sent"),
+        fields => format!("the answer depends on {}, which were not sent", listed(fields)),
+    };
+    let first = fields.first().cloned().unwrap_or_default();
+    let problem = "the answer depends on this fact";
+    let violation = |field| Violation { field, problem: problem.to_owned() };
     Parts {
-        violations: vec![Violation { field: field.clone(), problem }],
+        violations: fields.into_iter().map(violation).collect(),
         ..Parts::new(Code::InvalidArgument, "MISSING_FACT", message)
     }
-    .with("field", field)
+    .with("field", first)
+}
+
+/// `a, b and c`.
+fn listed(items: &[String]) -> String {
+    match items {
+        [rest @ .., last] if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
+        items => items.concat(),
+    }
 }
 
 fn store(error: &StoreError) -> Parts {

@@ -169,7 +169,7 @@ mod tests {
         let response = visibility_response(vec![term], pb::Decision::default(), Revision(3));
         let term = &response.terms[0];
         assert!(term.conditions[0].all && term.conditions[0].values.is_empty());
-        assert_eq!(term.conditions[1].field, "participant");
+        assert_eq!(term.conditions[1].field, "participants");
         assert_eq!(term.conditions[1].values, ["user:alice"]);
         assert_eq!(term.direction(), pb::Direction::Inbound);
         assert_eq!(term.except[0].states, [i32::from(pb::FaxState::Trash)]);

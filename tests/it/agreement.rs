@@ -329,11 +329,12 @@ const STRANGE_NAME: &str = "strange";
 
 /// Puts a value that the tenant has never seen into one of the facts.
 fn make_strange(rng: &mut Rng, facts: &mut BTreeMap<&'static str, Vec<String>>) {
-    let names: Vec<_> = facts.keys().copied().filter(|name| *name != "source").collect();
+    let names: Vec<_> =
+        facts.keys().copied().filter(|name| *name != "attachment_sources").collect();
     let Some(name) = rng.pick(&names).copied() else { return };
     let value = match name {
         "number" => STRANGE_NUMBER,
-        "creator" | "participant" | "assignee" => STRANGER,
+        "creator" | "participants" | "assignee" => STRANGER,
         _ => STRANGE_NAME,
     };
     facts.insert(name, vec![value.to_owned()]);
@@ -464,7 +465,7 @@ fn row(fax: &pb::Fax, order: u64) -> Row {
             ("assignee", Vec::from_iter(assignee)),
             ("faxbox", text(&fax.faxbox)),
             ("number", text(&fax.number)),
-            ("label", labels),
+            ("labels", labels),
         ]),
         direction: fax.direction(),
         state: fax.state(),
@@ -500,7 +501,7 @@ async fn faxes(harness: &Harness, tenant: &str) -> Vec<Row> {
                 ("assignee", names(fax.assignee)),
                 ("faxbox", names(fax.faxbox)),
                 ("number", names(fax.number)),
-                ("label", labels),
+                ("labels", labels),
             ]),
             direction: pb::Direction::from_str_name(&format!(
                 "DIRECTION_{}",

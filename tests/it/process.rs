@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 /// The program, in a folder of its own and with no environment but what is given.
 fn lineguard(program: &Path, folder: &Path, arguments: &[&str]) -> Command {
@@ -98,6 +99,18 @@ impl Drop for Server {
     }
 }
 
+/// The answer to a probe once it is `SERVING`, or the last one within a minute: a machine that is
+/// busy with other tests may keep a server from its lease for a moment.
+fn until_served(folder: &Path, probe: &[&str]) -> Output {
+    let until = Instant::now() + Duration::from_secs(60);
+    loop {
+        let output = run(folder, probe);
+        if output.status.success() || Instant::now() > until {
+            return output;
+        }
+    }
+}
+
 #[test]
 fn a_server_says_where_it_listens_is_healthy_and_drains_on_a_signal() {
     for signal in ["TERM", "INT"] {
@@ -108,9 +121,9 @@ fn a_server_says_where_it_listens_is_healthy_and_drains_on_a_signal() {
         assert_eq!(unix, "unix:here.sock");
         for address in [tcp, unix] {
             let health = ["healthcheck", "--timeout=30s", "--server", address];
-            check(&run(folder.path(), &health), 0, "SERVING");
+            check(&until_served(folder.path(), &health), 0, "SERVING");
             let one = ["--service", "lineguard.v1.AuthorizationService"];
-            check(&run(folder.path(), &[&health[..], &one].concat()), 0, "SERVING");
+            check(&until_served(folder.path(), &[&health[..], &one].concat()), 0, "SERVING");
             let unknown = ["--service", "lineguard.v1.Nothing"];
             check(&run(folder.path(), &[&health[..], &unknown].concat()), 6, "unknown service");
         }

@@ -1,5 +1,7 @@
 //! Answers: a decision with everything needed to explain it.
 
+use std::fmt;
+
 use crate::model::reach::Comparison;
 use crate::model::{Obligation, PermissionIx, Requirement};
 use crate::vocabulary::FactName;
@@ -141,7 +143,7 @@ pub struct Decision {
     pub obligations: Obligations,
 }
 
-/// No answer: it depends on a fact that the question does not carry.
+/// A fact that an answer depends on and that the question does not carry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MissingFact {
     /// Whose fact.
@@ -159,4 +161,73 @@ pub enum FactOwner {
     Target,
     /// The context's: whether the recipient is verified.
     Context,
+}
+
+impl FactOwner {
+    const ALL: [Self; 3] = [Self::Resource, Self::Target, Self::Context];
+}
+
+/// No answer: it depends on these facts, which the question does not carry. All that it may depend
+/// on are in it, so that they can be given at once; never empty.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct MissingFacts(u64);
+
+impl MissingFacts {
+    /// These and others.
+    #[must_use]
+    pub const fn with(self, others: Self) -> Self {
+        Self(self.0 | others.0)
+    }
+
+    /// Each of them: the resource's, then the target's, then the context's.
+    pub fn iter(self) -> impl Iterator<Item = MissingFact> {
+        let facts = || FactName::ALL.into_iter().map(|(fact, _)| Some(fact)).chain([None]);
+        let all = FactOwner::ALL
+            .into_iter()
+            .flat_map(move |of| facts().map(move |fact| MissingFact { of, fact }));
+        all.filter(move |one| self.0 & Self::from(*one).0 != 0)
+    }
+}
+
+impl From<MissingFact> for MissingFacts {
+    fn from(missing: MissingFact) -> Self {
+        const FACTS: u32 = FactName::ALL.len() as u32;
+        let fact = missing.fact.map_or(FACTS, |fact| fact as u32);
+        let owner = match missing.of {
+            FactOwner::Resource => 0,
+            FactOwner::Target => 1,
+            FactOwner::Context => 2,
+        };
+        Self(1 << (owner * (FACTS + 1) + fact))
+    }
+}
+
+impl fmt::Debug for MissingFacts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.iter()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_set_of_missing_facts_holds_what_was_put_in() {
+        let one = |of, fact| MissingFact { of, fact };
+        let all = [
+            one(FactOwner::Resource, Some(FactName::Account)),
+            one(FactOwner::Resource, Some(FactName::Source)),
+            one(FactOwner::Resource, None),
+            one(FactOwner::Target, Some(FactName::Account)),
+            one(FactOwner::Target, None),
+            one(FactOwner::Context, None),
+        ];
+        let sets = all.map(MissingFacts::from);
+        let set = sets.into_iter().rev().reduce(MissingFacts::with).unwrap();
+        assert_eq!(set.iter().collect::<Vec<_>>(), all);
+        for (set, fact) in sets.into_iter().zip(all) {
+            assert_eq!(set.iter().collect::<Vec<_>>(), [fact]);
+        }
+    }
 }

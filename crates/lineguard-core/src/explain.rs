@@ -75,7 +75,7 @@ fn sentence(
             format!("“{title}”{from} needs {needs}.")
         }
         Reason::OutOfReach if decision.clause.is_some() => {
-            format!("“{title}”{from} covers {covers}, and this is not among it.")
+            format!("“{title}”{from} covers {covers}, but not this.")
         }
         Reason::OutOfReach => format!("“{title}” is held, but covers nothing here."),
         Reason::MayNotConfer => {
@@ -129,6 +129,7 @@ fn granted(
 fn of_origin(origin: &Origin) -> String {
     let title = &origin.title;
     match origin.kind {
+        OriginKind::Everybody => " (everybody has it)".into(),
         OriginKind::Role | OriginKind::GroupRole => format!(" (role {title})"),
         OriginKind::Overlay => format!(" (as {title})"),
         OriginKind::Override => " (set for this person)".into(),

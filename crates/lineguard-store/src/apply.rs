@@ -70,7 +70,7 @@ async fn apply_once(
     let mut session = open(tx, &batch.tenant, batch.changes.first()).await?;
     match attempt(store, &mut session, batch, now, rules).await {
         Ok(applied) => {
-            session.tx.commit().await?;
+            store.acknowledge(session).await?;
             Ok(applied)
         }
         Err(error) => {

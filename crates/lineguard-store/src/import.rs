@@ -41,7 +41,7 @@ async fn import_once(
     let mut session = open(tx, &import.tenant, first).await?;
     match attempt(store, &mut session, import, now).await {
         Ok(imported) => {
-            session.tx.commit().await?;
+            store.acknowledge(session).await?;
             Ok(imported)
         }
         Err(error) => {

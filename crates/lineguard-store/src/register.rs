@@ -106,7 +106,7 @@ async fn register_once(
     };
     match attempt(store, &mut session, faxes, now, rules).await {
         Ok(answers) => {
-            session.tx.commit().await?;
+            store.acknowledge(session).await?;
             Ok(answers)
         }
         Err(error) => {

@@ -16,12 +16,13 @@ use sea_orm::{DatabaseConnection, TransactionTrait as _};
 use crate::apply::CoreRules;
 use crate::audit::Chain;
 use crate::connect::{self, Held, OpenError, OpenMode, OpenOptions};
-use crate::error::unavailable;
+use crate::error::{refused, unavailable};
 use crate::models::{self, Models};
 use crate::rows::{self, Row, TENANT};
 use crate::session::Session;
 use crate::sql::{Sql, Tx, limit, seek};
 use crate::watch::{Statement, Watch, Watcher, watched};
+use crate::write::stored;
 use crate::writer::{Turn, Writer};
 
 /// A store in an SQL database.
@@ -104,6 +105,23 @@ impl SqlStore {
         };
         let row = &session.state.row;
         session.tx.verify_chain(row.num, row.revision).await.map(Some)
+    }
+
+    /// Makes what a session wrote durable, and returns only when a reader sees it. A commit that
+    /// said nothing of a failure and left nothing behind is a failure: whoever asks next would be
+    /// answered by the state before.
+    pub(crate) async fn acknowledge(&self, session: Session) -> Result<(), StoreError> {
+        let Session { tx, state, .. } = session;
+        tx.commit().await?;
+        let text = "SELECT 1 FROM tenant WHERE num = ? AND revision >= ? AND next_fax >= ?";
+        let seen = Sql::new(text)
+            .bind(seek(state.row.num))
+            .bind(stored(Num(state.row.revision.0))?)
+            .bind(stored(Num(state.next_fax))?);
+        match seen.one(&self.feed).await? {
+            Some(_) => Ok(()),
+            None => Err(refused("a commit returned, and what it wrote cannot be seen")),
+        }
     }
 
     /// A transaction that reads one snapshot of a tenant.
@@ -212,7 +230,10 @@ impl Store for SqlStore {
         let insert = Sql::new("model_text (digest, content) VALUES (?, ?)");
         tx.insert_new(insert.bind(digest.0.to_vec()).bind(text)).await?;
         tx.commit().await?;
-        Ok(digest)
+        match self.model_text(&digest).await? {
+            Some(_) => Ok(digest),
+            None => Err(refused("a commit returned, and the model text cannot be seen")),
+        }
     }
 
     async fn model_text(&self, digest: &ModelDigest) -> Result<Option<String>, StoreError> {

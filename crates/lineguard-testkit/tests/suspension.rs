@@ -162,12 +162,12 @@ async fn look(seed: u64, models: &[(Model, &str)], tally: &mut Tally) {
         let status = MemberStatus::Suspended;
         let suspend =
             Change::SetMemberStatus { account: account.clone(), subject: subject.clone(), status };
-        // The last owner is neither suspended nor removed.
-        let Some(mut suspended) = After::of(&mut told, text, model).await.and(suspend).await else {
+        let suspended = After::of(&mut told, text, model).await.and(suspend).await;
+        let mut suspended = suspended.expect("whoever is active can be suspended");
+        // The last owner is not removed.
+        let Some(mut removed) = After::of(&mut told, text, model).await.and(remove).await else {
             continue;
         };
-        let removed = After::of(&mut told, text, model).await.and(remove).await;
-        let mut removed = removed.expect("whoever can be suspended can be removed");
         tally.suspended += 1;
         let exempt = supervisors(&dump, &member.id);
         for asked in all.iter().filter(|asked| !exempt.contains(&asked.subject)) {

@@ -1,5 +1,6 @@
 //! `lineguard import`
 
+mod mistakes;
 mod outcome;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ use lineguard_core::id::{ModelDigest, RequestId, Subject, TenantId};
 use lineguard_core::model::built_in_vocabulary;
 use tonic::Request;
 
+use mistakes::Mistake;
 use outcome::{Done, Imported, refused, result, texts};
 
 use super::client::{Client, ask, failed, subject};
@@ -81,7 +83,11 @@ impl Import {
     /// If a file has mistakes (then nothing is applied), or there is no server or store.
     pub async fn run(self, config: &Config) -> Result<Exit, Failure> {
         let here = self.models_here(config)?;
-        let world = self.read(&here).await?;
+        let read = self.read(&here).await?;
+        if self.check && self.client.output == Output::Json {
+            return mistakes::print_json(&read);
+        }
+        let world = read.map_err(mistakes::failure)?;
         if self.check {
             let count = world.tenants.len();
             let tenants = if count == 1 { "tenant" } else { "tenants" };
@@ -170,9 +176,9 @@ impl Import {
         Ok(folder::read(folder.as_deref(), built_in_vocabulary())?)
     }
 
-    /// All files as one world. Where they name a model that is not here, the server is asked for
+    /// Reads all files. Where they name a model that is not here, the server is asked for
     /// its models folder; that it gives no answer is told by what the files then have wrong.
-    async fn read(&self, here: &[FolderModel]) -> Result<World, Failure> {
+    async fn read(&self, here: &[FolderModel]) -> Result<ReadWorld, Failure> {
         let mut names = ModelNames::default();
         for FolderModel { model, digest, .. } in here {
             names.add(model.name.as_str(), *digest, Some(Arc::clone(model)));
@@ -256,33 +262,33 @@ impl Import {
     }
 }
 
-/// All files as one world.
-fn read(files: &[PathBuf], models: &ModelNames) -> Result<World, Failure> {
+/// All files as one world, or every mistake in them.
+type ReadWorld = Result<World, Vec<Mistake>>;
+
+/// Reads all files.
+fn read(files: &[PathBuf], models: &ModelNames) -> Result<ReadWorld, Failure> {
     let (mut world, mut mistakes) = (World::default(), Vec::new());
     let mut from: BTreeMap<TenantId, String> = BTreeMap::new();
     for file in files {
-        let name = plain(&file.display().to_string());
+        let name = file.display().to_string();
         let text = std::fs::read_to_string(file)
-            .map_err(|error| Failure::new(format_args!("`{name}`: {error}")))?;
+            .map_err(|error| Failure::new(format_args!("`{}`: {error}", plain(&name))))?;
         match World::parse_with(&text, models) {
             Err(errors) => {
-                mistakes.extend(errors.iter().map(|error| format!("\n  {name}:{error}")))
+                mistakes.extend(errors.into_iter().map(|error| Mistake::of_text(&name, error)));
             }
             Ok(read) => {
                 for (id, tenant) in read.tenants {
                     if let Some(other) = from.insert(id.clone(), name.clone()) {
-                        mistakes.push(format!("\n  {name}: tenant `{id}` is in `{other}` already"));
+                        let problem = format!("tenant `{id}` is in `{}` already", plain(&other));
+                        mistakes.push(Mistake::of_file(&name, problem));
                     }
                     world.tenants.insert(id, tenant);
                 }
             }
         }
     }
-    if mistakes.is_empty() {
-        return Ok(world);
-    }
-    let text = format!("nothing was applied, because of these mistakes:{}", mistakes.concat());
-    Err(Failure::new(text))
+    Ok(if mistakes.is_empty() { Ok(world) } else { Err(mistakes) })
 }
 
 /// A bar on a terminal, nothing elsewhere.

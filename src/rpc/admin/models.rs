@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use lineguard_core::id::ModelDigest;
 use lineguard_core::model::{self, BUILT_IN};
+use lineguard_core::model_test;
 use lineguard_core::port::StoreError;
 
 use crate::access::Caller;
 use crate::app::App;
-use crate::models::checked;
 use crate::rpc::models_in_use;
 use crate::wire::models::{get_model_call, model_info, put_model_call, put_model_response};
 use crate::wire::pb;
@@ -74,7 +74,7 @@ pub(super) async fn put(
     let text: Arc<str> = text.into();
     let (vocabulary, to_read) = (app.vocabulary, Arc::clone(&text));
     // A long text keeps a core busy for a while, and other calls should not wait for it.
-    let read = tokio::task::spawn_blocking(move || checked(&to_read, vocabulary)).await;
+    let read = tokio::task::spawn_blocking(move || model_test::check(&to_read, vocabulary)).await;
     let model = match read.map_err(|error| Failure::Internal(error.to_string()))? {
         Ok(model) => model,
         Err(mistakes) => return Ok(put_model_response(Err(mistakes))),

@@ -7,14 +7,15 @@ fn violation() -> Violation {
     Violation { field: "changes[0].set_roles.roles".into(), problem: "is bad".into() }
 }
 
+fn missing(of: FactOwner, fact: Option<FactName>) -> MissingFacts {
+    MissingFact { of, fact }.into()
+}
+
 fn all() -> Vec<(Failure, Code)> {
     vec![
         (Failure::Invalid(InvalidRequest::one("tenant", "is bad")), Code::InvalidArgument),
         (
-            Failure::MissingFact(MissingFact {
-                of: FactOwner::Resource,
-                fact: Some(FactName::Participant),
-            }),
+            Failure::from(missing(FactOwner::Resource, Some(FactName::Participant))),
             Code::InvalidArgument,
         ),
         (Failure::NotFound("account"), Code::NotFound),
@@ -41,9 +42,7 @@ fn all() -> Vec<(Failure, Code)> {
         (Failure::AlreadyExists(violation()), Code::AlreadyExists),
         (Failure::Refused(violation()), Code::FailedPrecondition),
         (Failure::RequestIdReused, Code::Aborted),
-        (Failure::LeaseExpired, Code::Unavailable),
         (Failure::HistoryLost, Code::FailedPrecondition),
-        (Failure::RevisionNotReached, Code::Unavailable),
         (Failure::Overloaded, Code::ResourceExhausted),
         (Failure::DeadlineExceeded, Code::DeadlineExceeded),
         (Failure::Unauthenticated, Code::Unauthenticated),
@@ -82,14 +81,22 @@ fn no_status_tells_what_is_for_the_log() {
 }
 
 #[test]
-fn a_missing_fact_is_named_by_its_field() {
-    let missing = MissingFact { of: FactOwner::Target, fact: Some(FactName::Source) };
-    let status = Status::from(Failure::from(missing));
-    let details = status.get_error_details();
-    let violations = &details.bad_request().unwrap().field_violations;
-    assert_eq!(violations[0].field, "target.properties.attachment_sources");
-    let missing = MissingFact { of: FactOwner::Context, fact: None };
-    assert_eq!(missing_field(missing), "context.recipient_verified");
+fn missing_facts_are_named_by_their_fields_all_at_once() {
+    let number = missing(FactOwner::Resource, Some(FactName::Number));
+    let sources = missing(FactOwner::Target, Some(FactName::Source));
+    let verified = missing(FactOwner::Context, None);
+    let status = Status::from(Failure::from(verified.with(sources).with(number)));
+    let fields = [
+        "resource.properties.number",
+        "target.properties.attachment_sources",
+        "context.recipient_verified",
+    ];
+    let violations = status.get_details_bad_request().unwrap().field_violations;
+    assert_eq!(violations.iter().map(|one| &*one.field).collect::<Vec<_>>(), fields);
+    let [number, sources, verified] = fields;
+    let told = format!("the answer depends on `{number}`, `{sources}` and `{verified}`");
+    assert_eq!(status.message(), format!("{told}, which were not sent"));
+    assert_eq!(status.get_details_error_info().unwrap().metadata["field"], number);
 }
 
 #[test]

@@ -160,7 +160,7 @@ impl Spot<'_> {
                     facts.attachment_sources = Some(pb::AttachmentSources { sources });
                 }
                 FactName::Assignee | FactName::Label => {
-                    facts.absent.push(lineguard::wire::facts::field_of(*fact).into());
+                    facts.absent.push(fact.as_str().into());
                 }
             }
         }

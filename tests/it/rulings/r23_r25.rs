@@ -36,7 +36,11 @@ async fn r23_an_own_call_is_one_that_records_the_person_who_has_an_extension_now
     mine().await.allows_by("log.view.own");
     // A colleague takes the extension over, and none of its past calls with it.
     harness.apply([list("home", "me", held(&[])), list("home", "you", held(&["101"]))]).await;
-    mine().await.denies(Reason::OutOfReach);
+    // The deny tells what is missing for the own call, not what else would do.
+    let answer = mine().await;
+    let denied = answer.denies_by(Reason::RequirementNotMet, "log.view.own");
+    assert_eq!(denied.requirement, "extension");
+    assert!(denied.explanation.ends_with("needs an extension of the person's own."), "{denied:?}");
     let inherited = call("you", "me", "101", "q2", N9).send(&harness).await;
     inherited.denies(Reason::OutOfReach);
     call("you", "you", "101", "q2", N9).send(&harness).await.allows_by("log.view.own");

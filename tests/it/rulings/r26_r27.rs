@@ -48,6 +48,18 @@ async fn r26_a_number_that_is_asked_for_and_not_granted_is_denied_unless_it_is_t
     let world = office("nuacom", "nonadmin").granted(&[N1]).number(FOREIGN);
     harness.build(world.change(default_number("home", "me", D1))).await;
     caller_id("me", "home").number(D1).send(&harness).await.is(D1, "DEFAULT");
+    // The person may present it all the same when something else was asked for.
+    for presented in [
+        caller_id("me", "home").number(N1).send(&harness).await,
+        caller_id("me", "home").number(N2).send(&harness).await,
+    ] {
+        let preset = presented.0.candidates.iter().find(|one| one.number == D1).unwrap();
+        assert_eq!(
+            (&*preset.reason, preset.selectable, preset.chosen),
+            ("NOT_CHOSEN", false, false)
+        );
+        assert_eq!(preset.explanation, "It is the preset default, and was not asked for.");
+    }
     // A number that does not exist and one that the person may not use look alike, also by the
     // place in which they are told.
     let asked = async |number: &str| {
@@ -74,6 +86,9 @@ async fn r26_the_preset_needs_to_be_in_no_list_as_long_as_it_belongs_to_the_acco
     // Without the permission for the preset there is none.
     harness.apply([off("home", "me", "callerid.default")]).await;
     caller_id("me", "home").send(&harness).await.is_none("DEFAULT_NOT_USABLE");
+    let presented = caller_id("me", "home").number(N1).send(&harness).await;
+    let preset = presented.0.candidates.iter().find(|one| one.number == D1).unwrap();
+    assert_eq!(preset.reason, "NOT_GRANTED", "what cannot be used is not merely not chosen");
 }
 
 #[tokio::test]

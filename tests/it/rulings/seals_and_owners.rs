@@ -9,21 +9,43 @@ use crate::ask::{Answer, Ask, ask};
 use crate::changes::{owner, switch};
 use crate::harness::{Harness, product};
 
+/// What would open again what a seal closes.
+const OPENING: [&str; 6] = [
+    "account.seal",
+    "account.assign_owners",
+    "member.invite",
+    "role.assign",
+    "permission.assign",
+    "group.assign_roles",
+];
+
+/// A question about one of them, at an account.
+fn opening(who: &str, at: &str, action: &str, account: &str) -> Ask {
+    let asked = ask(who, at, action);
+    let there = |asked: Ask| asked.facts(|facts| facts.account = Some(account.into()));
+    match action {
+        "account.seal" | "account.assign_owners" => asked.on(account),
+        "role.assign" => there(asked).target("role", Some("member"), |_| ()),
+        "permission.assign" => there(asked).target("permission", Some("fax.view"), |_| ()),
+        _ => there(asked),
+    }
+}
+
 #[tokio::test]
-async fn nobody_above_a_seal_lifts_it_or_names_owners_below_it() {
+async fn nobody_above_a_seal_lifts_it_or_says_who_is_below_it() {
     let harness = Harness::start().await;
     let tree = product("standard").account("root").owner("ann").member("adm");
     let tree = tree.role("owner_admin").below("root", "open").owner("bob");
     let tree = tree.below("root", "shut").owner("bob").sealed();
     harness.build(tree).await;
-    for action in ["account.seal", "account.assign_owners"] {
+    for action in OPENING {
         for who in ["ann", "adm"] {
-            ask(who, "root", action).on("open").send(&harness).await.allows();
-            let shut = ask(who, "root", action).on("shut").send(&harness).await;
+            opening(who, "root", action, "open").send(&harness).await.allows();
+            let shut = opening(who, "root", action, "shut").send(&harness).await;
             let Answer::Decision(decision) = &shut else { panic!("{shut:?}") };
             assert_eq!(decision.effect(), Effect::Deny, "{who} {action}");
         }
-        ask("bob", "shut", action).on("shut").send(&harness).await.allows();
+        opening("bob", "shut", action, "shut").send(&harness).await.allows();
     }
     // Whoever acts as the sealed account by a right from above is stopped there, too.
     let joins = Change::AddMember {
@@ -33,8 +55,8 @@ async fn nobody_above_a_seal_lifts_it_or_names_owners_below_it() {
         roles: Some(Vec::new()),
     };
     harness.apply([joins]).await;
-    for action in ["account.seal", "account.assign_owners"] {
-        let shut = ask("ann", "shut", action).on("shut").send(&harness).await;
+    for action in OPENING {
+        let shut = opening("ann", "shut", action, "shut").send(&harness).await;
         shut.denies(Reason::OutOfReach);
     }
     // Set up it is, as before.

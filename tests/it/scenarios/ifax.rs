@@ -1,11 +1,14 @@
 //! A team's faxes, seen through numbers.
 
-use lineguard::wire::pb::{self, Reason};
+use lineguard::wire::pb::{self, OriginKind, Reason};
+use lineguard_core::change::NewFax;
+use lineguard_core::model::reach::{Direction, FaxState};
+use lineguard_testkit::ids;
 use lineguard_testkit::world::{World, received, world};
 
 use crate::ask::ask;
 use crate::caller_id::{caller_id, to_user};
-use crate::changes::{custom_role, level};
+use crate::changes::{custom_role, level, off, on};
 use crate::harness::{Harness, product, text_of};
 
 const N1: &str = "+15550100001";
@@ -85,7 +88,8 @@ async fn a_level_shows_nothing_without_the_permission_to_view_received_faxes() {
         .change(level("team", "me", "all_team"));
     harness.build(world).await;
     let answer = ask("me", "team", "fax.view").on("on-n1").send(&harness).await;
-    answer.denies_by(Reason::NoGrant, "fax.view_inbound");
+    // What everybody holds is the permission for own sent faxes, which does not reach so far.
+    answer.denies_by(Reason::OutOfReach, "fax.view_own_sent");
     assert_eq!(harness.visible("me", "team").await, [""; 0]);
 }
 
@@ -138,6 +142,76 @@ async fn the_only_access_number_is_the_default_caller_id() {
     assert_eq!(presented.is(N1, "ONLY_SELECTABLE").selectable, [N1]);
 }
 
+/// Somebody with access to N1 and a draft, a sent fax of their own and one of somebody else.
+fn sends_from_n1(team: World) -> World {
+    let from_n1 = |id: &str| NewFax {
+        direction: Direction::Outbound,
+        creator: Some(ids::user("me")),
+        number: Some(ids::number(N1)),
+        ..received(id, "team", 0)
+    };
+    let draft = NewFax { state: FaxState::Draft, ..from_n1("draft") };
+    team.access(&[N1]).fax(from_n1("mine")).fax(draft).sent("theirs", "you", 5)
+}
+
+/// What sending takes besides the permission for it is nothing that anybody has to tick.
+async fn sends_and_sees_own_sent_faxes(harness: &Harness) {
+    let presented = caller_id("me", "team").used_for(pb::SendChannel::Fax).send(harness).await;
+    assert_eq!(presented.is(N1, "ONLY_SELECTABLE").selectable, [N1]);
+    let sends =
+        |number: &str| ask("me", "team", "fax.send").facts(|fax| fax.number = Some(number.into()));
+    sends(N1).send(harness).await.allows_by("fax.send");
+    sends(N2).send(harness).await.denies_by(Reason::NumberNotHeld, "fax.send");
+
+    let mine = ask("me", "team", "fax.view").on("mine").send(harness).await;
+    let told = mine.allows_by("fax.view_own_sent");
+    let origin = told.origin.as_ref().unwrap();
+    assert_eq!((origin.kind(), &*origin.key), (OriginKind::Everybody, "fax.view_own_sent"));
+    assert_eq!(
+        told.explanation,
+        "Allowed by “View own sent faxes” (everybody has it), which covers the person's own."
+    );
+    ask("me", "team", "fax.send").on("draft").send(harness).await.allows_by("fax.send");
+    let theirs = ask("me", "team", "fax.view").on("theirs").send(harness).await;
+    theirs.denies_by(Reason::OutOfReach, "fax.view_own_sent");
+    assert_eq!(harness.visible("me", "team").await, ["draft", "mine"]);
+}
+
+// IFX-A5, IFX-S11, IFX-S12
+#[tokio::test]
+async fn a_group_of_the_teams_own_that_sends_needs_nothing_else_ticked() {
+    let harness = Harness::start().await;
+    let team = product("ifax").account("team").number(N1).number(N2);
+    let team = team.change(custom_role("team", "frontdesk", &["fax.send", "fax.view_inbound"]));
+    harness.build(sends_from_n1(team.member("me").role("frontdesk"))).await;
+    sends_and_sees_own_sent_faxes(&harness).await;
+}
+
+// IFX-A5, IFX-S11, IFX-S12
+#[tokio::test]
+async fn a_member_without_a_role_who_may_send_needs_nothing_else_switched_on() {
+    let harness = Harness::start().await;
+    let team = product("ifax").account("team").number(N1).number(N2);
+    harness.build(sends_from_n1(team.member("me"))).await;
+    harness.apply([on("team", "me", "fax.send")]).await;
+    sends_and_sees_own_sent_faxes(&harness).await;
+}
+
+#[tokio::test]
+async fn what_everybody_has_can_be_taken_away_from_one_person() {
+    let harness = Harness::start().await;
+    let team = product("ifax").account("team").number(N1).number(N2);
+    let team = team.change(custom_role("team", "frontdesk", &["fax.send"]));
+    harness.build(sends_from_n1(team.member("me").role("frontdesk"))).await;
+    let off = ["numbers.use", "fax.view_own_sent"].map(|permission| off("team", "me", permission));
+    harness.apply(off).await;
+    let sends = ask("me", "team", "fax.send").facts(|fax| fax.number = Some(N1.into()));
+    sends.send(&harness).await.denies_by(Reason::NumberNotHeld, "fax.send");
+    let mine = ask("me", "team", "fax.view").on("mine").send(&harness).await;
+    mine.denies_by(Reason::ExplicitlyDenied, "fax.view_own_sent");
+    assert_eq!(harness.visible("me", "team").await, [""; 0]);
+}
+
 // IFX-S15
 #[tokio::test]
 async fn a_new_fax_is_assigned_to_the_user_whose_auto_assign_number_it_comes_in_on() {
@@ -155,7 +229,7 @@ async fn a_new_fax_is_assigned_to_the_user_whose_auto_assign_number_it_comes_in_
     assert_eq!(before.skipped, []);
 
     let mut fax = received("new", "team", 0);
-    fax.number = Some(lineguard_testkit::ids::number(N2));
+    fax.number = Some(ids::number(N2));
     harness.register(fax).await;
     let seen = harness.visible_faxes("boss", "team").await;
     let assignee = seen[0].assignee.clone().unwrap().kind.unwrap();

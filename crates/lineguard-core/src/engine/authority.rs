@@ -120,6 +120,8 @@ pub(crate) const fn state_bit(state: FaxState) -> u8 {
 /// What kind of thing a permission came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum OriginKind {
+    /// The product, which gives it to every member whatever their roles.
+    Everybody,
     /// A role that the member holds.
     Role,
     /// A role that a group of the member holds.
@@ -133,9 +135,9 @@ pub enum OriginKind {
 /// What a permission came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin {
-    /// Role, overlay or override.
+    /// Role, overlay, override, or everybody.
     pub kind: OriginKind,
-    /// Key of the role or overlay; the permission's for an override.
+    /// Key of the role or overlay; the permission's for an override and for what everybody has.
     pub key: Key,
     /// Title for people.
     pub title: Box<str>,

@@ -6,7 +6,7 @@
 use super::authority::{Authority, Everything};
 use super::decide::decide;
 use super::outgoing::by_faxbox;
-use crate::decision::{Decision, Effect, MissingFact, Reason};
+use crate::decision::{Decision, Effect, MissingFacts, Reason};
 use crate::facts::{Fact, NumberFacts, ResourceFacts};
 use crate::id::Num;
 use crate::model::{CallerIdRules, Model, RestrictionList};
@@ -98,7 +98,7 @@ pub struct CallerId {
     pub decision: Option<Decision>,
     /// What the person may choose from.
     pub selectable: Vec<Num>,
-    /// Every other candidate, with the reason.
+    /// Every other candidate that may not be presented, with the reason.
     pub lost: Vec<(Num, Lost)>,
     /// Whether the person may hide the number.
     pub may_be_anonymous: bool,
@@ -121,7 +121,7 @@ pub fn resolve(
     authority: &Authority,
     question: &CallerIdQuestion,
     candidates: Candidates<'_>,
-) -> Result<CallerId, MissingFact> {
+) -> Result<CallerId, MissingFacts> {
     if let Some(reason) = authority.barred() {
         return Ok(nothing(Outcome::Denied(Lost::NotGranted(reason))));
     }
@@ -142,6 +142,10 @@ pub fn resolve(
             Ok(()) => selectable.push(candidate.number),
             Err(why) => lost.push((candidate.number, why)),
         }
+    }
+    if matches!(resolver.default_usable(candidates), Ok(Ok(()))) {
+        // It may be presented although it is in no list.
+        lost.retain(|(number, _)| Some(*number) != authority.default_number);
     }
     let anonymity = resolver.anonymous()?;
     let (outcome, decision) = match question.requested {
@@ -164,7 +168,7 @@ pub(super) fn would_give(
     channel: SendChannel,
     context: Context,
     number: &NumberFacts,
-) -> Result<bool, MissingFact> {
+) -> Result<bool, MissingFacts> {
     let Some(rules) = model.caller_id else { return Ok(false) };
     let requested = Presentation::Number(number.number);
     let question = &CallerIdQuestion { channel, requested, context };
@@ -194,7 +198,7 @@ struct Resolver<'a> {
 }
 
 impl Resolver<'_> {
-    fn ask(&self, action: Action, resource: ResourceFacts) -> Result<Decision, MissingFact> {
+    fn ask(&self, action: Action, resource: ResourceFacts) -> Result<Decision, MissingFacts> {
         let question = Question {
             action,
             names_stored_resource: false,
@@ -217,7 +221,7 @@ impl Resolver<'_> {
         }
     }
 
-    fn selectable(&self, number: &NumberFacts) -> Result<Result<(), Lost>, MissingFact> {
+    fn selectable(&self, number: &NumberFacts) -> Result<Result<(), Lost>, MissingFacts> {
         let decision = self.ask(self.rules.choose, self.about_number(number))?;
         if decision.effect == Effect::Deny {
             return Ok(Err(Lost::NotGranted(decision.reason)));
@@ -251,7 +255,7 @@ impl Resolver<'_> {
         candidates: &[NumberFacts],
         selectable: &[Num],
         lost: &[(Num, Lost)],
-    ) -> Result<Answer, MissingFact> {
+    ) -> Result<Answer, MissingFacts> {
         if selectable.contains(&number) {
             return Ok((Outcome::Number(number, Won::Requested), None));
         }
@@ -263,7 +267,7 @@ impl Resolver<'_> {
         Ok((Outcome::Denied(why.unwrap_or(Lost::NotGranted(Reason::OutOfReach))), None))
     }
 
-    fn anonymous(&self) -> Result<Answer, MissingFact> {
+    fn anonymous(&self) -> Result<Answer, MissingFacts> {
         let here = ResourceFacts {
             account: Fact::Known(self.authority.account),
             ..ResourceFacts::nowhere()
@@ -281,7 +285,7 @@ impl Resolver<'_> {
         candidates: &[NumberFacts],
         complete: bool,
         selectable: &[Num],
-    ) -> Result<Answer, MissingFact> {
+    ) -> Result<Answer, MissingFacts> {
         let mut unusable = None;
         if let Some(number) = self.authority.default_number {
             match self.default_usable(candidates)? {
@@ -302,7 +306,7 @@ impl Resolver<'_> {
 
     /// An administrator may preset a number that is in none of the member's lists, as long as it
     /// belongs to the account.
-    fn default_usable(&self, candidates: &[NumberFacts]) -> Result<Result<(), Lost>, MissingFact> {
+    fn default_usable(&self, candidates: &[NumberFacts]) -> Result<Result<(), Lost>, MissingFacts> {
         let preset = |number: &&NumberFacts| Some(number.number) == self.authority.default_number;
         let Some(number) = candidates.iter().find(preset) else {
             return Ok(Err(Lost::NotGranted(Reason::OutOfReach)));

@@ -339,7 +339,7 @@ impl<'a> Compiler<'a> {
                 },
                 origins: match gate {
                     Gate::Closed(_, Some(origin)) => vec![*origin],
-                    _ => surviving(worth).map(|from| from.origin).collect(),
+                    _ => origins(worth),
                 },
             })
             .collect()
@@ -354,6 +354,18 @@ impl<'a> Compiler<'a> {
 fn surviving<'w, 'a>(worth: &'w Worth<'a>) -> impl Iterator<Item = &'w Contribution<'a>> {
     let denied = worth.denied_by.is_some();
     worth.contributions.iter().filter(move |from| from.locked || !denied)
+}
+
+/// What a permission comes from, each once: a role may be held at several accounts of the path, and
+/// everybody has what everybody has at each.
+fn origins(worth: &Worth<'_>) -> Vec<OriginIx> {
+    let mut origins = Vec::new();
+    for from in surviving(worth) {
+        if !origins.contains(&from.origin) {
+            origins.push(from.origin);
+        }
+    }
+    origins
 }
 
 fn holds(worth: &Worth<'_>) -> bool {

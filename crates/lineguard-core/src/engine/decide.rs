@@ -2,13 +2,15 @@
 
 use super::authority::{Authority, Obstacle, OriginKind, Term};
 use super::evaluate::{Sides, Truth};
-use crate::decision::{Decision, Effect, FactOwner, MissingFact, Obligations, Reason};
+use crate::decision::{
+    Decision, Effect, FactOwner, MissingFact, MissingFacts, Obligations, Reason,
+};
 use crate::facts::{Fact, ResourceFacts};
 use crate::model::{Channel, Model, Obligation, OwnedKind, PermissionIx, Requirement};
 use crate::request::{Conferred, Context, Question};
 use crate::vocabulary::{Action, ActionDef, Confers, SendChannel, Vocabulary};
 
-/// Decides a question about a member. An error is no answer: it names the fact that the answer
+/// Decides a question about a member. An error is no answer: it names the facts that the answer
 /// depends on and that the question does not carry (rulings R14).
 ///
 /// The gates stand in the order of rulings R8: member status, channel, then entitlement, switch,
@@ -19,7 +21,7 @@ pub fn decide(
     vocabulary: &Vocabulary,
     authority: &Authority,
     question: &Question,
-) -> Result<Decision, MissingFact> {
+) -> Result<Decision, MissingFacts> {
     let Some(def) = vocabulary.def(question.action) else {
         return Ok(deny(Reason::NoGrant));
     };
@@ -129,6 +131,17 @@ const fn about(term: &Term, effect: Effect) -> Decision {
     }
 }
 
+/// How near a term came that does not cover a resource, the farthest first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Nearness {
+    /// A requirement does not hold, and it would not reach the resource.
+    Neither,
+    /// All that it requires holds, but it does not reach the resource.
+    Elsewhere,
+    /// It reaches the resource, but a requirement does not hold.
+    NeedsMore,
+}
+
 pub(super) struct Inquiry<'a> {
     pub(super) model: &'a Model,
     pub(super) vocabulary: &'a Vocabulary,
@@ -138,7 +151,7 @@ pub(super) struct Inquiry<'a> {
 }
 
 impl<'a> Inquiry<'a> {
-    fn decide(&self) -> Result<Decision, MissingFact> {
+    fn decide(&self) -> Result<Decision, MissingFacts> {
         match self.covering_term(&self.question.resource) {
             Ok(Err(denied)) => Ok(denied),
             Ok(Ok(term)) => Ok(match self.narrowed()? {
@@ -148,14 +161,15 @@ impl<'a> Inquiry<'a> {
             // What is denied in any case does not depend on the missing fact.
             Err(missing) => match self.narrowed() {
                 Ok(Some(reason)) => Ok(deny(reason)),
-                Ok(None) | Err(_) => Err(missing),
+                Ok(None) => Err(missing),
+                Err(others) => Err(missing.with(others)),
             },
         }
     }
 
     /// A resource that does not exist and one that the person may not see get one answer: the
     /// answer for nothing at all. No term covers that.
-    fn as_if_it_did_not_exist(&self) -> Result<Decision, MissingFact> {
+    fn as_if_it_did_not_exist(&self) -> Result<Decision, MissingFacts> {
         Ok(self.covering_term(&ResourceFacts::nowhere())?.err().unwrap_or(deny(Reason::OutOfReach)))
     }
 
@@ -183,7 +197,7 @@ impl<'a> Inquiry<'a> {
     fn covering_term(
         &self,
         facts: &ResourceFacts,
-    ) -> Result<Result<&'a Term, Decision>, MissingFact> {
+    ) -> Result<Result<&'a Term, Decision>, MissingFacts> {
         let seen = match self.sight_needed() {
             None => Ok(Ok(())),
             Some(view) => self.seen_by(view, facts),
@@ -192,6 +206,7 @@ impl<'a> Inquiry<'a> {
         match (seen, covered) {
             // False wins over unknown: no missing fact could turn these into an allow.
             (Ok(Err(denied)), _) | (_, Ok(Err(denied))) => Ok(Err(denied)),
+            (Err(missing), Err(others)) => Err(missing.with(others)),
             (Err(missing), _) | (_, Err(missing)) => Err(missing),
             (Ok(Ok(())), Ok(Ok(term))) => Ok(Ok(term)),
         }
@@ -201,7 +216,7 @@ impl<'a> Inquiry<'a> {
         &self,
         view: Action,
         facts: &ResourceFacts,
-    ) -> Result<Result<(), Decision>, MissingFact> {
+    ) -> Result<Result<(), Decision>, MissingFacts> {
         if let Some(denied) = before_any_resource(self.authority, view, None) {
             return Ok(Err(denied));
         }
@@ -209,30 +224,42 @@ impl<'a> Inquiry<'a> {
     }
 
     /// The first term of an action that covers a resource. Where none does, the denial tells of
-    /// the term that came furthest: requirements stand before reach.
+    /// the term that came nearest: one whose reach covers it and that needs something besides, else
+    /// one that needs nothing more and does not reach it.
     fn covered_by(
         &self,
         action: Action,
         sides: Sides<'_>,
-    ) -> Result<Result<&'a Term, Decision>, MissingFact> {
-        let mut missing = None;
-        let mut nearest: Option<Decision> = None;
+    ) -> Result<Result<&'a Term, Decision>, MissingFacts> {
+        let mut missing: Option<MissingFacts> = None;
+        let mut nearest: Option<(Nearness, Decision)> = None;
         for term in self.authority.terms(action) {
             match self.authority.covers(term, sides) {
                 Truth::True => return Ok(Ok(term)),
-                Truth::Unknown(fact) => missing = missing.or(Some(fact)),
+                Truth::Unknown(facts) => {
+                    missing = Some(missing.map_or(facts, |others| others.with(facts)));
+                }
                 Truth::False => {
                     let unmet = self.authority.meets(term, sides).0;
-                    let denied = out_of_reach(term, unmet);
-                    if nearest.is_none_or(|so_far| so_far.reason < denied.reason) {
-                        nearest = Some(denied);
+                    let nearness = self.nearness(term, unmet, sides);
+                    if nearest.is_none_or(|(so_far, _)| so_far < nearness) {
+                        nearest = Some((nearness, out_of_reach(term, unmet)));
                     }
                 }
             }
         }
         match missing {
-            Some(fact) => Err(fact),
-            None => Ok(Err(nearest.unwrap_or(deny(Reason::NoGrant)))),
+            Some(facts) => Err(facts),
+            None => Ok(Err(nearest.map_or(deny(Reason::NoGrant), |(_, denied)| denied))),
+        }
+    }
+
+    /// How near a term that does not cover a resource came to it.
+    fn nearness(&self, term: &Term, unmet: Option<Requirement>, sides: Sides<'_>) -> Nearness {
+        match unmet {
+            None => Nearness::Elsewhere,
+            Some(_) if self.authority.reaches(term, sides) == Truth::True => Nearness::NeedsMore,
+            Some(_) => Nearness::Neither,
         }
     }
 
@@ -249,7 +276,7 @@ impl<'a> Inquiry<'a> {
     }
 
     /// What stands between a grant and an allow. A denial that is certain wins over a missing fact.
-    fn narrowed(&self) -> Result<Option<Reason>, MissingFact> {
+    fn narrowed(&self) -> Result<Option<Reason>, MissingFacts> {
         let checks = [
             self.conferral(),
             self.sparing(),
@@ -260,13 +287,16 @@ impl<'a> Inquiry<'a> {
         ];
         match checks.iter().find_map(|check| check.ok().flatten()) {
             Some(reason) => Ok(Some(reason)),
-            None => checks.into_iter().find(Result::is_err).unwrap_or(Ok(None)),
+            None => {
+                let missing = checks.into_iter().filter_map(Result::err);
+                missing.reduce(MissingFacts::with).map_or(Ok(None), Err)
+            }
         }
     }
 
     /// Nobody confers what they neither hold nor may confer by the model (rulings R15), nor what
     /// does not exist.
-    fn conferral(&self) -> Result<Option<Reason>, MissingFact> {
+    fn conferral(&self) -> Result<Option<Reason>, MissingFacts> {
         let Some(confers) = self.def.confers else { return Ok(None) };
         let worth = self.question.conferred.as_ref().map(|one| self.worth(one, confers));
         if worth == Some(None) {
@@ -277,7 +307,11 @@ impl<'a> Inquiry<'a> {
             return Ok(None);
         }
         let Some(worth) = worth.flatten() else {
-            return Err(MissingFact { of: FactOwner::Target, fact: None });
+            let target = MissingFacts::from(MissingFact { of: FactOwner::Target, fact: None });
+            return Err(match declared {
+                Truth::Unknown(facts) => target.with(facts),
+                Truth::True | Truth::False => target,
+            });
         };
         let held = |ix| self.authority.standing(ix).is_some_and(|standing| standing.held);
         match declared {
@@ -317,7 +351,7 @@ impl<'a> Inquiry<'a> {
 
     /// Nobody below an owner removes or suspends an owner: a term that covers must come from
     /// ownership of the account or of one above (rulings R4).
-    fn sparing(&self) -> Result<Option<Reason>, MissingFact> {
+    fn sparing(&self) -> Result<Option<Reason>, MissingFacts> {
         let resource = &self.question.resource;
         if !self.def.spares_owners || resource.owner != Fact::Known(true) {
             return Ok(None);

@@ -92,6 +92,7 @@ impl<'a> Walk<'a> {
         membership: &'a Membership,
         sealed_off: bool,
     ) -> Result<(), UnknownKey> {
+        self.everybody(sealed_off);
         for key in &membership.roles {
             self.role(depth, key, OriginKind::Role, None, sealed_off)?;
         }
@@ -101,6 +102,27 @@ impl<'a> Walk<'a> {
             }
         }
         Ok(())
+    }
+
+    /// What every member has is one more role of the membership, and no locked one.
+    fn everybody(&mut self, sealed_off: bool) {
+        for ix in &self.model.members.everybody {
+            let Some(permission) = self.model.permission_at(*ix) else { continue };
+            let origin = self.origin(Origin {
+                kind: OriginKind::Everybody,
+                key: permission.key.clone(),
+                title: permission.title.clone(),
+            });
+            let contribution = Contribution {
+                origin,
+                reach: None,
+                scopes: None,
+                owned: None,
+                locked: false,
+                sealed_off,
+            };
+            self.contribute(*ix, contribution);
+        }
     }
 
     fn role(

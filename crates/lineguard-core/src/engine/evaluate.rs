@@ -1,22 +1,22 @@
 //! Terms against facts, in three values: a fact that is missing is neither true nor false.
 
 use super::authority::{Authority, CompiledExcept, Everything, Term, state_bit};
-use crate::decision::{FactOwner, MissingFact};
+use crate::decision::{FactOwner, MissingFact, MissingFacts};
 use crate::facts::{Fact, ResourceFacts};
 use crate::id::Num;
 use crate::model::Requirement;
 use crate::model::reach::{Comparison, FactSet};
 use crate::vocabulary::{ActionDef, FactName, Outgoing};
 
-/// True, false, or dependent on a missing fact.
+/// True, false, or dependent on missing facts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Truth {
     /// Holds.
     True,
     /// Does not hold.
     False,
-    /// Would depend on this fact.
-    Unknown(MissingFact),
+    /// Would depend on these facts.
+    Unknown(MissingFacts),
 }
 
 impl Truth {
@@ -25,9 +25,10 @@ impl Truth {
         match self {
             Self::False => Self::False,
             Self::True => other(),
-            Self::Unknown(fact) => match other() {
+            Self::Unknown(facts) => match other() {
                 Self::False => Self::False,
-                Self::True | Self::Unknown(_) => Self::Unknown(fact),
+                Self::True => Self::Unknown(facts),
+                Self::Unknown(others) => Self::Unknown(facts.with(others)),
             },
         }
     }
@@ -37,9 +38,10 @@ impl Truth {
         match self {
             Self::True => Self::True,
             Self::False => other(),
-            Self::Unknown(fact) => match other() {
+            Self::Unknown(facts) => match other() {
                 Self::True => Self::True,
-                Self::False | Self::Unknown(_) => Self::Unknown(fact),
+                Self::False => Self::Unknown(facts),
+                Self::Unknown(others) => Self::Unknown(facts.with(others)),
             },
         }
     }
@@ -48,7 +50,7 @@ impl Truth {
         match self {
             Self::True => Self::False,
             Self::False => Self::True,
-            Self::Unknown(fact) => Self::Unknown(fact),
+            Self::Unknown(facts) => Self::Unknown(facts),
         }
     }
 }
@@ -56,6 +58,12 @@ impl Truth {
 impl From<bool> for Truth {
     fn from(holds: bool) -> Self {
         if holds { Self::True } else { Self::False }
+    }
+}
+
+impl From<Result<bool, MissingFacts>> for Truth {
+    fn from(answer: Result<bool, MissingFacts>) -> Self {
+        answer.map_or_else(Self::Unknown, Self::from)
     }
 }
 
@@ -116,9 +124,9 @@ impl<'a> Side<'a> {
         self,
         name: FactName,
         read: impl FnOnce(&'a ResourceFacts) -> &'a Fact<T>,
-    ) -> Result<Option<&'a T>, MissingFact> {
+    ) -> Result<Option<&'a T>, MissingFacts> {
         match self.facts.map(read) {
-            None | Some(Fact::Missing) => Err(MissingFact { of: self.of, fact: Some(name) }),
+            None | Some(Fact::Missing) => Err(MissingFact { of: self.of, fact: Some(name) }.into()),
             Some(Fact::Absent) => Ok(None),
             Some(Fact::Known(value)) => Ok(Some(value)),
         }
@@ -132,7 +140,7 @@ impl<'a> Side<'a> {
         holds: impl FnOnce(&T) -> bool,
     ) -> Truth {
         match self.fact(name, read) {
-            Err(fact) => Truth::Unknown(fact),
+            Err(facts) => Truth::Unknown(facts),
             Ok(value) => value.is_some_and(holds).into(),
         }
     }
@@ -171,9 +179,13 @@ impl Authority {
             }
             Requirement::CoverPageOfFaxbox => {
                 match sides.resource.fact(FactName::Faxbox, |facts| &facts.faxbox) {
-                    Err(fact) => Truth::Unknown(fact),
                     Ok(None) => Truth::True,
                     Ok(Some(page)) => faxbox(sides.target, &|faxbox| page == faxbox),
+                    // The faxbox of what goes out would not settle it alone, so both are missing.
+                    Err(page) => {
+                        let target = sides.target.fact(FactName::Faxbox, |facts| &facts.faxbox);
+                        Truth::Unknown(target.map_or_else(|facts| page.with(facts), |_| page))
+                    }
                 }
             }
         }

@@ -5,14 +5,14 @@ use super::authority::{Authority, Everything};
 use super::caller_id;
 use super::decide::Inquiry;
 use super::evaluate::Truth;
-use crate::decision::{FactOwner, MissingFact, Reason};
+use crate::decision::{FactOwner, MissingFact, MissingFacts, Reason};
 use crate::facts::NumberFacts;
 use crate::id::Num;
 use crate::model::{Model, RestrictionList};
 use crate::vocabulary::{FactName, SendChannel};
 
-/// A reason to refuse, if there is one; an error where that depends on a missing fact.
-type Narrowed = Result<Option<Reason>, MissingFact>;
+/// A reason to refuse, if there is one; an error where that depends on missing facts.
+type Narrowed = Result<Option<Reason>, MissingFacts>;
 
 impl NumberFacts {
     /// Whether it is active and able to do what a channel needs (rulings R30).
@@ -66,12 +66,14 @@ impl Inquiry<'_> {
         if list.is_some_and(|list| !list.contains(number, Everything::OfTheTenant)) {
             return Ok(Some(Reason::Restricted));
         }
-        if must_be_held && !self.would_be_given(channel)? {
-            return Ok(Some(Reason::NumberNotHeld));
-        }
-        match usable {
+        let held = match must_be_held {
+            true => Truth::from(self.would_be_given(channel)),
+            false => Truth::True,
+        };
+        match held.and(|| usable) {
+            Truth::True => Ok(None),
+            Truth::False => Ok(Some(Reason::NumberNotHeld)),
             Truth::Unknown(missing) => Err(missing),
-            Truth::True | Truth::False => Ok(None),
         }
     }
 
@@ -95,7 +97,7 @@ impl Inquiry<'_> {
     }
 
     /// Whether `ResolveCallerId` would give the number to this person.
-    fn would_be_given(&self, channel: SendChannel) -> Result<bool, MissingFact> {
+    fn would_be_given(&self, channel: SendChannel) -> Result<bool, MissingFacts> {
         let Some(number) = &self.question.sent_from else { return Ok(false) };
         let context = self.question.context;
         caller_id::would_give(self.model, self.vocabulary, self.authority, channel, context, number)
@@ -121,7 +123,7 @@ impl Inquiry<'_> {
         match self.question.context.recipient_verified {
             Some(true) => Ok(None),
             Some(false) => Ok(Some(Reason::RecipientNotVerified)),
-            None => Err(MissingFact { of: FactOwner::Context, fact: None }),
+            None => Err(MissingFact { of: FactOwner::Context, fact: None }.into()),
         }
     }
 }

@@ -9,7 +9,7 @@ pub mod render;
 use crate::id::Key;
 use crate::vocabulary::{Action, SendChannel};
 pub use builtin::{BUILT_IN, STANDARD, built_in_vocabulary};
-pub use parse::parse;
+pub use parse::{parse, parse_new};
 pub use qualify::narrowed;
 pub use reach::{Clause, Except, FactSet, MatchField, Word};
 
@@ -95,6 +95,9 @@ pub struct Members {
     pub one_role: bool,
     /// Roles of a member who is added without roles.
     pub default_roles: Vec<Key>,
+    /// What every membership holds whatever its roles, as one more role of it would give it. In
+    /// the order of the screen.
+    pub everybody: Vec<PermissionIx>,
     /// Whether a member whose access numbers were never set has all of them (rulings R30).
     pub unset_access_numbers_are_all: bool,
 }
@@ -436,15 +439,17 @@ pub struct AutoAssignRules {
     pub fallback: Fallback,
 }
 
-/// A test that a model text carries. `crate::model_test` runs it.
+/// A test that a model text carries. `crate::model_test` reads and runs it.
 #[derive(Debug, Clone)]
 pub struct ModelTest {
     /// A sentence.
     pub name: Box<str>,
     /// Line of the text where it begins, from 1.
     pub line: usize,
-    /// The test as written, for the runner; `docs/models.md` describes it.
-    pub body: toml::Table,
+    /// Column where it begins, from 1.
+    pub column: usize,
+    /// What it says; `docs/models.md` describes it.
+    pub says: crate::model_test::Test,
 }
 
 macro_rules! find_by_key {
@@ -475,6 +480,12 @@ impl Model {
     /// The permission at an index.
     pub fn permission_at(&self, ix: PermissionIx) -> Option<&Permission> {
         self.permissions.get(usize::from(ix.0))
+    }
+
+    /// Whether every member has a permission, whatever their roles.
+    pub fn everybody_has(&self, permission: &Key) -> bool {
+        let mut everybody = self.members.everybody.iter().filter_map(|ix| self.permission_at(*ix));
+        everybody.any(|one| one.key == *permission)
     }
 
     /// The permissions that grant an action.

@@ -2,19 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use toml::{Table, Value};
-
-use super::{Names, Numbers, flag, only, strings, table, text};
-use crate::change::AttachmentSource;
+use super::read::{Names, Numbers, Reader};
 use crate::facts::{
     AccountBelow, AccountLevel, AccountSetup, GrantList, GroupFacts, ListOf, MemberFacts,
     MemberStatus, Membership, Override,
 };
 use crate::id::{Key, ModelDigest, Num, Revision};
-use crate::model::{Model, RestrictionList, ScopeKind};
+use crate::model::{RestrictionList, ScopeKind};
+use crate::text::Fields;
 use crate::vocabulary::SendChannel;
 
-const KEYS: &[&str] = &[
+pub(super) const KEYS: &[&str] = &[
     "roles",
     "status",
     "visibility",
@@ -40,6 +38,8 @@ const KEYS: &[&str] = &[
     "groups",
     "owned_faxboxes",
     "owned_groups",
+    "supervised",
+    "delegators",
     "owns_account",
     "default_number",
     "parent_roles",
@@ -49,92 +49,157 @@ const KEYS: &[&str] = &[
     "number_faxboxes",
 ];
 
-pub(super) fn member(
-    model: &Model,
-    given: &Table,
-    names: &mut Names,
-) -> Result<MemberFacts, String> {
-    only(given, "given", KEYS)?;
-    let nums = |key: &str, names: &mut Names| -> Result<Vec<Num>, String> {
-        let values = strings(given, key)?.unwrap_or_default();
-        Ok(values.into_iter().map(|name| names.num(name)).collect())
-    };
-    names.numbers = Numbers {
-        elsewhere: nums("numbers_elsewhere", names)?,
-        inactive: nums("numbers_inactive", names)?,
-        faxboxes: number_faxboxes(given, names)?,
-    };
-    let groups = nums("groups", names)?
-        .into_iter()
-        .map(|group| GroupFacts {
+const SEND_FROM: [(SendChannel, &str); 3] = [
+    (SendChannel::Fax, "send_from_fax"),
+    (SendChannel::Message, "send_from_message"),
+    (SendChannel::Call, "send_from_call"),
+];
+
+impl<'s, 't> Reader<'s, 't, '_> {
+    pub(super) fn member(&mut self, given: &Fields<'s, 't>) -> MemberFacts {
+        self.names.numbers = Numbers {
+            elsewhere: self.names(given, "numbers_elsewhere"),
+            inactive: self.names(given, "numbers_inactive"),
+            faxboxes: self.number_faxboxes(given),
+        };
+        let groups = self.names(given, "groups").into_iter().map(|group| GroupFacts {
             group,
             account: Names::HOME,
             title: "group".into(),
             roles: Vec::new(),
-        })
-        .collect();
-    Ok(MemberFacts {
-        revision: Revision(1),
-        model: ModelDigest::of(model.name.as_str()),
-        subject: Names::ME,
-        path: path(model, given, names)?,
-        below: vec![AccountBelow {
-            account: Names::CHILD,
-            parent: Names::HOME,
-            sealed: flag(given, "sealed_child")?.unwrap_or(false),
-        }],
-        groups,
-        owned_accounts: match flag(given, "owns_account")? {
-            Some(true) => vec![Names::HOME],
-            _ => Vec::new(),
-        },
-        faxboxes: nums("faxboxes", names)?,
-        owned_faxboxes: nums("owned_faxboxes", names)?,
-        owned_groups: nums("owned_groups", names)?,
-        supervised: Vec::new(),
-        supervised_below: Vec::new(),
-        delegators: Vec::new(),
-    })
-}
-
-/// The faxboxes that the faxes of numbers are routed into.
-fn number_faxboxes(given: &Table, names: &mut Names) -> Result<BTreeMap<Num, Num>, String> {
-    let Some(routed) = table(given, "number_faxboxes")? else { return Ok(BTreeMap::new()) };
-    let mut faxboxes = BTreeMap::new();
-    for number in routed.keys() {
-        let faxbox = text(routed, number)?.unwrap_or_default();
-        faxboxes.insert(names.num(number), names.num(faxbox));
+        });
+        MemberFacts {
+            revision: Revision(1),
+            model: ModelDigest::of("a test"),
+            subject: Names::ME,
+            groups: groups.collect(),
+            path: self.path(given),
+            below: vec![AccountBelow {
+                account: Names::CHILD,
+                parent: Names::HOME,
+                sealed: given.bool("sealed_child", false),
+            }],
+            owned_accounts: match given.bool("owns_account", false) {
+                true => vec![Names::HOME],
+                false => Vec::new(),
+            },
+            faxboxes: self.names(given, "faxboxes"),
+            owned_faxboxes: self.names(given, "owned_faxboxes"),
+            owned_groups: self.names(given, "owned_groups"),
+            supervised: self.names(given, "supervised"),
+            supervised_below: Vec::new(),
+            delegators: self.names(given, "delegators"),
+        }
     }
-    Ok(faxboxes)
-}
 
-fn path(model: &Model, given: &Table, names: &mut Names) -> Result<Vec<AccountLevel>, String> {
-    let mut not_entitled = BTreeMap::new();
-    for product in keys(given, "not_entitled")? {
-        model.product(product.as_str()).ok_or_else(|| format!("unknown product `{product}`"))?;
-        not_entitled.insert(product, false);
+    /// The faxboxes that the faxes of numbers are routed into.
+    fn number_faxboxes(&mut self, given: &Fields<'s, 't>) -> BTreeMap<Num, Num> {
+        let Some(routed) = self.table(given, "number_faxboxes") else { return BTreeMap::new() };
+        let mut faxboxes = BTreeMap::new();
+        for number in Self::entries(&routed) {
+            let faxbox = self.name(&routed, number.text);
+            faxboxes.extend(faxbox.map(|faxbox| (self.names.num(number.text), faxbox)));
+        }
+        faxboxes
     }
-    let setup = AccountSetup {
-        entitlements: not_entitled,
-        flags: switches(given, "flags")?,
-        settings: switches(given, "settings")?,
-    };
-    let home = AccountLevel {
-        account: Names::HOME,
-        sealed: false,
-        setup,
-        roles: Vec::new(),
-        membership: Some(membership(given, names)?),
-    };
-    let parent_roles = keys(given, "parent_roles")?;
-    let parent = AccountLevel {
-        account: Names::PARENT,
-        sealed: false,
-        setup: AccountSetup::default(),
-        roles: Vec::new(),
-        membership: (!parent_roles.is_empty()).then(|| bare(parent_roles)),
-    };
-    Ok(vec![home, parent])
+
+    fn path(&mut self, given: &Fields<'s, 't>) -> Vec<AccountLevel> {
+        let not_entitled = self.keys(given, "not_entitled", "product", &self.words.products);
+        let setup = AccountSetup {
+            entitlements: not_entitled.into_iter().map(|product| (product, false)).collect(),
+            flags: self.switches(given, "flags", "feature flag"),
+            settings: self.switches(given, "settings", "setting"),
+        };
+        let home = AccountLevel {
+            account: Names::HOME,
+            sealed: false,
+            setup,
+            roles: Vec::new(),
+            membership: Some(self.membership(given)),
+        };
+        let parent_roles = self.keys(given, "parent_roles", "role", &self.words.roles);
+        let parent = AccountLevel {
+            account: Names::PARENT,
+            sealed: false,
+            setup: AccountSetup::default(),
+            roles: Vec::new(),
+            membership: (!parent_roles.is_empty()).then(|| bare(parent_roles)),
+        };
+        vec![home, parent]
+    }
+
+    fn membership(&mut self, given: &Fields<'s, 't>) -> Membership {
+        let mut lists = BTreeMap::new();
+        for (list, word) in GrantList::ALL {
+            lists.extend(self.all_or_names(given, word).map(|value| (list, value)));
+        }
+        let level = given.item("visibility");
+        let level = level.and_then(|item| self.key(item, "visibility level", &self.words.levels));
+        let switched_off = self.keys(given, "switched_off", "product", &self.words.products);
+        Membership {
+            member: Num(11),
+            status: given.choice("status", &MemberStatus::ALL).unwrap_or(MemberStatus::Active),
+            overrides: self.overrides(given),
+            switches: switched_off.into_iter().map(|product| (product, false)).collect(),
+            visibility: level,
+            lists,
+            restrictions: self.restrictions(given),
+            default_number: self.name(given, "default_number"),
+            ..bare(self.keys(given, "roles", "role", &self.words.roles))
+        }
+    }
+
+    fn restrictions(&mut self, given: &Fields<'s, 't>) -> BTreeMap<RestrictionList, ListOf> {
+        let mut restrictions = BTreeMap::new();
+        for (channel, word) in SEND_FROM {
+            let list = self.all_or_names(given, word);
+            restrictions.extend(list.map(|list| (RestrictionList::SendFrom(channel), list)));
+        }
+        let sources = self.all_or_sources(given, "attachment_sources");
+        restrictions.extend(sources.map(|list| (RestrictionList::AttachmentSources, list)));
+        restrictions
+    }
+
+    fn overrides(&mut self, given: &Fields<'s, 't>) -> BTreeMap<Key, Override> {
+        let permissions = &self.words.permissions;
+        let mut overrides = BTreeMap::new();
+        let on = self.keys(given, "on", "permission", permissions);
+        overrides.extend(on.into_iter().map(|key| (key, Override::On)));
+        let off = self.keys(given, "off", "permission", permissions);
+        overrides.extend(off.into_iter().map(|key| (key, Override::Off)));
+        let known: Vec<&str> = permissions.iter().copied().collect();
+        let Some(scoped) = given.sub("scoped", &known) else { return overrides };
+        for item in Self::entries(&scoped) {
+            let scopes = scoped
+                .sub(item.text, &ScopeKind::ALL.map(|(_, word)| word))
+                .map(|scopes| self.scopes(&scopes));
+            let key = Key::parse(item.text).ok();
+            overrides.extend(key.zip(scopes.map(Override::Scoped)));
+        }
+        overrides
+    }
+
+    fn scopes(&mut self, scopes: &Fields<'s, 't>) -> BTreeMap<ScopeKind, Vec<Num>> {
+        let mut read = BTreeMap::new();
+        for (kind, word) in ScopeKind::ALL {
+            let Some(items) = scopes.items(word) else { continue };
+            let nums = items.into_iter().filter_map(|item| match kind {
+                ScopeKind::Source => self.source_of(item),
+                _ => Some(self.names.num(item.text)),
+            });
+            read.insert(kind, nums.collect());
+        }
+        read
+    }
+
+    /// Whether flags or settings are on, by their keys.
+    fn switches(&self, given: &Fields<'s, 't>, name: &str, what: &str) -> BTreeMap<Key, bool> {
+        let known = if name == "flags" { &self.words.flags } else { &self.words.settings };
+        let Some(table) = self.table(given, name) else { return BTreeMap::new() };
+        let entries = Self::entries(&table).into_iter();
+        let on = entries.map(|item| (self.key(item, what, known), table.bool(item.text, false)));
+        on.filter_map(|(key, on)| Some((key?, on))).collect()
+    }
 }
 
 fn bare(roles: Vec<Key>) -> Membership {
@@ -149,123 +214,4 @@ fn bare(roles: Vec<Key>) -> Membership {
         restrictions: BTreeMap::new(),
         default_number: None,
     }
-}
-
-fn membership(given: &Table, names: &mut Names) -> Result<Membership, String> {
-    let status = match text(given, "status")? {
-        None => MemberStatus::Active,
-        Some(word) => {
-            MemberStatus::from_word(word).ok_or_else(|| format!("unknown status `{word}`"))?
-        }
-    };
-    let mut lists = BTreeMap::new();
-    for (list, word) in GrantList::ALL {
-        if let Some(value) = list_of(given, word, names, &|names, text| Ok(names.num(text)))? {
-            lists.insert(list, value);
-        }
-    }
-    let visibility = text(given, "visibility")?.map(key).transpose()?;
-    let switched_off = keys(given, "switched_off")?;
-    Ok(Membership {
-        member: Num(11),
-        status,
-        overrides: overrides(given, names)?,
-        switches: switched_off.into_iter().map(|product| (product, false)).collect(),
-        visibility,
-        lists,
-        restrictions: restrictions(given, names)?,
-        default_number: text(given, "default_number")?.map(|number| names.num(number)),
-        ..bare(keys(given, "roles")?)
-    })
-}
-
-fn restrictions(
-    given: &Table,
-    names: &mut Names,
-) -> Result<BTreeMap<RestrictionList, ListOf>, String> {
-    let lists = [
-        (RestrictionList::SendFrom(SendChannel::Fax), "send_from_fax"),
-        (RestrictionList::SendFrom(SendChannel::Message), "send_from_message"),
-        (RestrictionList::SendFrom(SendChannel::Call), "send_from_call"),
-        (RestrictionList::AttachmentSources, "attachment_sources"),
-    ];
-    let mut restrictions = BTreeMap::new();
-    for (list, word) in lists {
-        let value = match list {
-            RestrictionList::AttachmentSources => {
-                list_of(given, word, names, &|_, text| source(text))?
-            }
-            RestrictionList::SendFrom(_) => {
-                list_of(given, word, names, &|names, text| Ok(names.num(text)))?
-            }
-        };
-        if let Some(value) = value {
-            restrictions.insert(list, value);
-        }
-    }
-    Ok(restrictions)
-}
-
-pub(super) fn source(text: &str) -> Result<Num, String> {
-    AttachmentSource::from_word(text)
-        .map(AttachmentSource::num)
-        .ok_or_else(|| format!("unknown source `{text}`"))
-}
-
-fn overrides(given: &Table, names: &mut Names) -> Result<BTreeMap<Key, Override>, String> {
-    let mut overrides = BTreeMap::new();
-    overrides.extend(keys(given, "on")?.into_iter().map(|key| (key, Override::On)));
-    overrides.extend(keys(given, "off")?.into_iter().map(|key| (key, Override::Off)));
-    for (permission, _) in table(given, "scoped")?.into_iter().flatten() {
-        let scoped = table(given, "scoped")?.and_then(|scoped| scoped.get(permission));
-        let scoped = scoped.and_then(Value::as_table).ok_or("`scoped` must hold tables")?;
-        let mut scopes = BTreeMap::new();
-        for word in scoped.keys() {
-            let (kind, _) = ScopeKind::ALL
-                .into_iter()
-                .find(|(_, one)| one == word)
-                .ok_or_else(|| format!("unknown scope `{word}`"))?;
-            let values = strings(scoped, word)?.unwrap_or_default();
-            let nums = values
-                .into_iter()
-                .map(|text| match kind {
-                    ScopeKind::Source => source(text),
-                    _ => Ok(names.num(text)),
-                })
-                .collect::<Result<_, String>>()?;
-            scopes.insert(kind, nums);
-        }
-        overrides.insert(key(permission)?, Override::Scoped(scopes));
-    }
-    Ok(overrides)
-}
-
-fn list_of(
-    given: &Table,
-    word: &str,
-    names: &mut Names,
-    read: &dyn Fn(&mut Names, &str) -> Result<Num, String>,
-) -> Result<Option<ListOf>, String> {
-    match given.get(word) {
-        None => Ok(None),
-        Some(Value::String(all)) if all == "all" => Ok(Some(ListOf::All)),
-        Some(_) => {
-            let values = strings(given, word)?.unwrap_or_default();
-            let nums = values.into_iter().map(|text| read(names, text));
-            Ok(Some(ListOf::These(nums.collect::<Result<_, _>>()?)))
-        }
-    }
-}
-
-fn switches(given: &Table, name: &str) -> Result<BTreeMap<Key, bool>, String> {
-    let Some(table) = table(given, name)? else { return Ok(BTreeMap::new()) };
-    table.keys().map(|word| Ok((key(word)?, flag(table, word)?.unwrap_or(false)))).collect()
-}
-
-fn keys(given: &Table, name: &str) -> Result<Vec<Key>, String> {
-    strings(given, name)?.unwrap_or_default().into_iter().map(key).collect()
-}
-
-fn key(text: &str) -> Result<Key, String> {
-    Key::parse(text).map_err(|error| format!("`{text}` {error}"))
 }

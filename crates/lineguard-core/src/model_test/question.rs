@@ -1,200 +1,220 @@
 //! What a test asks.
 
-use toml::Table;
-
-use super::{Names, flag, given, only, strings, table, text};
-use crate::engine::role_permissions;
-use crate::facts::{Fact, ResourceFacts};
-use crate::id::{Key, Num};
+use super::read::{Names, Reader};
+use crate::facts::{Fact, NumberFacts, ResourceFacts};
+use crate::id::Num;
+use crate::model::Channel;
 use crate::model::reach::{Direction, FaxState};
-use crate::model::{Channel, Model};
 use crate::request::{CallerIdQuestion, Conferred, Context, Presentation, Question, sent_from};
-use crate::vocabulary::{Confers, FactName, ResourceType, SendChannel, Vocabulary};
+use crate::text::Fields;
+use crate::vocabulary::{Action, Confers, FactName, ResourceType, SendChannel};
 
-pub(super) fn check(
-    model: &Model,
-    vocabulary: &Vocabulary,
-    ask: &Table,
-    names: &mut Names,
-) -> Result<Question, String> {
-    let known = ["action", "facts", "target", "channel", "recipient_verified", "locked_by"];
-    only(ask, "ask", &known)?;
-    let name = text(ask, "action")?.ok_or("`ask.action` is missing")?;
-    let action = vocabulary.action(name).ok_or_else(|| format!("unknown action `{name}`"))?;
-    let def = vocabulary.def(action).ok_or("no such action")?;
-    let empty = Table::new();
-    let facts = table(ask, "facts")?.unwrap_or(&empty);
-    let (target, conferred) = match (table(ask, "target")?, def.confers, def.target) {
-        (None, _, _) => (None, None),
-        (Some(target), Some(confers), _) => (None, Some(conferral(model, confers, target)?)),
-        (Some(target), None, Some(of)) => (Some(resource(vocabulary, of, target, names)?), None),
-        (Some(_), None, None) => return Err(format!("`{name}` has no target")),
-    };
-    let resource = resource(vocabulary, def.resource, facts, names)?;
-    let sent_from = sent_from(def, &resource, target.as_ref())
-        .filter(|_| def.sends.is_some())
-        .map(|number| names.number_facts(number));
-    Ok(Question {
-        action,
-        names_stored_resource: false,
-        resource,
-        target,
-        sent_from,
-        conferred,
-        context: context(ask, names)?,
-    })
+/// What a test asks.
+#[derive(Debug, Clone)]
+pub(super) enum Asked {
+    /// Whether the member may do something.
+    Check(Box<Question>),
+    /// Which of these numbers the member may present.
+    CallerId(CallerIdQuestion, Vec<NumberFacts>),
 }
 
-/// What an action that confers has for its target. It must exist: what does not may never be
-/// conferred, so a misspelt key would pass for a denial.
-fn conferral(model: &Model, confers: Confers, target: &Table) -> Result<Conferred, String> {
-    let word = match confers {
-        Confers::Role => "role",
-        Confers::Permission => "permission",
-    };
-    only(target, "target", &[word])?;
-    let named = text(target, word)?.ok_or_else(|| format!("`ask.target` needs `{word}`"))?;
-    let exists = match confers {
-        Confers::Role => model.role(named).is_some(),
-        Confers::Permission => model.permission(named).is_some(),
-    };
-    let key = Key::parse(named).ok().filter(|_| exists);
-    let key = key.ok_or_else(|| format!("unknown {word} `{named}`"))?;
-    Ok(match confers {
-        Confers::Role => {
-            let permissions = role_permissions(model, &key, None).map_err(|e| e.to_string())?;
-            Conferred::Role { key, permissions }
+pub(super) const KEYS: &[&str] =
+    &["action", "facts", "target", "channel", "recipient_verified", "locked_by", "caller_id"];
+
+const DIRECTIONS: [(Direction, &str); 2] =
+    [(Direction::Inbound, "inbound"), (Direction::Outbound, "outbound")];
+
+const USES: [(SendChannel, &str); 3] =
+    [(SendChannel::Call, "call"), (SendChannel::Fax, "fax"), (SendChannel::Message, "message")];
+
+impl<'s, 't> Reader<'s, 't, '_> {
+    pub(super) fn asked(&mut self, ask: &Fields<'s, 't>) -> Option<Asked> {
+        if !is_about_caller_id(ask) {
+            return self.check(ask).map(Box::new).map(Asked::Check);
         }
-        Confers::Permission => Conferred::Permission(key),
-    })
-}
+        let others = KEYS.iter().copied().filter(|key| *key != "caller_id");
+        ask.refuse(&Vec::from_iter(others), "means nothing beside `caller_id`");
+        let question =
+            self.caller_id(&ask.sub("caller_id", &["requested", "anonymous", "channel"])?);
+        Some(Asked::CallerId(question, self.names.phone_numbers()))
+    }
 
-fn context(ask: &Table, names: &mut Names) -> Result<Context, String> {
-    Ok(Context {
-        channel: channel(ask)?,
-        recipient_verified: flag(ask, "recipient_verified")?,
-        locked_by: text(ask, "locked_by")?.map(|holder| names.num(holder)),
-    })
-}
-
-fn channel(ask: &Table) -> Result<Option<Channel>, String> {
-    let Some(word) = text(ask, "channel")? else { return Ok(None) };
-    let known = Channel::ALL.into_iter().find(|(_, one)| *one == word);
-    known.map(|(channel, _)| Some(channel)).ok_or_else(|| format!("unknown channel `{word}`"))
-}
-
-fn resource(
-    vocabulary: &Vocabulary,
-    of: ResourceType,
-    facts: &Table,
-    names: &mut Names,
-) -> Result<ResourceFacts, String> {
-    let def = vocabulary.resource(of).ok_or("no such resource type")?;
-    only(facts, "facts", &FACTS)?;
-    // Facts of the store are known or known to be absent, but for those that it may never have been
-    // told; these and all others are missing if they are left out. A fact that the type does not
-    // have is absent.
-    let held = |fact| def.stored.is_some_and(|stored| !stored.may_lack(fact));
-    let left_out =
-        |fact| if held(fact) || !def.facts.contains(&fact) { Known::No } else { Known::Not };
-    let mut one = |key: &str, fact| -> Result<Fact<Num>, String> {
-        Ok(match text(facts, key)? {
-            Some(name) => Fact::Known(names.num(name)),
-            None => left_out(fact).into(),
+    fn check(&mut self, ask: &Fields<'s, 't>) -> Option<Question> {
+        let context = self.context(ask);
+        let name = ask.required("action")?;
+        let vocabulary = self.words.vocabulary;
+        let Some(action) = vocabulary.action(name.text) else {
+            let known = vocabulary.actions().map(|(_, def)| &*def.name);
+            self.source.unknown(name.at, "action", name.text, known);
+            return None;
+        };
+        let def = vocabulary.def(action)?;
+        let target = self.target(ask, action);
+        let facts = ask.sub("facts", &facts());
+        let resource = self.resource(def.resource, facts.as_ref())?;
+        let (target, conferred) = target?;
+        let sent_from = sent_from(def, &resource, target.as_ref())
+            .filter(|_| def.sends.is_some())
+            .map(|number| self.names.number_facts(number));
+        Some(Question {
+            action,
+            names_stored_resource: false,
+            resource,
+            target,
+            sent_from,
+            conferred,
+            context,
         })
-    };
-    let mut read = ResourceFacts {
-        creator: one("creator", FactName::Creator)?,
-        assignee: one("assignee", FactName::Assignee)?,
-        faxbox: one("faxbox", FactName::Faxbox)?,
-        number: one("number", FactName::Number)?,
-        extension: one("extension", FactName::Extension)?,
-        queue: one("queue", FactName::Queue)?,
-        group: one("group", FactName::Group)?,
-        form_type: one("form_type", FactName::FormType)?,
-        document_type: one("document_type", FactName::DocumentType)?,
-        template: one("template", FactName::Template)?,
-        ..ResourceFacts::nowhere()
-    };
-    read.account = Fact::Known(text(facts, "account")?.map_or(Names::HOME, |name| names.num(name)));
-    let mut many = |key: &str, fact| -> Result<Fact<Box<[Num]>>, String> {
-        Ok(match strings(facts, key)? {
-            Some(values) => Fact::Known(values.into_iter().map(|name| names.num(name)).collect()),
-            None => left_out(fact).into(),
+    }
+
+    fn context(&mut self, ask: &Fields<'s, 't>) -> Context {
+        let verified = ask.value("recipient_verified");
+        Context {
+            channel: ask.choice("channel", &Channel::ALL),
+            recipient_verified: verified.map(|_| ask.bool("recipient_verified", false)),
+            locked_by: self.name(ask, "locked_by"),
+        }
+    }
+
+    fn target(
+        &mut self,
+        ask: &Fields<'s, 't>,
+        action: Action,
+    ) -> Option<(Option<ResourceFacts>, Option<Conferred>)> {
+        let def = self.words.vocabulary.def(action)?;
+        match (ask.value("target"), def.confers, def.target) {
+            (None, _, _) => Some((None, None)),
+            (Some(_), Some(confers), _) => Some((None, self.conferral(ask, confers))),
+            (Some(_), None, Some(of)) => {
+                let target = ask.sub("target", &facts())?;
+                Some((Some(self.resource(of, Some(&target))?), None))
+            }
+            (Some(_), None, None) => {
+                ask.refuse(&["target"], &format!("means nothing: `{}` has none", def.name));
+                None
+            }
+        }
+    }
+
+    /// What an action that confers has for its target. It must exist: what does not may never be
+    /// conferred, so a misspelt key would pass for a denial.
+    fn conferral(&self, ask: &Fields<'s, 't>, confers: Confers) -> Option<Conferred> {
+        let (word, known) = match confers {
+            Confers::Role => ("role", &self.words.roles),
+            Confers::Permission => ("permission", &self.words.permissions),
+        };
+        let key = self.key(ask.sub("target", &[word])?.required(word)?, word, known)?;
+        Some(match confers {
+            // What it is worth is looked up in the model that the test runs against.
+            Confers::Role => Conferred::Role { key, permissions: None },
+            Confers::Permission => Conferred::Permission(key),
         })
-    };
-    read.participants = many("participants", FactName::Participant)?;
-    read.labels = many("labels", FactName::Label)?;
-    read.sources = match strings(facts, "sources")? {
-        Some(values) => {
-            let nums = values.into_iter().map(given::source).collect::<Result<_, _>>()?;
-            Fact::Known(nums)
-        }
-        None => left_out(FactName::Source).into(),
-    };
-    read.direction = match text(facts, "direction")? {
-        Some(word) => Fact::Known(
-            Direction::from_word(word).ok_or_else(|| format!("unknown direction `{word}`"))?,
-        ),
-        None => left_out(FactName::Direction).into(),
-    };
-    read.state = match text(facts, "state")? {
-        Some(word) => {
-            Fact::Known(FaxState::from_word(word).ok_or_else(|| format!("unknown state `{word}`"))?)
-        }
-        None => left_out(FactName::State).into(),
-    };
-    Ok(read)
-}
+    }
 
-const FACTS: [&str; 16] = [
-    "account",
-    "creator",
-    "participants",
-    "assignee",
-    "faxbox",
-    "number",
-    "extension",
-    "queue",
-    "labels",
-    "group",
-    "direction",
-    "state",
-    "form_type",
-    "document_type",
-    "template",
-    "sources",
-];
-
-/// What is known of a fact that a test leaves out.
-enum Known {
-    /// That there is none.
-    No,
-    /// Nothing.
-    Not,
-}
-
-impl<T> From<Known> for Fact<T> {
-    fn from(known: Known) -> Self {
-        match known {
-            Known::No => Self::Absent,
-            Known::Not => Self::Missing,
+    fn resource(
+        &mut self,
+        of: ResourceType,
+        facts: Option<&Fields<'s, 't>>,
+    ) -> Option<ResourceFacts> {
+        let def = self.words.vocabulary.resource(of)?;
+        for item in facts.into_iter().flat_map(Self::entries) {
+            let known = FactName::ALL.iter().find(|(_, word)| *word == item.text);
+            if known.is_some_and(|(fact, _)| !def.facts.contains(fact)) {
+                let problem =
+                    format!("`{}` is no fact of the resource type `{}`", item.text, def.name);
+                self.source.error(item.at, problem);
+            }
         }
+        // Facts of the store are known or known to be absent, but for those that it may never have
+        // been told; these and all others are missing if they are left out. A fact that the type
+        // does not have is absent.
+        let held = |fact| def.stored.is_some_and(|stored| !stored.may_lack(fact));
+        let left_out = |fact| held(fact) || !def.facts.contains(&fact);
+        let mut of = OfResource { reader: self, facts, left_out: &left_out };
+        Some(ResourceFacts {
+            account: match of.one(FactName::Account) {
+                Fact::Known(account) => Fact::Known(account),
+                Fact::Absent | Fact::Missing => Fact::Known(Names::HOME),
+            },
+            creator: of.one(FactName::Creator),
+            participants: of.many(FactName::Participant),
+            assignee: of.one(FactName::Assignee),
+            faxbox: of.one(FactName::Faxbox),
+            number: of.one(FactName::Number),
+            extension: of.one(FactName::Extension),
+            queue: of.one(FactName::Queue),
+            labels: of.many(FactName::Label),
+            group: of.one(FactName::Group),
+            direction: of.word(FactName::Direction, &DIRECTIONS),
+            state: of.word(FactName::State, &FaxState::ALL),
+            form_type: of.one(FactName::FormType),
+            document_type: of.one(FactName::DocumentType),
+            template: of.one(FactName::Template),
+            sources: of.many(FactName::Source),
+            owner: Fact::Absent,
+        })
+    }
+
+    fn caller_id(&mut self, ask: &Fields<'s, 't>) -> CallerIdQuestion {
+        if ask.value("requested").is_some() {
+            ask.refuse(&["anonymous"], "means nothing beside `requested`");
+        }
+        let requested = match self.name(ask, "requested") {
+            Some(number) => Presentation::Number(number),
+            None if ask.bool("anonymous", false) => Presentation::Anonymous,
+            None => Presentation::Unspecified,
+        };
+        let channel = ask.choice("channel", &USES).unwrap_or(SendChannel::Call);
+        CallerIdQuestion { channel, requested, context: Context::default() }
     }
 }
 
-pub(super) fn caller_id(ask: &Table, names: &mut Names) -> Result<CallerIdQuestion, String> {
-    only(ask, "caller_id", &["requested", "anonymous", "channel"])?;
-    let channel = match text(ask, "channel")? {
-        None | Some("call") => SendChannel::Call,
-        Some("fax") => SendChannel::Fax,
-        Some("message") => SendChannel::Message,
-        Some(word) => return Err(format!("unknown channel `{word}`")),
-    };
-    let requested = match (text(ask, "requested")?, flag(ask, "anonymous")?) {
-        (Some(number), _) => Presentation::Number(names.num(number)),
-        (None, Some(true)) => Presentation::Anonymous,
-        (None, _) => Presentation::Unspecified,
-    };
-    Ok(CallerIdQuestion { channel, requested, context: Context::default() })
+/// Whether a test asks for the number to present.
+pub(super) fn is_about_caller_id(ask: &Fields<'_, '_>) -> bool {
+    ask.value("caller_id").is_some()
+}
+
+/// Every fact there is; which of them a type has is told apart from a misspelt one.
+fn facts() -> [&'static str; FactName::ALL.len()] {
+    FactName::ALL.map(|(_, word)| word)
+}
+
+/// Reads the facts of one resource.
+struct OfResource<'a, 's, 't, 'k> {
+    reader: &'a mut Reader<'s, 't, 'k>,
+    facts: Option<&'a Fields<'s, 't>>,
+    /// Whether it is known that there is none of a fact that is left out.
+    left_out: &'a dyn Fn(FactName) -> bool,
+}
+
+impl OfResource<'_, '_, '_, '_> {
+    fn one(&mut self, fact: FactName) -> Fact<Num> {
+        let name = self.facts.and_then(|facts| self.reader.name(facts, fact.as_str()));
+        self.known(fact, name)
+    }
+
+    fn many(&mut self, fact: FactName) -> Fact<Box<[Num]>> {
+        let items = self.facts.and_then(|facts| facts.items(fact.as_str()));
+        let reader = &mut *self.reader;
+        let nums = items.map(|items| {
+            let num = |item| match fact {
+                FactName::Source => reader.source_of(item),
+                _ => Some(reader.names.num(item.text)),
+            };
+            items.into_iter().filter_map(num).collect()
+        });
+        self.known(fact, nums)
+    }
+
+    fn word<T: Copy>(&self, fact: FactName, words: &[(T, &str)]) -> Fact<T> {
+        self.known(fact, self.facts.and_then(|facts| facts.choice(fact.as_str(), words)))
+    }
+
+    fn known<T>(&self, fact: FactName, value: Option<T>) -> Fact<T> {
+        match value {
+            Some(value) => Fact::Known(value),
+            None if (self.left_out)(fact) => Fact::Absent,
+            None => Fact::Missing,
+        }
+    }
 }

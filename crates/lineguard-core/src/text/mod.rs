@@ -3,7 +3,7 @@
 
 mod fields;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 
 use toml::de::DeTable;
@@ -40,6 +40,10 @@ pub struct Source<'t> {
     text: &'t str,
     line_starts: Vec<usize>,
     errors: RefCell<Vec<TextError>>,
+    /// Whether what is remembered now is a mistake of new texts only.
+    in_new_texts: Cell<bool>,
+    /// Whether there is a mistake that no text may have.
+    broken: Cell<bool>,
 }
 
 impl<'t> Source<'t> {
@@ -61,7 +65,13 @@ impl<'t> Source<'t> {
     pub fn read_up_to(text: &'t str, max: usize) -> Result<(Self, DeTable<'t>), Vec<TextError>> {
         let starts = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
         let line_starts = std::iter::once(0).chain(starts.map(|(i, _)| i + 1)).collect();
-        let source = Self { text, line_starts, errors: RefCell::default() };
+        let source = Self {
+            text,
+            line_starts,
+            errors: RefCell::default(),
+            in_new_texts: Cell::new(false),
+            broken: Cell::new(false),
+        };
         if text.len() > max {
             source.error(0, format!("the text is longer than {max} bytes"));
             return Err(source.into_errors());
@@ -101,7 +111,20 @@ impl<'t> Source<'t> {
         self.push(at, format!("unknown {what} `{}`", shown(word)), suggestion);
     }
 
+    /// Reads something whose mistakes a text is refused for when it comes in, but that texts which
+    /// are in the store already may have: what they say is known all the same, or does not matter to
+    /// any answer.
+    pub fn in_new_texts<T>(&self, read: impl FnOnce() -> T) -> T {
+        let before = self.in_new_texts.replace(true);
+        let result = read();
+        self.in_new_texts.set(before);
+        result
+    }
+
     fn push(&self, at: usize, problem: String, suggestion: Option<String>) {
+        if !self.in_new_texts.get() {
+            self.broken.set(true);
+        }
         let mut errors = self.errors.borrow_mut();
         let problem = match errors.len() {
             0..MAX_ERRORS => problem,
@@ -120,9 +143,19 @@ impl<'t> Source<'t> {
         (line, before.chars().count() + 1)
     }
 
+    /// How many mistakes were remembered so far.
+    pub fn mistakes(&self) -> usize {
+        self.errors.borrow().len()
+    }
+
     /// Whether nothing was wrong so far.
     pub fn is_clean(&self) -> bool {
         self.errors.borrow().is_empty()
+    }
+
+    /// Whether nothing was wrong so far that a text in the store may not have either.
+    pub fn is_readable(&self) -> bool {
+        !self.broken.get()
     }
 
     /// All mistakes in the order of the text.

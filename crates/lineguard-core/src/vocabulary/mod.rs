@@ -187,24 +187,25 @@ pub enum FactName {
 }
 
 impl FactName {
-    /// All facts, with the words that name them in data files, on the wire and in answers.
+    /// All facts, with the one word for each: the field of `Facts` on the wire, and the name in
+    /// data files, in answers and on the command line. Facts that are sets have theirs in the plural.
     pub const ALL: [(Self, &'static str); 16] = [
         (Self::Account, "account"),
         (Self::Creator, "creator"),
-        (Self::Participant, "participant"),
+        (Self::Participant, "participants"),
         (Self::Assignee, "assignee"),
         (Self::Faxbox, "faxbox"),
         (Self::Number, "number"),
         (Self::Extension, "extension"),
         (Self::Queue, "queue"),
-        (Self::Label, "label"),
+        (Self::Label, "labels"),
         (Self::Group, "group"),
         (Self::Direction, "direction"),
         (Self::State, "state"),
         (Self::FormType, "form_type"),
         (Self::DocumentType, "document_type"),
         (Self::Template, "template"),
-        (Self::Source, "source"),
+        (Self::Source, "attachment_sources"),
     ];
 
     /// The word that names this fact.

@@ -1,6 +1,7 @@
 //! Opening a store: settings that hold, a schema that is known, and, of an SQLite file, one
 //! process at a time.
 
+mod guard;
 mod server;
 mod sqlite;
 

@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use sea_orm::sqlx::mysql::{MySqlConnectOptions, MySqlConnection};
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection};
-use sea_orm::sqlx::{self, ConnectOptions as _, Connection, Database as Kind, Executor as _};
+use sea_orm::sqlx::{self, ConnectOptions as _, Connection as _, Executor as _};
 use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbBackend, DbErr, RuntimeErr};
 
+use super::guard::{END, END_ON_MARIADB, guarded, timed_out};
 use super::{
     Held, OpenError, OpenMode, OpenOptions, Opened, Setting, bad_address, check_schema,
     check_settings,
@@ -18,13 +19,6 @@ use super::{
 use crate::error::unavailable;
 use crate::migration::{self, Schema};
 use crate::sql::Sql;
-
-/// A connection that was idle for longer is tried before it is used: its server may be gone.
-const TRIED_AFTER: Duration = Duration::from_millis(500);
-
-/// How long a connection may take to answer when it is given back. One whose caller gave up may
-/// never answer, and holds its place in the pool until it is known to be dead.
-const RELEASE: Duration = Duration::from_secs(5);
 
 /// Connections are made anew after this time, so that they follow names and rights that changed.
 const LIFETIME: Duration = Duration::from_secs(30 * 60);
@@ -162,7 +156,7 @@ impl Address {
                 let own = own.clone();
                 options.map_sqlx_postgres_opts(move |_| own.clone());
                 options.map_sqlx_postgres_pool_opts(move |pool| {
-                    watched(pool, END_ON_POSTGRES).after_connect(
+                    guarded(pool, END).after_connect(
                         move |connection: &mut PgConnection, _| {
                             Box::pin(async move {
                                 connection.execute(role.postgres()).await?;
@@ -176,7 +170,7 @@ impl Address {
                 let own = own.clone();
                 options.map_sqlx_mysql_opts(move |_| own.clone());
                 options.map_sqlx_mysql_pool_opts(move |pool| {
-                    watched(pool, END_ON_MARIADB).after_connect(
+                    guarded(pool, END_ON_MARIADB).after_connect(
                         move |connection: &mut MySqlConnection, _| {
                             Box::pin(async move {
                                 for text in role.mariadb() {
@@ -192,44 +186,6 @@ impl Address {
         Ok(Database::connect(options).await.map_err(unavailable)?)
     }
 }
-
-/// A pool that gives out no connection that is dead or in a transaction, and keeps none that does
-/// not answer.
-///
-/// The library forgets a transaction whose caller gave up while it began. Whatever was read on that
-/// connection from then on, the feed of changes too, would be of the moment of its first statement.
-fn watched<D>(pool: sqlx::pool::PoolOptions<D>, end: &'static str) -> sqlx::pool::PoolOptions<D>
-where
-    D: Kind,
-    for<'c> &'c mut D::Connection: sqlx::Executor<'c, Database = D>,
-{
-    pool.before_acquire(|connection, state| {
-        Box::pin(async move {
-            if state.idle_for > TRIED_AFTER {
-                connection.ping().await?;
-            }
-            Ok(true)
-        })
-    })
-    .after_release(move |connection, _| {
-        Box::pin(async move {
-            let ended = tokio::time::timeout(RELEASE, connection.execute(end)).await;
-            ended.unwrap_or_else(|_| Err(sqlx::Error::Io(timed_out())))?;
-            Ok(true)
-        })
-    })
-}
-
-fn timed_out() -> std::io::Error {
-    std::io::Error::new(std::io::ErrorKind::TimedOut, "the database did not answer in time")
-}
-
-/// Ends a transaction that may be open. PostgreSQL writes a warning to its log for the end of none,
-/// so one is begun first; if there is one that has failed, that is an error and the connection goes.
-const END_ON_POSTGRES: &str = "BEGIN; ROLLBACK";
-
-/// The same. To begin a transaction would commit the one before.
-const END_ON_MARIADB: &str = "ROLLBACK";
 
 /// Opens the database of an address.
 pub(super) async fn open(

@@ -7,6 +7,7 @@ use std::time::Duration;
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection};
 
+use super::guard::{END, guarded};
 use super::{OpenError, OpenMode, Opened, Setting, bad_address, check_schema, check_settings};
 use crate::error::unavailable;
 
@@ -121,7 +122,8 @@ async fn connect(
         .map_sqlx_sqlite_opts(move |_| {
             use sea_orm::sqlx::ConnectOptions as _;
             file_options(&file, durability, writes).disable_statement_logging()
-        });
+        })
+        .map_sqlx_sqlite_pool_opts(|pool| guarded(pool, END));
     Ok(Database::connect(options).await.map_err(unavailable)?)
 }
 

@@ -5,6 +5,7 @@ mod faults;
 mod feed;
 mod identity;
 mod lists;
+mod lost;
 mod member;
 mod numbers;
 mod opening;

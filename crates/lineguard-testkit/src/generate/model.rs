@@ -21,13 +21,13 @@ pub fn model(rng: &mut Rng, vocabulary: &Vocabulary, focus: &[Action]) -> Model 
     actions.extend(caller_id.iter().flat_map(|rules| [rules.choose, rules.hide]));
     actions.extend(caller_id.and_then(|rules| rules.default));
     let tied = rng.chance(40);
-    let mut maker = Maker { rng, actions, tied };
+    let mut maker = Maker { rng, vocabulary, actions, tied };
     let levels = (0..3).map(|at| maker.level(at)).collect();
     let permissions: Vec<_> =
         (0..maker.rng.between(10, 30)).map(|at| maker.permission(at)).collect();
     let roles = (0..4).map(|at| maker.role(at, permissions.len())).collect();
     let overlays = maker.overlays(permissions.len());
-    let outgoing = maker.outgoing(vocabulary, caller_id.is_some());
+    let outgoing = maker.outgoing(caller_id.is_some());
     let granted_by = all.iter().map(|action| granting(&permissions, *action)).collect();
     Model {
         name: key("random"),
@@ -37,6 +37,7 @@ pub fn model(rng: &mut Rng, vocabulary: &Vocabulary, focus: &[Action]) -> Model 
         members: Members {
             one_role: maker.rng.chance(20),
             default_roles: Vec::new(),
+            everybody: Vec::new(),
             unset_access_numbers_are_all: maker.rng.chance(30),
         },
         products: maker.products(),
@@ -79,14 +80,15 @@ fn granting(permissions: &[Permission], action: Action) -> Vec<PermissionIx> {
 
 struct Maker<'a> {
     rng: &'a mut Rng,
+    vocabulary: &'a Vocabulary,
     actions: Vec<Action>,
     /// Whether it is mostly about what hangs on groups, faxboxes and other people.
     tied: bool,
 }
 
 impl Maker<'_> {
-    fn outgoing(&mut self, vocabulary: &Vocabulary, can_be_held: bool) -> OutgoingRules {
-        let sends = vocabulary.actions().filter(|(_, def)| def.sends.is_some());
+    fn outgoing(&mut self, can_be_held: bool) -> OutgoingRules {
+        let sends = self.vocabulary.actions().filter(|(_, def)| def.sends.is_some());
         let sends: Vec<_> = sends.map(|(action, _)| action).collect();
         let held =
             if can_be_held && self.rng.chance(60) { self.rng.some(&sends, 7) } else { Vec::new() };
@@ -136,7 +138,13 @@ impl Maker<'_> {
 
     fn permission(&mut self, at: usize) -> Permission {
         let kind = self.kind();
-        let requires: Vec<_> = Requirement::ALL.iter().map(|(one, _)| *one).collect();
+        // Sight, which has no target, may not depend on one.
+        let may_require = |one: &Requirement| match one {
+            Requirement::TargetFaxboxMember | Requirement::CoverPageOfFaxbox => !self.views(&kind),
+            Requirement::FaxboxMember | Requirement::Extension => true,
+        };
+        let requires: Vec<_> =
+            Requirement::ALL.iter().map(|(one, _)| *one).filter(may_require).collect();
         let scopes: Vec<_> = ScopeKind::ALL.iter().map(|(one, _)| *one).collect();
         let (product, flag) = (self.rng.below(2) as u16, self.rng.below(2) as u16);
         Permission {
@@ -152,6 +160,15 @@ impl Maker<'_> {
             scopes: self.rng.some(&scopes, 3),
             confers: self.rng.some(&[Confers::Role, Confers::Permission], 2),
         }
+    }
+
+    /// Whether one of its actions makes something visible.
+    fn views(&self, kind: &PermissionKind) -> bool {
+        let PermissionKind::Grant(grants) = kind else { return false };
+        let mut resources = self.vocabulary.resources();
+        resources.any(|(_, resource)| {
+            grants.iter().flat_map(|grant| &grant.actions).any(|one| resource.view == Some(*one))
+        })
     }
 
     fn kind(&mut self) -> PermissionKind {

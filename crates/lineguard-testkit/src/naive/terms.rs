@@ -170,6 +170,10 @@ impl<'w> Person<'w> {
 fn cover_page_fits(page: &ResourceFacts, target: &ResourceFacts) -> Truth {
     match (&page.faxbox, &target.faxbox) {
         (Fact::Absent, _) => Truth::True,
+        (Fact::Missing, Fact::Missing) => {
+            let of = |owner| Truth::missing(owner, Some(FactName::Faxbox));
+            of(FactOwner::Resource).and(of(FactOwner::Target))
+        }
         (Fact::Missing, _) => Truth::missing(FactOwner::Resource, Some(FactName::Faxbox)),
         (Fact::Known(_), Fact::Absent) => Truth::False,
         (Fact::Known(_), Fact::Missing) => {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use lineguard_core::assemble::{Dump, fax_facts, object_facts};
-use lineguard_core::decision::{Decision, Effect, MissingFact};
+use lineguard_core::decision::{Decision, Effect, MissingFacts};
 use lineguard_core::engine::emergency_call;
 use lineguard_core::model::{BUILT_IN, Model, built_in_vocabulary, parse};
 use lineguard_core::request::Question;
@@ -14,6 +14,7 @@ use lineguard_testkit::naive::{self, Answer, World};
 
 use crate::engine::{Bug, Engine};
 use crate::kinds::Kinds;
+use crate::missing::give;
 
 pub const QUESTIONS_PER_WORLD: usize = 150;
 pub const CALLER_IDS_PER_WORLD: usize = 30;
@@ -51,6 +52,20 @@ pub fn help_is_refused(seed: u64, worlds: u64) -> Result<usize, String> {
         barred += Round::new(seed.wrapping_add(at), &models, Bug::None).calls_for_help()?;
     }
     Ok(barred)
+}
+
+/// Gives what is missing, and looks for a question that misses something then; tells how many
+/// missed something at first.
+pub fn asks_again(seed: u64, questions: usize) -> (usize, Result<(), String>) {
+    let models = built_in_models();
+    let mut errors = 0;
+    for at in 0..questions.div_ceil(QUESTIONS_PER_WORLD) {
+        let mut round = Round::new(seed.wrapping_add(at as u64), &models, Bug::None);
+        if let Err(told) = round.says_all_at_once(&mut errors) {
+            return (errors, Err(told));
+        }
+    }
+    (errors, Ok(()))
 }
 
 /// One world and the questions about it. Everything follows from the seed.
@@ -170,6 +185,24 @@ impl Round<'_> {
         Ok(barred)
     }
 
+    fn says_all_at_once(&mut self, errors: &mut usize) -> Result<(), String> {
+        for _ in 0..QUESTIONS_PER_WORLD {
+            let asked = self.question();
+            let authority = self.engine.authority(&self.dump, &asked.subject, &asked.account);
+            let Err(missing) = self.engine.ask(authority.as_ref(), &asked) else { continue };
+            *errors += 1;
+            let mut again = asked.clone();
+            give(&mut self.rng, self.vocabulary, &mut again.question, missing);
+            if let Err(others) = self.engine.ask(authority.as_ref(), &again) {
+                let seed = self.seed;
+                return Err(format!(
+                    "LINEGUARD_SEED={seed}: {asked:?}\nmissed {missing:?}, then {others:?}"
+                ));
+            }
+        }
+        Ok(())
+    }
+
     pub fn sees(&self, asked: &Asked) -> bool {
         let action = self.vocabulary.def(asked.question.action);
         let Some(view) = action.and_then(|def| self.vocabulary.resource(def.resource)?.view) else {
@@ -181,7 +214,7 @@ impl Round<'_> {
     }
 
     /// Both answers about a smaller tenant.
-    fn both(&self, dump: &Dump, asked: &Asked) -> (Answer, Result<Decision, MissingFact>) {
+    fn both(&self, dump: &Dump, asked: &Asked) -> (Answer, Result<Decision, MissingFacts>) {
         let world = World::read(dump, &self.model, self.vocabulary).expect("rows parse");
         let authority = self.engine.authority(dump, &asked.subject, &asked.account);
         let ours = naive::check(&world, &asked.subject, &asked.account, &asked.question);
@@ -278,9 +311,12 @@ fn line(object: &Object) -> String {
     format!("{} {} {id} in {:?}: {body}", num.0, kind.as_str(), account.map(|one| one.0))
 }
 
-fn same(ours: &Answer, theirs: &Result<Decision, MissingFact>) -> bool {
+fn same(ours: &Answer, theirs: &Result<Decision, MissingFacts>) -> bool {
     match (ours, theirs) {
-        (Answer::Missing(facts), Err(missing)) => facts.contains(missing),
+        (Answer::Missing(facts), Err(missing)) => {
+            missing.iter().all(|one| facts.contains(&one))
+                && facts.iter().all(|one| missing.iter().any(|other| other == *one))
+        }
         (Answer::Deny, Ok(decision)) => decision.effect == Effect::Deny,
         (Answer::Allow(obligations), Ok(decision)) => {
             decision.effect == Effect::Allow
@@ -290,7 +326,7 @@ fn same(ours: &Answer, theirs: &Result<Decision, MissingFact>) -> bool {
     }
 }
 
-fn word(answer: &Result<Decision, MissingFact>) -> &'static str {
+fn word(answer: &Result<Decision, MissingFacts>) -> &'static str {
     match answer {
         Err(_) => "(missing fact)",
         Ok(decision) => match decision.reason.as_str() {

@@ -1,7 +1,7 @@
 //! The engine, whole or deliberately broken at its edges.
 
 use lineguard_core::assemble::{Dump, member_facts};
-use lineguard_core::decision::{Decision, Effect, MissingFact, Obligations, Reason};
+use lineguard_core::decision::{Decision, Effect, MissingFacts, Obligations, Reason};
 use lineguard_core::engine::caller_id::{Candidates, Outcome, resolve};
 use lineguard_core::engine::{Authority, compile, decide, emergency_call};
 use lineguard_core::facts::{MemberFacts, Override};
@@ -76,7 +76,7 @@ impl<'a> Engine<'a> {
         &self,
         authority: Option<&Authority>,
         asked: &Asked,
-    ) -> Result<Decision, MissingFact> {
+    ) -> Result<Decision, MissingFacts> {
         let Some(authority) = authority else {
             let def = self.vocabulary.def(asked.question.action);
             let emergency = def.is_some_and(|def| def.emergency);
@@ -97,7 +97,7 @@ impl<'a> Engine<'a> {
         subject: &str,
         account: &str,
         question: &CallerIdQuestion,
-    ) -> Result<CallerIdAnswer, MissingFact> {
+    ) -> Result<CallerIdAnswer, MissingFacts> {
         let Some(authority) = self.authority(dump, subject, account) else {
             return Ok(CallerIdAnswer::Denied);
         };

@@ -14,12 +14,13 @@
 mod compare;
 mod engine;
 mod kinds;
+mod missing;
 mod properties;
 mod rows;
 mod spoil;
 mod ties;
 
-use compare::{Tally, differ, help_is_refused};
+use compare::{Tally, asks_again, differ, help_is_refused};
 use engine::Bug;
 use kinds::KINDS;
 use lineguard_core::decision::Reason;
@@ -125,6 +126,15 @@ fn an_emergency_call_is_allowed_whoever_is_asked_about() {
         Ok(barred) => assert!(barred > 500, "only {barred} of those asked about were nobody"),
         Err(refused) => panic!("{refused}"),
     }
+}
+
+#[test]
+fn what_is_missing_is_said_at_once() {
+    let (errors, result) = asks_again(seed(), questions() / 2);
+    if let Err(told) = result {
+        panic!("{told}");
+    }
+    assert!(errors > 100, "only {errors} questions missed a fact");
 }
 
 fn finds(bug: Bug) {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use lineguard_core::change::AttachmentSource;
-use lineguard_core::decision::{Decision, Effect, MissingFact, Reason};
+use lineguard_core::decision::{Decision, Effect, MissingFacts, Reason};
 use lineguard_core::engine::Authority;
 use lineguard_core::facts::{Fact, ResourceFacts};
 use lineguard_core::id::Num;
@@ -49,7 +49,7 @@ fn authority(round: &Round<'_>, asked: &Asked) -> Option<Authority> {
     round.engine.authority(&round.dump, &asked.subject, &asked.account)
 }
 
-fn allows(answer: &Result<Decision, MissingFact>) -> bool {
+fn allows(answer: &Result<Decision, MissingFacts>) -> bool {
     answer.as_ref().is_ok_and(|decision| decision.effect == Effect::Allow)
 }
 

@@ -27,6 +27,9 @@ pub(super) const OF_MEMBER: [LinkKind; 13] = [
     LinkKind::DefaultNumber,
 ];
 
+/// The remark on the suspension of the last owner who was active.
+const NOBODY_OWNS_IT: &str = "nobody active owns the account now";
+
 impl Door<'_> {
     pub(super) async fn add_member(
         &mut self,
@@ -152,10 +155,18 @@ impl Door<'_> {
         if body.status == MemberStatus::Suspended.as_str() && to != MemberStatus::Active {
             return Err(self.refused("status", "only `active` lifts a suspension"));
         }
-        if body.status == MemberStatus::Active.as_str() {
-            self.check_not_last_owner(account, "status", subject).await?;
+        if body.status != MemberStatus::Active.as_str() {
+            return Ok(());
         }
-        Ok(())
+        match self.check_not_last_owner(account, "status", subject).await {
+            // Suspension always wins (rulings R4): an account that somebody took over has to be
+            // closed before another owner can be found.
+            Err(ApplyError::Refused(_)) if to == MemberStatus::Suspended => {
+                self.noted.push((self.position, NOBODY_OWNS_IT));
+                Ok(())
+            }
+            checked => checked,
+        }
     }
 
     pub(super) async fn remove_member(&mut self, account: &AccountId, subject: &Subject) -> Done {

@@ -13,7 +13,7 @@ mod tests_of_text;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::{Model, Permission, PermissionIx, PermissionKind, TextError};
 use crate::id::Key;
@@ -44,12 +44,27 @@ const HEAD_KEYS: &[&str] = &[
 /// short text could ask for a very large table.
 const MAX_ENTRIES: usize = 1000;
 
-/// Parses a model text against a vocabulary; every mistake at once.
+/// Parses a model text that is in the store or in the program against a vocabulary; every mistake
+/// at once. What stands in its tests, and former names, do not matter: a text that was taken in
+/// once stays readable, or its tenants would have no answers.
 pub fn parse(text: &str, vocabulary: &Vocabulary) -> Result<Model, Vec<TextError>> {
+    read(text, vocabulary, |source| source.is_readable())
+}
+
+/// Parses a model text that somebody brings; every mistake at once, those in its tests too.
+pub fn parse_new(text: &str, vocabulary: &Vocabulary) -> Result<Model, Vec<TextError>> {
+    read(text, vocabulary, |source| source.is_clean())
+}
+
+fn read(
+    text: &str,
+    vocabulary: &Vocabulary,
+    will_do: impl FnOnce(&Source<'_>) -> bool,
+) -> Result<Model, Vec<TextError>> {
     let (source, table) = Source::read(text)?;
     let root = Fields::new(&source, &table, 0, HEAD_KEYS);
     let model = model(&source, &root, vocabulary);
-    if source.is_clean() { Ok(model) } else { Err(source.into_errors()) }
+    if will_do(&source) { Ok(model) } else { Err(source.into_errors()) }
 }
 
 fn model<'s, 't>(source: &'s Source<'t>, root: &Fields<'s, 't>, vocabulary: &Vocabulary) -> Model {
@@ -82,7 +97,7 @@ fn model<'s, 't>(source: &'s Source<'t>, root: &Fields<'s, 't>, vocabulary: &Voc
         outgoing: cx.outgoing(root),
         caller_id: cx.caller_id(root),
         auto_assign: parts::auto_assign(root),
-        tests: tests_of_text::tests(source, root),
+        tests: cx.tests(root, &setting),
         granted_by: granted_by(&permissions, vocabulary),
         permissions,
     }
@@ -133,6 +148,11 @@ impl<'s, 't> Keyed<'s, 't> {
             keyed.entries.push((key, fields));
         }
         keyed
+    }
+
+    /// The keys of all entries.
+    fn words(&self) -> BTreeSet<&str> {
+        self.by_key.keys().map(|key| &**key).collect()
     }
 
     /// Position of the entry that a string names; an unknown one is a mistake.

@@ -1,6 +1,8 @@
 //! The smaller parts of a model text: products, flags, settings, levels, and the rules of the
 //! tree, of members, of caller IDs and of auto-assign.
 
+use std::collections::BTreeSet;
+
 use super::{Context, Keyed};
 use crate::model::{
     AutoAssignRules, CallerIdRules, Fallback, Flag, Level, Members, OutgoingRules, Product,
@@ -13,7 +15,7 @@ pub(super) const FLAG_KEYS: &[&str] = &["key", "title", "default"];
 pub(super) const SETTING_KEYS: &[&str] = &["key", "title", "rule", "default"];
 pub(super) const LEVEL_KEYS: &[&str] = &["key", "title", "reach"];
 
-const MEMBERS_KEYS: &[&str] = &["roles", "default_roles", "unset_access_numbers"];
+const MEMBERS_KEYS: &[&str] = &["roles", "default_roles", "everybody", "unset_access_numbers"];
 const OUTGOING_KEYS: &[&str] = &["numbers", "held"];
 const TREE_KEYS: &[&str] = &["sub_accounts", "numbers_flow_down", "personal"];
 const CALLER_ID_KEYS: &[&str] = &["choose", "hide", "default", "single_number_is_default"];
@@ -66,10 +68,12 @@ impl<'s, 't> Context<'s, 't, '_> {
         }
         let known = roles.into_iter().filter_map(|item| self.role.find(self.source, item));
         let keys = known.filter_map(|i| self.role.entries.get(i).map(|(key, _)| key.clone()));
+        let everybody = self.listed(&fields, "everybody").into_iter().map(|(ix, _)| ix);
         let unset = fields.choice("unset_access_numbers", &[(true, "all"), (false, "none")]);
         Members {
             one_role,
             default_roles: keys.collect(),
+            everybody: BTreeSet::from_iter(everybody).into_iter().collect(),
             unset_access_numbers_are_all: unset.unwrap_or(false),
         }
     }

@@ -17,17 +17,22 @@ const EXCEPT_KEYS: &[&str] = &["field", "in", "direction", "states"];
 const DIRECTIONS: &[(Direction, &str)] =
     &[(Direction::Inbound, "inbound"), (Direction::Outbound, "outbound")];
 
-const FIELDS: &[(MatchField, &str)] = &[
-    (FactName::Creator, "creator"),
-    (FactName::Participant, "participant"),
-    (FactName::Assignee, "assignee"),
-    (FactName::Faxbox, "faxbox"),
-    (FactName::Number, "number"),
-    (FactName::Extension, "extension"),
-    (FactName::Queue, "queue"),
-    (FactName::Label, "label"),
-    (FactName::Group, "group"),
+/// The facts that a clause compares.
+const FIELDS: [MatchField; 9] = [
+    FactName::Creator,
+    FactName::Participant,
+    FactName::Assignee,
+    FactName::Faxbox,
+    FactName::Number,
+    FactName::Extension,
+    FactName::Queue,
+    FactName::Label,
+    FactName::Group,
 ];
+
+/// What texts called some facts that were taken in before every fact had one name.
+const FORMER_FIELDS: [(MatchField, &str); 2] =
+    [(FactName::Participant, "participant"), (FactName::Label, "label")];
 
 /// `own`, as an exception that a setting lifts.
 const OWN_UNLESS_SELF_APPROVAL: &str = "own_unless_self_approval";
@@ -130,7 +135,7 @@ impl<'s, 't> Context<'s, 't, '_> {
 
     /// `field` and `in` of the general form; without both it means `account`.
     fn comparison(&self, clause: &Fields<'s, 't>) -> Option<Comparison> {
-        let field = clause.choice("field", FIELDS);
+        let field = self.field(clause);
         let set = clause.choice("in", &FactSet::ALL);
         match (clause.value("field"), clause.value("in")) {
             (None, None) => return Some(Comparison::Word(Word::Account)),
@@ -146,6 +151,19 @@ impl<'s, 't> Context<'s, 't, '_> {
             }
         }
         None
+    }
+
+    fn field(&self, clause: &Fields<'s, 't>) -> Option<MatchField> {
+        let item = clause.item("field")?;
+        let former = FORMER_FIELDS.into_iter().find(|(_, word)| *word == item.text);
+        let fields = FIELDS.map(|field| (field, field.as_str()));
+        match former {
+            None => clause.choice("field", &fields),
+            Some((field, _)) => {
+                self.source.in_new_texts(|| clause.choice("field", &fields));
+                Some(field)
+            }
+        }
     }
 
     /// `direction`, `states` and `except` of a clause, a grant or a permission.

@@ -83,7 +83,7 @@ impl<'s, 't> Context<'s, 't, '_> {
     }
 
     /// The permissions of a list and where they stand; none if the key is not there.
-    fn listed(&self, fields: &Fields<'s, 't>, name: &str) -> Vec<(PermissionIx, usize)> {
+    pub(super) fn listed(&self, fields: &Fields<'s, 't>, name: &str) -> Vec<(PermissionIx, usize)> {
         let items = fields.items(name).unwrap_or_default();
         let find = |item: Item<'_>| {
             let ix = self.permission.find_ix(self.source, item)?;

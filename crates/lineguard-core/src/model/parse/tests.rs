@@ -102,8 +102,8 @@ hide = "caller_id.hide"
 [[test]]
 name = "t"
 given = {}
-ask = {}
-expect = {}
+ask = { action = "fax.view" }
+expect = { effect = "deny" }
 "#,
     );
     assert!(model.tree.sub_accounts && model.members.one_role);
@@ -114,7 +114,50 @@ expect = {}
     let view = built_in_vocabulary().action("fax.view").expect("it is in the vocabulary");
     assert_eq!(model.permissions_for(view), [PermissionIx(0), PermissionIx(2)]);
     assert_eq!(model.overlays[0].gives, OverlayGives::Everything);
-    assert_eq!((model.tests[0].line, model.tests[0].body.len()), (71, 4));
+    assert_eq!((model.tests[0].line, model.tests[0].column), (71, 1));
+}
+
+const TWO: &str = r#"
+[[permission]]
+key = "view"
+title = "View"
+category = "Fax"
+actions = ["fax.view"]
+[[permission]]
+key = "send"
+title = "Send"
+category = "Fax"
+actions = ["fax.send"]
+"#;
+
+#[test]
+fn what_everybody_has_is_read_in_the_order_of_the_screen() {
+    let two = model(&format!("[members]\neverybody = [\"send\", \"view\"]\n{TWO}"));
+    assert_eq!(two.members.everybody, [PermissionIx(0), PermissionIx(1)]);
+    let none = model(&format!("[members]\neverybody = []\n{TWO}"));
+    assert_eq!(none.members.everybody, []);
+    assert_eq!(model(TWO).members.everybody, []);
+}
+
+#[test]
+fn mistakes_in_what_everybody_has_are_told() {
+    let text = format!("[members]\neverybody = [\"veiw\", \"send\", \"send\", 1]\n{TWO}");
+    assert_eq!(
+        mistakes(&text),
+        "\
+2:14: unknown permission `veiw`; did you mean `view`?
+2:30: `send` stands twice in `everybody`
+2:38: `everybody` must be a list of strings, not an integer
+"
+    );
+    let text = format!("[members]\neverybody = \"all\"\neverbody = []\n{TWO}");
+    assert_eq!(
+        mistakes(&text),
+        "\
+2:13: `everybody` must be a list, not a string
+3:1: unknown key `everbody`; did you mean `everybody`?
+"
+    );
 }
 
 #[test]
@@ -236,6 +279,7 @@ ask = {}
 47:12: unknown value of `targets`: `users`; did you mean `user`?
 48:1: missing key `expect`
 50:9: `given` must be a table, not an integer
+51:7: missing key `action`
 "
     );
 }
@@ -282,8 +326,8 @@ permissions = ["c"]
 9:1: `fax.view`, `faxbox.update` can never meet `target_faxbox_member`
 10:1: nothing that `fax.view`, `faxbox.update` acts on has a fact `template`
 11:1: none of its actions confers what `confers` says
-17:10: this compares `creator` or `participant`, which nothing that `faxbox.update` acts on has
-17:17: this compares `creator` or `participant` or `assignee`, which nothing that `faxbox.update` acts on has
+17:10: this compares `creator` or `participants`, which nothing that `faxbox.update` acts on has
+17:17: this compares `creator` or `participants` or `assignee`, which nothing that `faxbox.update` acts on has
 17:31: nothing that `faxbox.update` acts on has a fact `direction`
 17:83: this set never contains a `faxbox`
 18:1: this compares `queue`, which nothing that `faxbox.update` acts on has
@@ -456,8 +500,7 @@ fn sight_of_what_is_stored_depends_on_nothing_that_only_questions_bring() {
              actions = [{actions}]\nscopes = [{scopes}]\n"
         )
     };
-    let problem =
-        "6:1: `fax.view` cannot depend on the fact `source`, which the store may not know";
+    let problem = "6:1: `fax.view` cannot depend on the fact `attachment_sources`, which the store may not know";
     for actions in [r#""fax.view""#, r#""fax.send", "fax.view", "library_document.view""#] {
         let told = mistakes(&permission(actions, r#""number", "source""#));
         assert_eq!(told, format!("{problem}\n"));

@@ -1,38 +1,40 @@
-//! The tests that a model text carries. Their runner reads what is inside.
+//! The tests that a model text carries.
 
-use serde::Deserialize;
-use toml::Spanned;
-
+use super::{Context, Keyed};
 use crate::model::ModelTest;
-use crate::text::{Fields, Source};
+use crate::model_test::{self, Words};
+use crate::text::Fields;
 
 const KEYS: &[&str] = &["name", "given", "ask", "expect"];
 
 /// Most tests of one text.
 const MAX_TESTS: usize = 10_000;
 
-pub(super) fn tests<'s>(source: &'s Source<'_>, root: &Fields<'s, '_>) -> Vec<ModelTest> {
-    let tests = root.subs("test", MAX_TESTS, KEYS);
-    tests.iter().filter_map(|fields| test(source, fields)).collect()
-}
-
-fn test(source: &Source<'_>, fields: &Fields<'_, '_>) -> Option<ModelTest> {
-    let name = fields.title("name");
-    for part in ["given", "ask", "expect"] {
-        match fields.value(part) {
-            None => fields.missing(part),
-            Some(value) if !value.get_ref().is_table() => fields.wrong_type(part, value, "a table"),
-            Some(_) => {}
-        }
+impl<'s, 't> Context<'s, 't, '_> {
+    /// Every test without a mistake. Nothing that a test says changes an answer, so a text that is
+    /// in the store already is readable all the same.
+    pub(super) fn tests(&self, root: &Fields<'s, 't>, setting: &Keyed<'s, 't>) -> Vec<ModelTest> {
+        let words = Words {
+            vocabulary: self.vocabulary,
+            products: self.product.words(),
+            flags: self.flag.words(),
+            settings: setting.words(),
+            levels: self.level.words(),
+            permissions: self.permission.words(),
+            roles: self.role.words(),
+        };
+        self.source.in_new_texts(|| {
+            let tests = root.subs("test", MAX_TESTS, KEYS);
+            tests.iter().filter_map(|fields| self.test(fields, &words)).collect()
+        })
     }
-    let table = Spanned::new(0..0, fields.table().clone());
-    match toml::Table::deserialize(toml::de::Deserializer::from(table)) {
-        Ok(body) => Some(ModelTest { name, line: source.position(fields.at()).0, body }),
-        // Numbers are read only now, and may be too large.
-        Err(error) => {
-            let at = error.span().map_or(fields.at(), |span| span.start);
-            source.error(at, error.message());
-            None
-        }
+
+    fn test(&self, fields: &Fields<'s, 't>, words: &Words<'_>) -> Option<ModelTest> {
+        let before = self.source.mistakes();
+        let name = fields.title("name");
+        let says = model_test::read(self.source, fields, words)?;
+        let (line, column) = self.source.position(fields.at());
+        let whole = self.source.mistakes() == before;
+        whole.then_some(ModelTest { name, line, column, says })
     }
 }

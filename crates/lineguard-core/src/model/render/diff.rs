@@ -93,8 +93,8 @@ pub fn diff(before: &Model, after: &Model, vocabulary: &Vocabulary) -> Vec<CellD
     }
     diffs.extend(overlay_diffs(before, after));
     for (old, new) in &permissions {
-        let old_details = permission_details(before, old.1, vocabulary);
-        let new_details = permission_details(after, new.1, vocabulary);
+        let old_details = permission_details(before, *old, vocabulary);
+        let new_details = permission_details(after, *new, vocabulary);
         diffs.extend(detail_diffs(&old.1.key, old_details, new_details));
     }
     for (old, new) in common_roles(before, after) {
@@ -192,7 +192,11 @@ fn detail_diffs(of: &Key, before: Details, after: Details) -> Vec<CellDiff> {
 }
 
 /// Everything about a permission that no cell shows, always in the same order.
-fn permission_details(model: &Model, permission: &Permission, vocabulary: &Vocabulary) -> Details {
+fn permission_details(
+    model: &Model,
+    (ix, permission): Indexed<'_>,
+    vocabulary: &Vocabulary,
+) -> Details {
     let product = permission.product.and_then(|ix| model.products.get(usize::from(ix.0)));
     let flag = permission.flag.and_then(|ix| model.flags.get(usize::from(ix.0)));
     let key = |key: Option<&Key>| key.map_or_else(|| "none".to_owned(), Key::to_string);
@@ -213,6 +217,7 @@ fn permission_details(model: &Model, permission: &Permission, vocabulary: &Vocab
         ("requires", listed(requires)),
         ("inherited", permission.inherited.to_string()),
         ("role_only", permission.role_only.to_string()),
+        ("everybody", model.members.everybody.contains(&ix).to_string()),
         ("scopes", listed(scopes)),
         ("confers", listed(confers.collect())),
     ]

@@ -86,7 +86,8 @@ impl<'m> Table<'m> {
     fn row(&mut self, ix: PermissionIx, permission: &Permission) -> String {
         let cells = self.cells(ix);
         let mut title = permission.title.to_string();
-        if let Some(remark) = remark(permission) {
+        let everybody = self.model.members.everybody.contains(&ix).then_some("everybody has it");
+        for remark in remark(permission).into_iter().chain(everybody) {
             let _ = write!(title, " ({remark})");
         }
         self.line(permission.key.as_str(), cells, &title)

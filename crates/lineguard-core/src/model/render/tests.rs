@@ -103,6 +103,36 @@ Ownership, whatever the role
 }
 
 #[test]
+fn what_everybody_has_is_in_every_column() {
+    let everybody = "[members]\neverybody = [\"call.view\", \"send_from\"]\n[[visibility]]";
+    let after = model(&TEXT.replacen("[[visibility]]", everybody, 1));
+    let matrix = matrix(&after);
+    let rows = |key: &str| {
+        let row = matrix.lines().find(|line| line.trim_start().starts_with(key));
+        row.unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(
+        rows("send_from"),
+        "send_from yes yes Send from every number (held: unrestricted by default) (everybody has it)"
+    );
+    // The administrator's own reach, and that of everybody.
+    assert_eq!(rows("call.view"), "call.view (3) (4) View calls (everybody has it)");
+    assert!(matrix.contains("(3)  yes + own + ext.granted\n"), "{matrix}");
+    assert_eq!(
+        render_diff(&diff(&model(TEXT), &after, built_in_vocabulary())),
+        "\
+Cells
+  ~ admin  call.view      yes → yes + own + ext.granted
+  ~ user  send_from       - → yes
+
+Details
+  ~ call.view  everybody  false → true
+  ~ send_from  everybody  false → true
+"
+    );
+}
+
+#[test]
 fn no_line_of_a_built_in_matrix_ends_in_blanks() {
     for (name, text) in BUILT_IN {
         let matrix = matrix(&model(text));

@@ -2,8 +2,7 @@
 
 use crate::model::reach::{Clause, Comparison, Except, FactSet, FaxState, Qualifiers, Word};
 use crate::model::{
-    Grant, Model, Permission, PermissionIx, PermissionKind, Requirement, Role, RolePermission,
-    narrowed,
+    Grant, Model, Permission, PermissionIx, PermissionKind, Requirement, Role, narrowed,
 };
 
 /// The permission is not held.
@@ -12,22 +11,26 @@ pub(super) const NO: &str = "-";
 /// The permission is held without further condition.
 pub(super) const YES: &str = "yes";
 
-/// The cell of a role and a permission.
+/// The cell of a role and a permission: what the role gives, and what everybody has.
 pub(super) fn cell(model: &Model, role: &Role, ix: PermissionIx) -> String {
-    let held = role.permissions.iter().find(|held| held.permission == ix);
-    match (held, model.permission_at(ix)) {
-        (Some(held), Some(permission)) => held_cell(held, permission),
-        _ => NO.to_owned(),
+    let by_role = role.permissions.iter().filter(|held| held.permission == ix);
+    let everybody = model.members.everybody.contains(&ix).then_some(None);
+    let reaches = by_role.map(|held| held.reach.as_deref()).chain(everybody);
+    let mut cells: Vec<String> = Vec::new();
+    for reach in reaches {
+        let cell = model.permission_at(ix).map(|permission| held_cell(reach, permission));
+        cells.extend(cell.filter(|cell| cell != NO && !cells.contains(cell)));
     }
+    if cells.is_empty() { NO.to_owned() } else { cells.join(" + ") }
 }
 
-fn held_cell(held: &RolePermission, permission: &Permission) -> String {
+fn held_cell(reach: Option<&[Clause]>, permission: &Permission) -> String {
     let PermissionKind::Grant(grants) = &permission.kind else {
         return YES.to_owned();
     };
     let mut texts: Vec<String> = Vec::new();
     for grant in grants {
-        let text = grant_words(grant, held.reach.as_deref(), permission);
+        let text = grant_words(grant, reach, permission);
         if !texts.contains(&text) {
             texts.push(text);
         }

@@ -1,0 +1,59 @@
+//! What every pool of connections is held to, whatever the database.
+
+use std::time::Duration;
+
+use sea_orm::sqlx::{self, Connection as _, Database as Kind, Executor as _};
+
+/// A connection that was idle for longer is tried before it is used: its server may be gone.
+const TRIED_AFTER: Duration = Duration::from_millis(500);
+
+/// How long a connection may take to answer when it is given back. One whose caller gave up may
+/// never answer, and holds its place in the pool until it is known to be dead.
+const RELEASE: Duration = Duration::from_secs(5);
+
+/// Ends a transaction that may be open. PostgreSQL writes a warning to its log for the end of none,
+/// and SQLite calls it an error, so one is begun first; if there is one already, that is an error
+/// and the connection goes.
+pub(super) const END: &str = "BEGIN; ROLLBACK";
+
+/// The same. To begin a transaction would commit the one before.
+pub(super) const END_ON_MARIADB: &str = "ROLLBACK";
+
+/// A pool that gives out no connection that is dead or in a transaction, and keeps none that does
+/// not answer or whose state is not known.
+///
+/// Two things leave such a state. The library forgets a transaction whose caller gave up while it
+/// began: whatever was read on that connection from then on, the feed of changes too, would be of
+/// the moment of its first statement. And a database may roll back by itself, as SQLite does when a
+/// disk is full, while the library goes on counting a transaction: it would take the next one for a
+/// part of it, whose commit makes nothing durable.
+pub(super) fn guarded<D>(
+    pool: sqlx::pool::PoolOptions<D>,
+    end: &'static str,
+) -> sqlx::pool::PoolOptions<D>
+where
+    D: Kind,
+    for<'c> &'c mut D::Connection: sqlx::Executor<'c, Database = D>,
+{
+    pool.before_acquire(|connection, state| {
+        Box::pin(async move {
+            if state.idle_for > TRIED_AFTER {
+                connection.ping().await?;
+            }
+            Ok(true)
+        })
+    })
+    .after_release(move |connection, _| {
+        Box::pin(async move {
+            let ended = tokio::time::timeout(RELEASE, connection.execute(end)).await;
+            ended.unwrap_or_else(|_| Err(sqlx::Error::Io(timed_out())))?;
+            // Asked only now: what was rolled back on the way here is over by then.
+            Ok(!connection.is_in_transaction())
+        })
+    })
+}
+
+/// The error of a database that did not answer.
+pub(super) fn timed_out() -> std::io::Error {
+    std::io::Error::new(std::io::ErrorKind::TimedOut, "the database did not answer in time")
+}
