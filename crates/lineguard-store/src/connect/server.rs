@@ -156,12 +156,14 @@ impl Address {
                 let own = own.clone();
                 options.map_sqlx_postgres_opts(move |_| own.clone());
                 options.map_sqlx_postgres_pool_opts(move |pool| {
-                    guarded(pool, END).after_connect(move |connection: &mut PgConnection, _| {
-                        Box::pin(async move {
-                            connection.execute(role.postgres()).await?;
-                            Ok(())
-                        })
-                    })
+                    guarded(pool, END).after_connect(
+                        move |connection: &mut PgConnection, _| {
+                            Box::pin(async move {
+                                connection.execute(role.postgres()).await?;
+                                Ok(())
+                            })
+                        },
+                    )
                 });
             }
             Self::MySql(own) => {
