@@ -1,10 +1,11 @@
 //! The facts that a random question brings or names.
 
 use lineguard_core::change::AttachmentSource;
-use lineguard_core::facts::{Fact, ResourceFacts};
+use lineguard_core::facts::{Fact, MemberStatus, ResourceFacts};
 use lineguard_core::id::Num;
 use lineguard_core::model::reach::{Direction, FaxState};
-use lineguard_core::row::{LinkKind, ObjectKind};
+use lineguard_core::port::FaxRow;
+use lineguard_core::row::{Link, LinkKind, MemberBody, ObjectKind};
 use lineguard_core::vocabulary::{FactName, ResourceDef, StoredType};
 
 use super::question::Asking;
@@ -22,7 +23,13 @@ impl Asking<'_> {
             StoredType::Queue => ObjectKind::Queue,
             StoredType::Faxbox => ObjectKind::Faxbox,
             StoredType::Fax => {
-                let fax = self.rng.pick(&self.dump.faxes).filter(|_| self.rng.chance(95));
+                let mut faxes: Vec<_> = self.dump.faxes.iter().collect();
+                let boxes = self.through_groups();
+                let is_in = |fax: &FaxRow| fax.faxbox.is_some_and(|one| boxes.contains(&one));
+                if faxes.iter().any(|fax| is_in(fax)) && self.rng.chance(40) {
+                    faxes.retain(|fax| is_in(fax));
+                }
+                let fax = self.rng.pick(&faxes).copied().filter(|_| self.rng.chance(95));
                 return fax.map_or_else(ResourceFacts::nowhere, fax_facts);
             }
         };
@@ -31,7 +38,9 @@ impl Asking<'_> {
             let acting = self.acting;
             objects.retain(|one| one.account == Some(acting) || one.num == acting);
         }
-        let tied = self.tied(&[LinkKind::GroupOwner, LinkKind::FaxboxOwner, LinkKind::FaxboxUser]);
+        let ties = [LinkKind::GroupOwner, LinkKind::FaxboxOwner, LinkKind::FaxboxUser];
+        let mut tied = self.tied(&ties);
+        tied.extend(self.through_groups());
         if objects.iter().any(|one| tied.contains(&one.num)) && self.rng.chance(40) {
             objects.retain(|one| tied.contains(&one.num));
         }
@@ -50,10 +59,45 @@ impl Asking<'_> {
         links.map(|link| link.a).collect()
     }
 
+    /// Faxboxes that the person is in through a group: mostly such as lie in another account than
+    /// the group, where two memberships have a say, and among them those where one is suspended.
+    fn through_groups(&mut self) -> Vec<Num> {
+        let mine = self.tied(&[LinkKind::GroupMember]);
+        let links = self.dump.links.iter().filter(|link| link.kind == LinkKind::FaxboxGroup);
+        let links: Vec<_> = links.filter(|link| mine.contains(&link.b)).collect();
+        let account = |num: Num| self.dump.objects.iter().find(|one| one.num == num)?.account;
+        let apart = |link: &Link| account(link.a) != account(link.b);
+        let suspended = |link: &Link| {
+            let either = [account(link.a), account(link.b)];
+            apart(link) && either.into_iter().flatten().any(|one| self.is_suspended_at(one))
+        };
+        let boxes = |which: &dyn Fn(&Link) -> bool| -> Vec<_> {
+            links.iter().filter(|link| which(link)).map(|link| link.a).collect()
+        };
+        let (all, apart, suspended) = (boxes(&|_| true), boxes(&apart), boxes(&suspended));
+        let mut preferred = [suspended, apart].into_iter().filter(|boxes| !boxes.is_empty());
+        preferred.next().filter(|_| self.rng.chance(90)).unwrap_or(all)
+    }
+
+    fn is_suspended_at(&self, account: Num) -> bool {
+        let subject = self.dump.objects.iter().find(|one| one.num == self.subject);
+        let members = self.objects(ObjectKind::Member);
+        let mut here = members.into_iter().filter(|one| one.account == Some(account));
+        here.any(|one| {
+            let body: Result<MemberBody, _> = serde_json::from_str(&one.body);
+            subject.is_some_and(|subject| subject.id == one.id)
+                && body.is_ok_and(|body| body.status == MemberStatus::Suspended.as_str())
+        })
+    }
+
     /// Puts into the facts what rights of the person may hang on: their groups and faxboxes, and
     /// people who delegated to them or whom they supervise.
     pub(super) fn tie(&mut self, kind: &ResourceDef, facts: &mut ResourceFacts) {
-        let faxboxes = self.tied(&[LinkKind::FaxboxUser, LinkKind::FaxboxOwner]);
+        let mut faxboxes = self.tied(&[LinkKind::FaxboxUser, LinkKind::FaxboxOwner]);
+        let through_groups = self.through_groups();
+        if !through_groups.is_empty() && self.rng.chance(70) {
+            faxboxes = through_groups;
+        }
         let owned = self.tied(&[LinkKind::GroupOwner]);
         let supervised = self
             .dump

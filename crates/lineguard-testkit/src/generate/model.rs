@@ -37,7 +37,11 @@ pub fn model(rng: &mut Rng, vocabulary: &Vocabulary, focus: &[Action]) -> Model 
         members: Members {
             one_role: maker.rng.chance(20),
             default_roles: Vec::new(),
-            everybody: Vec::new(),
+            everybody: if maker.rng.chance(40) {
+                maker.indexes(permissions.len(), 2)
+            } else {
+                Vec::new()
+            },
             unset_access_numbers_are_all: maker.rng.chance(30),
         },
         products: maker.products(),

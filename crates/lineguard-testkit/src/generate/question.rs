@@ -37,10 +37,17 @@ pub fn question(
     let mut asking = Asking { rng, dump, model, vocabulary, subject: Num(0), acting: Num(0) };
     let (subject, account) = asking.who();
     let all: Vec<_> = vocabulary.actions().map(|(action, _)| action).collect();
-    let rare = ["call.emergency", "role.assign", "role.assign", "permission.assign"];
+    let rare = [
+        "call.emergency",
+        "role.assign",
+        "role.assign",
+        "permission.assign",
+        "account.seal",
+        "account.assign_owners",
+    ];
     let rare: Vec<_> = rare.iter().filter_map(|name| vocabulary.action(name)).collect();
     let from = match asking.rng.below(100) {
-        0..4 if !rare.is_empty() => &rare,
+        0..6 if !rare.is_empty() => &rare,
         0..72 if !focus.is_empty() => focus,
         _ => &all,
     };
@@ -156,10 +163,6 @@ impl<'a> Asking<'a> {
         }
         let number = sent_from(def, &resource, target.as_ref()).filter(|_| def.sends.is_some());
         let sent_from = number.and_then(|number| number_facts(self.dump, number));
-        // Whoever gets something is a member of an account that is always known.
-        if def.confers.is_some() && resource.account == Fact::Missing {
-            resource.account = Fact::Known(self.acting);
-        }
         let conferred = def.confers.and_then(|confers| self.conferred(confers, &resource));
         Question {
             action,

@@ -280,7 +280,7 @@ impl Builder<'_> {
             (LinkKind::GroupMember, ObjectKind::Group, ObjectKind::Subject, 40),
             (LinkKind::GroupOwner, ObjectKind::Group, ObjectKind::Subject, 25),
             (LinkKind::FaxboxUser, ObjectKind::Faxbox, ObjectKind::Subject, 30),
-            (LinkKind::FaxboxGroup, ObjectKind::Faxbox, ObjectKind::Group, 30),
+            (LinkKind::FaxboxGroup, ObjectKind::Faxbox, ObjectKind::Group, 50),
             (LinkKind::FaxboxOwner, ObjectKind::Faxbox, ObjectKind::Subject, 25),
             (LinkKind::AccountOwner, ObjectKind::Account, ObjectKind::Subject, 12),
         ] {

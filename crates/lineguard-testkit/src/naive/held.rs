@@ -99,7 +99,17 @@ impl Person<'_> {
         for group in self.groups_of(account.num) {
             keys.extend(group.body.roles.iter().cloned());
         }
-        keys.iter().filter_map(|key| self.role_at(account.num, key)).collect()
+        let mut roles: Vec<_> =
+            keys.iter().filter_map(|key| self.role_at(account.num, key)).collect();
+        roles.push(self.role_of_everybody());
+        roles
+    }
+
+    /// What every membership holds besides its roles.
+    fn role_of_everybody(&self) -> KnownRole {
+        let everybody = &self.world.model.members.everybody;
+        let holds = everybody.iter().map(|ix| (*ix, None)).collect();
+        KnownRole { locked: false, visibility: None, holds }
     }
 
     /// All that is left of a permission, wherever it comes from.

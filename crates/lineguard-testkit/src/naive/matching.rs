@@ -115,8 +115,11 @@ impl Person<'_> {
         match facts.account {
             Fact::Known(account) => among(self.supervised(Some(account))),
             Fact::Absent => among(Vec::new()),
-            Fact::Missing => among(self.supervised(None))
-                .and(Truth::missing(FactOwner::Resource, Some(FactName::Account))),
+            // Elsewhere it is out of reach, so it lies here or below: under the groups of the acting
+            // account and of those above it for certain, under those below perhaps.
+            Fact::Missing => among(self.supervised(Some(self.acting())))
+                .or(among(self.supervised(None))
+                    .and(Truth::missing(FactOwner::Resource, Some(FactName::Account)))),
         }
     }
 

@@ -136,28 +136,26 @@ impl Person<'_> {
 
     fn may_confer(&self, def: &ActionDef, question: &Question) -> Truth {
         let Some(confers) = def.confers else { return Truth::True };
-        if !self.exists(question) {
-            return Truth::False;
-        }
         let terms = self.terms(question.action);
         let declaring = terms.iter().filter(|term| term.declares(confers));
         let declared = Truth::any(declaring.map(|term| self.holds_for(term, question)));
-        declared.or(self.holds_conferred(confers, question))
+        let may = declared.or(self.holds_conferred(confers, question));
+        self.exists(question).and(may)
     }
 
     /// Whether what is to be conferred exists: the permission in the model, the role for the account
-    /// of the member who gets it. What is not said does not matter here.
-    fn exists(&self, question: &Question) -> bool {
-        match (&question.conferred, &question.resource.account) {
-            (Some(Conferred::Permission(key)), _) => {
-                permissions(self.world.model).any(|(_, permission)| permission.key == *key)
+    /// of the member who gets it. Asked only where it is named.
+    fn exists(&self, question: &Question) -> Truth {
+        match &question.conferred {
+            None => Truth::True,
+            Some(Conferred::Permission(key)) => {
+                permissions(self.world.model).any(|(_, one)| one.key == *key).into()
             }
-            (Some(Conferred::Role { key, .. }), Fact::Known(account)) => {
-                self.role_at(*account, key.as_str()).is_some()
-            }
-            // Where the member's account is not known, no role is.
-            (Some(Conferred::Role { .. }), Fact::Missing | Fact::Absent) => false,
-            (None, _) => true,
+            Some(Conferred::Role { key, .. }) => match question.resource.account {
+                Fact::Known(account) => self.role_at(account, key.as_str()).is_some().into(),
+                Fact::Absent => Truth::False,
+                Fact::Missing => Truth::missing(FactOwner::Resource, Some(FactName::Account)),
+            },
         }
     }
 

@@ -34,6 +34,9 @@ pub enum Bug {
     DelegationOutlivesMembership,
     TiesNeedNoMembership,
     SupervisionEverywhere,
+    FaxboxesOfGroupsAskTheGroupAlone,
+    NothingStopsAtSeals,
+    UnknownRoleTakenForEmpty,
 }
 
 pub struct Engine<'a> {
@@ -51,7 +54,11 @@ impl<'a> Engine<'a> {
             Bug::FaxboxesOfNumbersForgotten => model.outgoing.by_faxbox = false,
             _ => {}
         }
-        let vocabulary = if bug == Bug::SightNotAsked { &*spoil::BLIND } else { vocabulary };
+        let vocabulary = match bug {
+            Bug::SightNotAsked => &*spoil::BLIND,
+            Bug::NothingStopsAtSeals => &*spoil::UNSTOPPED,
+            _ => vocabulary,
+        };
         Self { vocabulary, model, bug }
     }
 
@@ -111,6 +118,7 @@ impl<'a> Engine<'a> {
             Bug::MissingTakenForAbsent => spoil::forget_what_is_missing(question),
             Bug::EveryNumberUsable => spoil::make_usable(self.vocabulary, question),
             Bug::TargetNotAsked => question.target.clone_from(&Some(question.resource.clone())),
+            Bug::UnknownRoleTakenForEmpty => spoil::know_every_role(question),
             Bug::UnseenNamesTakenForNone => spoil::forget_unseen_names(&mut question.resource),
             _ => {}
         }

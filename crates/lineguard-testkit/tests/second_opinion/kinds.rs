@@ -7,14 +7,16 @@ use lineguard_core::id::Num;
 use lineguard_core::model::Model;
 use lineguard_core::model::reach::FaxState;
 use lineguard_core::request::{Conferred, Question};
-use lineguard_core::row::{ALL, Link, LinkKind, MemberBody, NumberBody, Object, ObjectKind};
-use lineguard_core::vocabulary::{ActionDef, Outgoing, SendChannel, Vocabulary};
+use lineguard_core::row::{
+    ALL, AccountBody, Link, LinkKind, MemberBody, NumberBody, Object, ObjectKind,
+};
+use lineguard_core::vocabulary::{ActionDef, ActionKind, Outgoing, SendChannel, Vocabulary};
 use lineguard_testkit::generate::Asked;
 
 use crate::rows::{object, path};
 
 /// Every kind that the questions of one run must reach.
-pub const KINDS: [&str; 31] = [
+pub const KINDS: [&str; 41] = [
     "number: not said",
     "number: said to be none",
     "number: nobody's",
@@ -39,17 +41,27 @@ pub const KINDS: [&str; 31] = [
     "tie: no membership that counts",
     "tie: active above one that is passed over",
     "tie: suspended above one that is passed over",
+    "faxbox of a group: both memberships count",
+    "faxbox of a group: one of two suspended",
     "delegation: of one who is not active",
+    "delegation: asked about, active",
+    "delegation: asked about, suspended",
+    "delegation: asked about, active above only",
+    "delegation: asked about, active nowhere",
     "owned group: above or here",
     "owned group: below",
     "owned group: beside",
     "unseen name, list of all",
     "role: known otherwise where the member is",
+    "role: not known where the member is",
+    "permission: not in the model",
+    "seal: passed by what sets up",
+    "seal: stops what would open it",
     "emergency call: for nobody who is active",
 ];
 
 pub struct Kinds<'a> {
-    dump: &'a Dump,
+    pub dump: &'a Dump,
     model: &'a Model,
     vocabulary: &'a Vocabulary,
 }
@@ -77,17 +89,18 @@ impl<'a> Kinds<'a> {
         self.number(def, question, &mut kinds);
         self.target(def, question, acting, &mut kinds);
         self.fax(def, question, &mut kinds);
-        self.ties(acting, subject, &asked.subject, &mut kinds);
+        self.ties(acting, subject, asked, &mut kinds);
         self.names(acting, asked, &mut kinds);
-        self.role(acting, question, &mut kinds);
+        self.conferred(acting, question, &mut kinds);
+        self.seals(def, acting, asked, &mut kinds);
         kinds
     }
 
-    fn find(&self, kind: ObjectKind, id: &str) -> Option<&'a Object> {
+    pub fn find(&self, kind: ObjectKind, id: &str) -> Option<&'a Object> {
         self.dump.objects.iter().find(|one| one.kind == kind && one.id == id)
     }
 
-    fn links(&self, kind: LinkKind) -> impl Iterator<Item = &'a Link> {
+    pub fn links(&self, kind: LinkKind) -> impl Iterator<Item = &'a Link> {
         self.dump.links.iter().filter(move |link| link.kind == kind)
     }
 
@@ -98,7 +111,7 @@ impl<'a> Kinds<'a> {
         })
     }
 
-    fn status(&self, account: Num, subject: &str) -> Option<MemberStatus> {
+    pub fn status(&self, account: Num, subject: &str) -> Option<MemberStatus> {
         let body: MemberBody = serde_json::from_str(&self.member(account, subject)?.body).ok()?;
         MemberStatus::from_word(&body.status)
     }
@@ -187,61 +200,6 @@ impl<'a> Kinds<'a> {
         }
     }
 
-    /// What hangs on memberships: of the person, and of those who delegated.
-    fn ties(&self, acting: Num, subject: Num, name: &str, kinds: &mut Vec<&'static str>) {
-        let tied = [
-            LinkKind::GroupMember,
-            LinkKind::GroupOwner,
-            LinkKind::FaxboxUser,
-            LinkKind::FaxboxOwner,
-        ];
-        for link in self.dump.links.iter().filter(|link| link.b == subject) {
-            let Some(account) = object(self.dump, link.a).and_then(|one| one.account) else {
-                continue;
-            };
-            if tied.contains(&link.kind) {
-                kinds.push(self.tie(account, name));
-            }
-            if link.kind == LinkKind::GroupOwner {
-                kinds.push(match () {
-                    () if path(self.dump, acting).contains(&account) => {
-                        "owned group: above or here"
-                    }
-                    () if path(self.dump, account).contains(&acting) => "owned group: below",
-                    () => "owned group: beside",
-                });
-            }
-        }
-        for link in self.links(LinkKind::Delegation).filter(|link| link.b == subject) {
-            let from = object(self.dump, link.a).filter(|one| one.account == Some(acting));
-            let status = from.and_then(|one| self.status(acting, &one.id));
-            if status.is_some_and(|status| status != MemberStatus::Active) {
-                kinds.push("delegation: of one who is not active");
-            }
-        }
-        kinds.sort_unstable();
-        kinds.dedup();
-    }
-
-    fn tie(&self, account: Num, name: &str) -> &'static str {
-        let mut passed_over = false;
-        for account in path(self.dump, account) {
-            match (self.status(account, name), passed_over) {
-                (Some(MemberStatus::Active), false) => return "tie: membership active",
-                (Some(MemberStatus::Suspended), false) => return "tie: membership suspended",
-                (Some(MemberStatus::Active), true) => {
-                    return "tie: active above one that is passed over";
-                }
-                (Some(MemberStatus::Suspended), true) => {
-                    return "tie: suspended above one that is passed over";
-                }
-                (Some(_), _) => passed_over = true,
-                (None, _) => {}
-            }
-        }
-        "tie: no membership that counts"
-    }
-
     fn names(&self, acting: Num, asked: &Asked, kinds: &mut Vec<&'static str>) {
         let Some(member) = self.member(acting, &asked.subject) else { return };
         let all = Link { kind: LinkKind::MemberLabel, a: member.num, b: ALL };
@@ -253,19 +211,64 @@ impl<'a> Kinds<'a> {
         }
     }
 
-    fn role(&self, acting: Num, question: &Question, kinds: &mut Vec<&'static str>) {
-        let (Some(Conferred::Role { key, .. }), Fact::Known(account)) =
+    fn conferred(&self, acting: Num, question: &Question, kinds: &mut Vec<&'static str>) {
+        if let Some(Conferred::Permission(key)) = &question.conferred
+            && self.model.permission(key.as_str()).is_none()
+        {
+            kinds.push("permission: not in the model");
+        }
+        let (Some(Conferred::Role { key, permissions }), Fact::Known(account)) =
             (&question.conferred, &question.resource.account)
         else {
             return;
         };
+        if !path(self.dump, *account).contains(&acting) {
+            return;
+        }
+        if permissions.is_none() {
+            kinds.push("role: not known where the member is");
+        }
         let defines = |account: &Num| {
             let mut roles = self.dump.objects.iter().filter(|one| one.kind == ObjectKind::Role);
             roles.any(|role| role.account == Some(*account) && role.id == key.as_str())
         };
         let definer = |account| path(self.dump, account).into_iter().find(defines);
-        if path(self.dump, *account).contains(&acting) && definer(*account) != definer(acting) {
+        if definer(*account) != definer(acting) {
             kinds.push("role: known otherwise where the member is");
         }
+    }
+
+    /// What sets something up, asked by somebody from above a seal or about what lies below one.
+    fn seals(&self, def: &ActionDef, acting: Num, asked: &Asked, kinds: &mut Vec<&'static str>) {
+        if def.kind != ActionKind::Manage {
+            return;
+        }
+        let sealed = |part: &[Num]| part.iter().any(|account| self.is_sealed(*account));
+        let here = path(self.dump, acting);
+        let active =
+            |account: &Num| self.status(*account, &asked.subject) == Some(MemberStatus::Active);
+        let from_above = here.iter().rposition(active).is_some_and(|up| sealed(&here[..up]));
+        let to_below = match asked.question.resource.account {
+            Fact::Known(account) => {
+                let there = path(self.dump, account);
+                let up = there.iter().position(|one| *one == acting);
+                up.is_some_and(|up| sealed(&there[..up]))
+            }
+            Fact::Missing | Fact::Absent => false,
+        };
+        if from_above || to_below {
+            kinds.push(if def.stops_at_seals {
+                "seal: stops what would open it"
+            } else {
+                "seal: passed by what sets up"
+            });
+        }
+    }
+
+    fn is_sealed(&self, account: Num) -> bool {
+        object(self.dump, account).is_some_and(|one| {
+            let body: AccountBody = serde_json::from_str(&one.body).expect("an account's body");
+            body.sealed
+        })
     }
 }

@@ -18,6 +18,7 @@ mod missing;
 mod properties;
 mod rows;
 mod spoil;
+mod ties;
 
 use compare::{Tally, asks_again, differ, help_is_refused};
 use engine::Bug;
@@ -218,4 +219,19 @@ fn an_engine_that_counts_ties_without_a_membership_is_caught() {
 #[test]
 fn an_engine_that_supervises_everywhere_is_caught() {
     finds(Bug::SupervisionEverywhere);
+}
+
+#[test]
+fn an_engine_that_asks_the_group_alone_about_its_faxboxes_is_caught() {
+    finds(Bug::FaxboxesOfGroupsAskTheGroupAlone);
+}
+
+#[test]
+fn an_engine_that_opens_a_seal_from_above_is_caught() {
+    finds(Bug::NothingStopsAtSeals);
+}
+
+#[test]
+fn an_engine_that_confers_a_role_that_is_not_known_is_caught() {
+    finds(Bug::UnknownRoleTakenForEmpty);
 }

@@ -7,19 +7,24 @@ use lineguard_core::facts::{Capabilities, Fact, MemberStatus, NumberFacts, Resou
 use lineguard_core::id::Num;
 use lineguard_core::model::reach::{Clause, Qualifiers};
 use lineguard_core::model::{Model, PermissionKind};
-use lineguard_core::request::Question;
+use lineguard_core::request::{Conferred, Question};
 use lineguard_core::row::{Link, LinkKind, MemberBody, Object, ObjectKind};
 use lineguard_core::vocabulary::{self, Outgoing, Vocabulary};
 
 use crate::engine::Bug;
 
 /// A vocabulary in which no action needs sight of what it is done to.
-pub static BLIND: LazyLock<Vocabulary> = LazyLock::new(|| {
+pub static BLIND: LazyLock<Vocabulary> = LazyLock::new(|| without(&["sees = ", "seen_first = "]));
+
+/// A vocabulary in which every action that sets something up passes seals.
+pub static UNSTOPPED: LazyLock<Vocabulary> = LazyLock::new(|| without(&["stops_at_seals = "]));
+
+fn without(starts: &[&str]) -> Vocabulary {
     let text = include_str!("../../../lineguard-core/models/vocabulary.toml");
-    let sight = |line: &&str| line.starts_with("sees = ") || line.starts_with("seen_first = ");
-    let lines: Vec<_> = text.lines().filter(|line| !sight(line)).collect();
+    let kept = |line: &&str| !starts.iter().any(|start| line.starts_with(start));
+    let lines: Vec<_> = text.lines().filter(kept).collect();
     vocabulary::parse(&lines.join("\n")).expect("the vocabulary without some of its lines")
-});
+}
 
 /// The rows as an engine takes them that misreads what hangs on memberships.
 pub fn rows(bug: Bug, dump: &Dump, subject: &str, account: &str) -> Option<Dump> {
@@ -43,6 +48,12 @@ pub fn rows(bug: Bug, dump: &Dump, subject: &str, account: &str) -> Option<Dump>
             let groups = read.objects.iter_mut().filter(|one| one.kind == ObjectKind::Group);
             for group in groups.filter(|one| supervises_beside(dump, subject, one)) {
                 group.account = root(dump);
+            }
+        }
+        Bug::FaxboxesOfGroupsAskTheGroupAlone => {
+            for (faxbox, account) in boxes_of_groups(dump, subject) {
+                let moved = read.objects.iter_mut().filter(|one| one.num == faxbox);
+                moved.for_each(|one| one.account = Some(account));
             }
         }
         _ => return None,
@@ -109,6 +120,21 @@ fn without_membership(dump: &Dump, subject: &str, acting: Option<Num>) -> Vec<Nu
     accounts
 }
 
+/// Faxboxes that a subject is in through a group alone, with the group's account.
+fn boxes_of_groups(dump: &Dump, subject: &str) -> Vec<(Num, Num)> {
+    let is = |one: &&Object| one.kind == ObjectKind::Subject && one.id == subject;
+    let Some(person) = dump.objects.iter().find(is).map(|one| one.num) else { return Vec::new() };
+    let linked = |kind, a| dump.links.contains(&Link { kind, a, b: person });
+    let shared = dump.links.iter().filter(|link| link.kind == LinkKind::FaxboxGroup);
+    let through_group = shared.filter(|link| {
+        linked(LinkKind::GroupMember, link.b)
+            && !linked(LinkKind::FaxboxUser, link.a)
+            && !linked(LinkKind::FaxboxOwner, link.a)
+    });
+    let account = |group: Num| dump.objects.iter().find(|one| one.num == group)?.account;
+    through_group.filter_map(|link| Some((link.a, account(link.b)?))).collect()
+}
+
 fn root(dump: &Dump) -> Option<Num> {
     let is_root = |one: &&Object| one.kind == ObjectKind::Account && one.account.is_none();
     dump.objects.iter().find(is_root).map(|one| one.num)
@@ -166,6 +192,13 @@ pub fn make_usable(vocabulary: &Vocabulary, question: &mut Question) {
             capabilities: Capabilities { voice: true, fax: true, message: true },
             faxboxes: faxbox.into(),
         });
+    }
+}
+
+/// A role that nobody knows, as one that gives nothing.
+pub fn know_every_role(question: &mut Question) {
+    if let Some(Conferred::Role { permissions, .. }) = &mut question.conferred {
+        permissions.get_or_insert_default();
     }
 }
 
