@@ -262,5 +262,8 @@ fn the_demo_is_loaded_into_a_fresh_store_only() {
         let server = Server::start(here, &["--demo", "--listen=127.0.0.1:0"]);
         ask(here, &server, "check anna.keller fax.view fax:in-00001 -t isar-kliniken", 0, "ALLOW");
         ask(here, &server, "caller-id cian.doyle -t brightline", 0, "DEFAULT");
+        // The release of what somebody has approved is answered, too.
+        let released = "check lillian.choi fax.send fax:filing-01197 -t ashworth-pell";
+        ask(here, &server, released, 0, "GRANTED");
     }
 }
