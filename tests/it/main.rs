@@ -19,6 +19,7 @@ mod command_line;
 mod disclosure;
 mod emergency;
 mod engine;
+mod explanations;
 mod fax_service;
 mod harness;
 mod import_export;
