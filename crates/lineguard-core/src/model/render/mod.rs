@@ -10,7 +10,7 @@ mod words;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
-mod told;
+mod told_tests;
 
 pub use diff::{CellDiff, Side, diff};
 pub use diff_text::render_diff;
