@@ -113,6 +113,8 @@ pub async fn load(store: &dyn Store, now: Timestamp) -> Result<usize, LoadError>
 mod tests {
     use std::collections::BTreeSet;
 
+    use lineguard_core::model::reach::FaxState;
+
     use super::*;
     use crate::world::{collect, print};
 
@@ -131,6 +133,17 @@ mod tests {
             let people: BTreeSet<_> = tenant.members.keys().map(|(_, subject)| subject).collect();
             assert!((20..=60).contains(&people.len()), "{id}: {} people", people.len());
             assert!(tenant.faxes.len() >= 2000, "{id}: {} faxes", tenant.faxes.len());
+        }
+    }
+
+    #[test]
+    fn whether_a_fax_may_be_released_is_known() {
+        for (id, tenant) in demo().tenants {
+            let waits = |state| matches!(state, FaxState::Draft | FaxState::Pending);
+            let waiting = tenant.faxes.iter().filter(|(_, fax)| waits(fax.new.state));
+            for (name, fax) in waiting {
+                assert!(fax.new.attachment_sources.is_some(), "{id}: {name} is of unknown sources");
+            }
         }
     }
 

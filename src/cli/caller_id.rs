@@ -104,8 +104,13 @@ fn text(answer: &pb::ResolveCallerIdResponse, paint: Paint) -> String {
     if !rows.is_empty() {
         lines.push(columns(&rows));
     }
-    let hidden = if answer.may_be_anonymous { "may" } else { "may not" };
-    lines.push(paint.dim(&format!("{hidden} be anonymous; revision {}", answer.revision)));
+    let may = |may| if may { "may" } else { "may not" };
+    let hidden = may(answer.may_be_anonymous);
+    let without = may(answer.may_call_without_number);
+    let revision = answer.revision;
+    let last =
+        format!("{hidden} be anonymous, {without} call without a number; revision {revision}");
+    lines.push(paint.dim(&last));
     lines.join("\n")
 }
 

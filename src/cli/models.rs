@@ -20,9 +20,9 @@ use crate::wire::pb;
 pub enum ModelsCommand {
     /// Say every mistake of model files, and run the tests in them
     Check(CheckModels),
-    /// Print the permission matrix of a model
+    /// Print the permission matrix of a model, and all that it says besides
     Show(Show),
-    /// Show which cells differ between two models
+    /// Show what differs between two models: cells, rules and details
     Diff(Diff),
     /// List the built-in models, or those that a server has
     List(List),
@@ -39,14 +39,14 @@ pub struct CheckModels {
     output: Output,
 }
 
-/// Print the permission matrix of a model.
+/// Print the permission matrix of a model, and all that it says besides.
 #[derive(Debug, Args)]
 pub struct Show {
     /// Name of a built-in model, or a model file
     model: String,
 }
 
-/// Show which cells differ between two models.
+/// Show what differs between two models: cells, rules and details.
 #[derive(Debug, Args)]
 pub struct Diff {
     /// Name of a built-in model, or a model file
@@ -79,7 +79,8 @@ impl ModelsCommand {
         match self {
             Self::Check(command) => command.run(),
             Self::Show(command) => {
-                print(matrix(&load(&command.model)?).trim_end()).map(|()| Exit::Ok)
+                print(matrix(&load(&command.model)?, built_in_vocabulary()).trim_end())
+                    .map(|()| Exit::Ok)
             }
             Self::Diff(command) => command.run(),
             Self::List(command) => command.run().await,
@@ -224,7 +225,7 @@ impl Diff {
         let (before, after) = (load(&self.before)?, load(&self.after)?);
         let diffs = diff(&before, &after, built_in_vocabulary());
         if diffs.is_empty() {
-            print("no cell differs")?;
+            print("nothing differs that the models say; comments and tests are not compared")?;
         } else {
             print(render_diff(&diffs).trim_end())?;
         }

@@ -171,7 +171,9 @@ fn overall(
             permission: term.permission,
             origin: Some(term.origin),
             clause: Some(term.comparison),
+            extent: term.extent(),
             requirement: None,
+            because: None,
             ..nothing
         },
     })

@@ -96,7 +96,7 @@ pub fn batch_check_response(
 
 #[cfg(test)]
 mod tests {
-    use lineguard_core::decision::{Effect, Obligations, Reason};
+    use lineguard_core::decision::{Effect, Extent, Obligations, Reason};
     use lineguard_core::model::Obligation;
 
     use super::*;
@@ -111,7 +111,9 @@ mod tests {
             permission: None,
             origin: None,
             clause: None,
+            extent: Extent::default(),
             requirement: None,
+            because: None,
             obligations,
         };
         let explained = Explained {

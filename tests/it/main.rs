@@ -20,6 +20,7 @@ mod disclosure;
 mod emergency;
 mod engine;
 mod everybody;
+mod explanations;
 mod fax_service;
 mod harness;
 mod import_export;

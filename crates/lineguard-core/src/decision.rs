@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::model::reach::Comparison;
+use crate::model::reach::{Comparison, Direction};
 use crate::model::{Obligation, PermissionIx, Requirement};
 use crate::vocabulary::FactName;
 
@@ -137,10 +137,53 @@ pub struct Decision {
     pub origin: Option<OriginIx>,
     /// The clause that matched, or, for a deny, the one that was missing.
     pub clause: Option<Comparison>,
+    /// What else bounds what the clause covers.
+    pub extent: Extent,
     /// The requirement that does not hold.
     pub requirement: Option<Requirement>,
+    /// What about the number or the attachments narrows it away.
+    pub because: Option<Because>,
     /// What must also happen. Empty for a deny.
     pub obligations: Obligations,
+}
+
+/// What bounds a permission besides its clause. It is the person's own, whatever is asked about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Extent {
+    /// Which accounts below count, where accounts below do.
+    pub below: Option<Below>,
+    /// The direction, where it matters.
+    pub direction: Option<Direction>,
+    /// Whether it depends on the state of a fax.
+    pub some_states: bool,
+    /// Whether something is taken out again.
+    pub exceptions: bool,
+    /// Whether an override limits it to some values.
+    pub scoped: bool,
+}
+
+/// Which accounts below the acting account a permission reaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Below {
+    /// Those that no seal hides.
+    Open,
+    /// All.
+    All,
+}
+
+/// What about the number or the attachments of something that goes out narrows it away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Because {
+    /// A number is needed, and the question says that there is none.
+    NoNumber,
+    /// The person's list of numbers to send from does not name the number.
+    NumberNotListed,
+    /// The person has no list of numbers to send from that names any.
+    NoNumberListed,
+    /// The person's list of attachment sources does not name them all.
+    SourceNotListed,
+    /// The person has no list of attachment sources that names any.
+    NoSourceListed,
 }
 
 /// A fact that an answer depends on and that the question does not carry.

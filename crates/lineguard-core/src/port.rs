@@ -101,7 +101,8 @@ pub struct Fault {
     pub change: usize,
     /// Its field, in snake case.
     pub field: &'static str,
-    /// What is wrong, for people; quotes only what the caller sent.
+    /// What is wrong, for people; quotes what the caller sent, and at most the id of what stands in
+    /// its way in the same tenant.
     pub problem: String,
 }
 

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use lineguard_core::model::{Permission, PermissionKind};
+
 use super::cell::LEGEND;
 use super::expected::{Expected, golden};
 use super::probe::Table;
@@ -28,7 +30,17 @@ fn render(product: &Product, expected: &Expected, table: &Table) -> String {
             writeln!(text, "{name:<15}  {meaning}").unwrap();
         }
     }
+    if table.values().any(|cell| cell.contains('+')) {
+        writeln!(text, "{:<15}  some actions of the row the one, some the other", "one+other")
+            .unwrap();
+    }
     writeln!(text, "{:<15}  a reading; a tenant may configure the other value", "?").unwrap();
+    let held = rows.iter().filter(|row| needs_number(product, row)).map(|row| row.key.as_str());
+    let held: Vec<_> = held.collect();
+    if !held.is_empty() {
+        let held = held.join(", ");
+        writeln!(text, "\nWith a number that the person may present: {held}").unwrap();
+    }
     let mut line = format!("\n  {:width$}", "");
     for (column, width) in product.columns.iter().zip(&widths) {
         write!(line, "  {:width$}", column.key).unwrap();
@@ -48,6 +60,13 @@ fn render(product: &Product, expected: &Expected, table: &Table) -> String {
         writeln!(text, "{}", line.trim_end()).unwrap();
     }
     text
+}
+
+/// Whether something goes out by the row, and the product asks for a number that is held.
+fn needs_number(product: &Product, row: &Permission) -> bool {
+    let PermissionKind::Grant(grants) = &row.kind else { return false };
+    let held = &product.model.outgoing.held;
+    grants.iter().flat_map(|grant| &grant.actions).any(|action| held.contains(action))
 }
 
 async fn matrix_is_golden(name: &str) {

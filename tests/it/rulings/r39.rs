@@ -96,6 +96,43 @@ async fn r39_a_refusal_does_not_tell_whether_another_tenant_has_the_number() {
 }
 
 #[tokio::test]
+async fn r39_a_person_is_warned_that_they_cannot_activate_what_they_deactivate() {
+    let harness = Harness::start().await;
+    harness.build(world("t2").account("there").number(N2)).await;
+    let off = Change::SetNumberActive { number: ids::number(N2), active: false };
+    let on = Change::SetNumberActive { number: ids::number(N2), active: true };
+    let first = by(&harness, user("ada"), "first", &off).await.unwrap();
+    let texts: Vec<_> = first.warnings.iter().map(|warning| warning.text.as_str()).collect();
+    assert_eq!(texts, ["no person can make the number active again, only a provisioning service"]);
+    let again = by(&harness, user("ada"), "again", &off).await.unwrap();
+    assert_eq!((again.changed, again.warnings.len()), (0, 0), "it is inactive already");
+    let refused = by(&harness, user("ada"), "refused", &on).await;
+    expect(refused, Code::FailedPrecondition, "REFUSED", &["changes[0].set_number_active.active"]);
+    assert_eq!(by(&harness, service("portal"), "portal", &on).await.unwrap().changed, 1);
+    let by_service = by(&harness, service("portal"), "off", &off).await.unwrap();
+    assert_eq!((by_service.changed, by_service.warnings.len()), (1, 0));
+    harness.stop().await;
+}
+
+#[tokio::test]
+async fn r39_what_keeps_a_number_is_named() {
+    let harness = Harness::start().await;
+    let team = product("standard").account("home").number(N1).number(N2);
+    let team = team.member("ann").access(&[N1]).granted(&[N1]).member("bob").access(&[N1]);
+    let target = lineguard_core::change::NumberTarget::Faxbox(ids::faxbox("box"));
+    let routed = Change::SetNumberTarget { number: ids::number(N2), target, on: true };
+    harness.build(team.faxbox("box").change(routed)).await;
+    let box_has_it = harness.refuses(remove(N2)).await;
+    let words = "the faxbox `box` receives faxes of the number; take it out first";
+    assert_eq!((&*box_has_it.field, &*box_has_it.problem), ("number", words));
+    let member = "a list, the default or an override of the member `user:ann` names the number";
+    let refusal = harness.refuses(remove(N1)).await;
+    assert_eq!(refusal.field, "number");
+    assert_eq!(refusal.problem, format!("{member}, and 1 more name it; take it out first"));
+    harness.stop().await;
+}
+
+#[tokio::test]
 async fn r39_nothing_is_routed_on_a_number_that_is_not_active() {
     let harness = Harness::start().await;
     let team = product("ifax").account("team").number(N1).member("boss").role("admin");

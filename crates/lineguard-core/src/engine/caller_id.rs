@@ -143,9 +143,16 @@ pub fn resolve(
             Err(why) => lost.push((candidate.number, why)),
         }
     }
-    if matches!(resolver.default_usable(candidates), Ok(Ok(()))) {
+    match resolver.default_usable(candidates) {
         // It may be presented although it is in no list.
-        lost.retain(|(number, _)| Some(*number) != authority.default_number);
+        Ok(Ok(())) => lost.retain(|(number, _)| Some(*number) != authority.default_number),
+        // The person need not be able to choose it, so that is not what keeps it from them.
+        Ok(Err(why @ (Lost::Inactive | Lost::Incapable | Lost::Restricted))) => {
+            let mut preset = lost.iter_mut();
+            let preset = preset.find(|(number, _)| Some(*number) == authority.default_number);
+            _ = preset.map(|(_, lost)| *lost = why);
+        }
+        Ok(Err(Lost::NotGranted(_))) | Err(_) => {}
     }
     let anonymity = resolver.anonymous()?;
     let (outcome, decision) = match question.requested {

@@ -1,9 +1,10 @@
 //! The decision.
 
-use super::authority::{Authority, Obstacle, OriginKind, Term};
+use super::authority::{AccountReach, Authority, Obstacle, OriginKind, Term};
 use super::evaluate::{Sides, Truth};
+use super::outgoing::Refused;
 use crate::decision::{
-    Decision, Effect, FactOwner, MissingFact, MissingFacts, Obligations, Reason,
+    Below, Decision, Effect, Extent, FactOwner, MissingFact, MissingFacts, Obligations, Reason,
 };
 use crate::facts::{Fact, ResourceFacts};
 use crate::model::{Channel, Model, Obligation, OwnedKind, PermissionIx, Requirement};
@@ -114,20 +115,44 @@ const fn deny(reason: Reason) -> Decision {
         permission: None,
         origin: None,
         clause: None,
+        extent: Extent {
+            below: None,
+            direction: None,
+            some_states: false,
+            exceptions: false,
+            scoped: false,
+        },
         requirement: None,
+        because: None,
         obligations: Obligations::NONE,
     }
 }
 
-const fn about(term: &Term, effect: Effect) -> Decision {
+fn about(term: &Term, effect: Effect) -> Decision {
     Decision {
         effect,
-        reason: Reason::Granted,
         permission: term.permission,
         origin: Some(term.origin),
         clause: Some(term.comparison),
-        requirement: None,
-        obligations: Obligations::NONE,
+        extent: term.extent(),
+        ..deny(Reason::Granted)
+    }
+}
+
+impl Term {
+    /// What bounds it besides its clause.
+    pub fn extent(&self) -> Extent {
+        Extent {
+            below: match self.accounts {
+                AccountReach::Here => None,
+                AccountReach::OpenBelow => Some(Below::Open),
+                AccountReach::AllBelow => Some(Below::All),
+            },
+            direction: self.direction,
+            some_states: self.states != 0,
+            exceptions: !self.except.is_empty(),
+            scoped: !self.scopes.is_empty(),
+        }
     }
 }
 
@@ -155,12 +180,14 @@ impl<'a> Inquiry<'a> {
         match self.covering_term(&self.question.resource) {
             Ok(Err(denied)) => Ok(denied),
             Ok(Ok(term)) => Ok(match self.narrowed()? {
-                Some(reason) => Decision { reason, ..about(term, Effect::Deny) },
+                Some(Refused { reason, because }) => {
+                    Decision { reason, because, ..about(term, Effect::Deny) }
+                }
                 None => Decision { obligations: self.obligations(), ..about(term, Effect::Allow) },
             }),
             // What is denied in any case does not depend on the missing fact.
             Err(missing) => match self.narrowed() {
-                Ok(Some(reason)) => Ok(deny(reason)),
+                Ok(Some(Refused { reason, because })) => Ok(Decision { because, ..deny(reason) }),
                 Ok(None) => Err(missing),
                 Err(others) => Err(missing.with(others)),
             },
@@ -276,17 +303,17 @@ impl<'a> Inquiry<'a> {
     }
 
     /// What stands between a grant and an allow. A denial that is certain wins over a missing fact.
-    fn narrowed(&self) -> Result<Option<Reason>, MissingFacts> {
+    fn narrowed(&self) -> Result<Option<Refused>, MissingFacts> {
         let checks = [
-            self.conferral(),
-            self.sparing(),
-            Ok(self.lock()),
+            self.conferral().map(Refused::of),
+            self.sparing().map(Refused::of),
+            Ok(Refused::of(self.lock())),
             self.number(),
             self.attachments(),
-            self.recipient(),
+            self.recipient().map(Refused::of),
         ];
         match checks.iter().find_map(|check| check.ok().flatten()) {
-            Some(reason) => Ok(Some(reason)),
+            Some(refused) => Ok(Some(refused)),
             None => {
                 let missing = checks.into_iter().filter_map(Result::err);
                 missing.reduce(MissingFacts::with).map_or(Ok(None), Err)

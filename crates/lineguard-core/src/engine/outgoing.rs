@@ -1,18 +1,43 @@
 //! What stands between a grant and an allow for things that go out: the number, the attachments,
 //! the recipient.
 
-use super::authority::{Authority, Everything};
+use super::authority::{Authority, Everything, IdSet};
 use super::caller_id;
 use super::decide::Inquiry;
 use super::evaluate::Truth;
-use crate::decision::{FactOwner, MissingFact, MissingFacts, Reason};
+use crate::decision::{Because, FactOwner, MissingFact, MissingFacts, Reason};
 use crate::facts::NumberFacts;
 use crate::id::Num;
 use crate::model::{Model, RestrictionList};
 use crate::vocabulary::{FactName, SendChannel};
 
 /// A reason to refuse, if there is one; an error where that depends on missing facts.
-type Narrowed = Result<Option<Reason>, MissingFacts>;
+type Narrowed = Result<Option<Refused>, MissingFacts>;
+
+/// Why something is refused although it is granted.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Refused {
+    pub(super) reason: Reason,
+    pub(super) because: Option<Because>,
+}
+
+impl Refused {
+    /// For a reason that says enough.
+    pub(super) fn of(reason: Option<Reason>) -> Option<Self> {
+        reason.map(|reason| Self { reason, because: None })
+    }
+
+    const fn because(reason: Reason, because: Because) -> Option<Self> {
+        Some(Self { reason, because: Some(because) })
+    }
+
+    /// A list leaves it out, or names nothing at all: not set where the permission to do without is
+    /// not held, or empty.
+    fn by_list(list: &IdSet, left_out: Because, nothing: Because) -> Option<Self> {
+        let empty = list.finite().is_some_and(<[Num]>::is_empty);
+        Self::because(Reason::Restricted, if empty { nothing } else { left_out })
+    }
+}
 
 impl NumberFacts {
     /// Whether it is active and able to do what a channel needs (rulings R30).
@@ -53,18 +78,25 @@ impl Inquiry<'_> {
         let outgoing = self.sides(&self.question.resource).outgoing();
         let number = match outgoing.fact(FactName::Number, |facts| &facts.number) {
             Ok(Some(number)) => *number,
-            Ok(None) if list.is_some() => return Ok(Some(Reason::Restricted)),
-            Ok(None) => return Ok(must_be_held.then_some(Reason::NumberNotHeld)),
+            Ok(None) if list.is_some() => {
+                return Ok(Refused::because(Reason::Restricted, Because::NoNumber));
+            }
+            Ok(None) if must_be_held => {
+                return Ok(Refused::because(Reason::NumberNotHeld, Because::NoNumber));
+            }
+            Ok(None) => return Ok(None),
             // Whether a call may be placed does not depend on what it presents (rulings R27).
             Err(_) if channel == SendChannel::Call && list.is_none() => return Ok(None),
             Err(missing) => return Err(missing),
         };
         let usable = self.usable(number, channel);
         if usable == Truth::False {
-            return Ok(Some(Reason::NumberNotUsable));
+            return Ok(Refused::of(Some(Reason::NumberNotUsable)));
         }
-        if list.is_some_and(|list| !list.contains(number, Everything::OfTheTenant)) {
-            return Ok(Some(Reason::Restricted));
+        let listed = |list: &&IdSet| list.contains(number, Everything::OfTheTenant);
+        if let Some(list) = list.filter(|list| !listed(list)) {
+            let (left_out, nothing) = (Because::NumberNotListed, Because::NoNumberListed);
+            return Ok(Refused::by_list(list, left_out, nothing));
         }
         let held = match must_be_held {
             true => Truth::from(self.would_be_given(channel)),
@@ -72,7 +104,7 @@ impl Inquiry<'_> {
         };
         match held.and(|| usable) {
             Truth::True => Ok(None),
-            Truth::False => Ok(Some(Reason::NumberNotHeld)),
+            Truth::False => Ok(Refused::of(Some(Reason::NumberNotHeld))),
             Truth::Unknown(missing) => Err(missing),
         }
     }
@@ -112,11 +144,12 @@ impl Inquiry<'_> {
         let listed = sources.is_none_or(|sources| {
             sources.iter().all(|source| list.contains(*source, Everything::OfTheTenant))
         });
-        Ok((!listed).then_some(Reason::Restricted))
+        let (left_out, nothing) = (Because::SourceNotListed, Because::NoSourceListed);
+        Ok(if listed { None } else { Refused::by_list(list, left_out, nothing) })
     }
 
     /// Only verified recipients, where the account says so (rulings R21).
-    pub(super) fn recipient(&self) -> Narrowed {
+    pub(super) fn recipient(&self) -> Result<Option<Reason>, MissingFacts> {
         if !(self.def.recipient && self.authority.recipient_restriction) {
             return Ok(None);
         }

@@ -1,7 +1,7 @@
 //! The engine, whole or deliberately broken at its edges.
 
 use lineguard_core::assemble::{Dump, member_facts};
-use lineguard_core::decision::{Decision, Effect, MissingFacts, Obligations, Reason};
+use lineguard_core::decision::{Decision, Effect, Extent, MissingFacts, Obligations, Reason};
 use lineguard_core::engine::caller_id::{Candidates, Outcome, resolve};
 use lineguard_core::engine::{Authority, compile, decide, emergency_call};
 use lineguard_core::facts::{MemberFacts, Override};
@@ -146,7 +146,9 @@ fn stranger() -> Decision {
         permission: None,
         origin: None,
         clause: None,
+        extent: Extent::default(),
         requirement: None,
+        because: None,
         obligations: Obligations::NONE,
     }
 }

@@ -1,5 +1,7 @@
 //! Phone numbers.
 
+use std::collections::BTreeMap;
+
 use super::door::{Done, Door, IN_TENANT};
 use crate::change::Activation;
 use crate::facts::Capabilities;
@@ -28,6 +30,10 @@ const NOT_ACTIVATED: &str = "the number cannot be activated: it is active elsewh
 
 /// The remark on a number that a person added as active.
 const ADDED_INACTIVE: &str = "the number is inactive until it is provisioned";
+
+/// The remark on a number that a person makes inactive.
+const STAYS_INACTIVE: &str = "no person can make the number active again, only a provisioning \
+                              service";
 
 impl Door<'_> {
     pub(super) async fn add_number(
@@ -122,6 +128,9 @@ impl Door<'_> {
         if active && !body.active {
             self.activate(name).await?;
         }
+        if body.active && !active && self.activation == Activation::ByPerson {
+            self.noted.push((self.position, STAYS_INACTIVE));
+        }
         body.active = active;
         self.save(&number, &body).await
     }
@@ -142,20 +151,14 @@ impl Door<'_> {
 
     /// Whatever names the number must be able to name it in its new account too.
     async fn check_movable(&mut self, number: &Object, account: Num) -> Result<(), ApplyError> {
-        let mut namers = self.naming_members(number).await?;
-        for kind in FROM_NUMBER {
-            let targets = self.tx.links_from(kind, number.num).await?;
-            namers.extend(self.get_all(&targets).await?);
-        }
-        for namer in namers {
+        let mut stuck = Vec::new();
+        for namer in self.namers(number).await? {
             let of = self.account_of(&namer)?;
             if !self.number_accounts(of).await?.contains(&account) {
-                let problem = "a list, default, override or target of its old account names the \
-                               number; take it out first";
-                return Err(self.refused("account", problem));
+                stuck.push(namer);
             }
         }
-        Ok(())
+        self.nothing_names("account", &stuck)
     }
 
     pub(super) async fn remove_number(&mut self, number: &PhoneNumber) -> Done {
@@ -163,14 +166,8 @@ impl Door<'_> {
         let Some(number) = found.filter(|number| !number.is_retired_number()) else {
             return Ok(false);
         };
-        let mut used = !self.naming_members(&number).await?.is_empty();
-        for kind in FROM_NUMBER {
-            used |= !self.tx.links_from(kind, number.num).await?.is_empty();
-        }
-        if used {
-            let problem = "a list, default, override or target names the number";
-            return Err(self.refused("number", problem));
-        }
+        let namers = self.namers(&number).await?;
+        self.nothing_names("number", &namers)?;
         let body = NumberBody::retired(self.account_of(&number)?);
         self.save_in(&number, None, &body).await
     }
@@ -195,6 +192,35 @@ impl Door<'_> {
             }
             Some(_) => Err(self.refused("number", "the number is in use; it is not removed here")),
         }
+    }
+
+    /// Refuses what cannot be while something names the number, and tells where one begins to take
+    /// it out.
+    fn nothing_names(&self, field: &'static str, namers: &[Object]) -> Result<(), ApplyError> {
+        let Some((first, others)) = namers.split_first() else { return Ok(()) };
+        let id = &first.id;
+        let names = match first.kind {
+            ObjectKind::Member => {
+                format!("a list, the default or an override of the member `{id}` names the number")
+            }
+            kind => format!("the {} `{id}` receives faxes of the number", kind.as_str()),
+        };
+        let more = match others.len() {
+            0 => String::new(),
+            more => format!(", and {more} more name it"),
+        };
+        Err(self.refused(field, format!("{names}{more}; take it out first")))
+    }
+
+    /// Whatever names a number, each once.
+    async fn namers(&mut self, number: &Object) -> Result<Vec<Object>, StoreError> {
+        let mut namers = self.naming_members(number).await?;
+        for kind in FROM_NUMBER {
+            let targets = self.tx.links_from(kind, number.num).await?;
+            namers.extend(self.get_all(&targets).await?);
+        }
+        let each: BTreeMap<Num, Object> = namers.into_iter().map(|one| (one.num, one)).collect();
+        Ok(each.into_values().collect())
     }
 
     /// Members whose lists, default or overrides name a number.

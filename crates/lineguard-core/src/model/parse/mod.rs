@@ -15,6 +15,10 @@ mod tests;
 
 use std::collections::{BTreeSet, HashMap};
 
+pub(super) use parts::{FALLBACKS, SETTING_RULES, TARGETS};
+pub(super) use permission::{CONFERS, RESTRICTIONS};
+pub(super) use role::OWNED;
+
 use super::{Model, Permission, PermissionIx, PermissionKind, TextError};
 use crate::id::Key;
 use crate::text::{Fields, Item, Source};

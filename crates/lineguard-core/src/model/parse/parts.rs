@@ -21,15 +21,15 @@ const TREE_KEYS: &[&str] = &["sub_accounts", "numbers_flow_down", "personal"];
 const CALLER_ID_KEYS: &[&str] = &["choose", "hide", "default", "single_number_is_default"];
 const AUTO_ASSIGN_KEYS: &[&str] = &["targets", "several", "fallback"];
 
-const SETTING_RULES: &[(SettingRule, &str)] = &[
+pub(in crate::model) const SETTING_RULES: &[(SettingRule, &str)] = &[
     (SettingRule::RecipientRestriction, "recipient_restriction"),
     (SettingRule::Approval, "approval"),
     (SettingRule::SelfApproval, "self_approval"),
     (SettingRule::CallWithoutCallerId, "call_without_caller_id"),
 ];
-const FALLBACKS: &[(Fallback, &str)] =
+pub(in crate::model) const FALLBACKS: &[(Fallback, &str)] =
     &[(Fallback::Unassigned, "unassigned"), (Fallback::Faxbox, "faxbox")];
-const TARGETS: &[(TargetKind, &str)] =
+pub(in crate::model) const TARGETS: &[(TargetKind, &str)] =
     &[(TargetKind::User, "user"), (TargetKind::Group, "group"), (TargetKind::Faxbox, "faxbox")];
 
 pub(super) fn tree(root: &Fields<'_, '_>) -> Tree {

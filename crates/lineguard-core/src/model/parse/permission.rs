@@ -65,14 +65,15 @@ const KINDS: &[(Kind, &str)] = &[
     (Kind::Routing, "routing"),
     (Kind::Channel, "channel"),
 ];
-const RESTRICTIONS: &[(RestrictionList, &str)] = &[
+pub(in crate::model) const RESTRICTIONS: &[(RestrictionList, &str)] = &[
     (RestrictionList::SendFrom(SendChannel::Fax), "send_from.fax"),
     (RestrictionList::SendFrom(SendChannel::Message), "send_from.message"),
     (RestrictionList::SendFrom(SendChannel::Call), "send_from.call"),
     (RestrictionList::AttachmentSources, "attachment_sources"),
 ];
 const OBLIGATIONS: &[(Obligation, &str)] = &[(Obligation::Approval, "approval")];
-const CONFERS: &[(Confers, &str)] = &[(Confers::Role, "role"), (Confers::Permission, "permission")];
+pub(in crate::model) const CONFERS: &[(Confers, &str)] =
+    &[(Confers::Role, "role"), (Confers::Permission, "permission")];
 
 /// Most grants of one permission.
 const MAX_GRANTS: usize = 100;

@@ -17,7 +17,7 @@ pub(super) const KEYS: &[&str] =
     &["key", "title", "locked", "visibility", "permissions", "also", "but", "reach"];
 pub(super) const OVERLAY_KEYS: &[&str] = &["key", "title", "of", "permissions"];
 
-const OWNED: &[(OwnedKind, &str)] =
+pub(in crate::model) const OWNED: &[(OwnedKind, &str)] =
     &[(OwnedKind::Faxbox, "faxbox"), (OwnedKind::Group, "group"), (OwnedKind::Account, "account")];
 
 impl<'s, 't> Context<'s, 't, '_> {

@@ -2,13 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::words::{cell, reach};
+use super::rules::{Detail, NOTHING, Rule, head, of_permission, of_role, rules};
+use super::words::cell;
 use crate::id::Key;
-use crate::model::{
-    Level, Model, Overlay, OverlayGives, OwnedKind, Permission, PermissionIx, PermissionKind,
-    Requirement, Role,
-};
-use crate::vocabulary::{Confers, Vocabulary};
+use crate::model::{Model, Overlay, OverlayGives, Permission, PermissionIx, Role};
+use crate::vocabulary::Vocabulary;
 
 /// One of the two models compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,9 +58,18 @@ pub enum CellDiff {
         /// What only the second model gives.
         added: Vec<String>,
     },
-    /// A permission, role, level or overlay differs in its title or in what no cell shows.
+    /// A rule of the whole product differs: of the tree, of members, of numbers, a flag, a level.
+    Rule {
+        /// The rule.
+        what: String,
+        /// What the first model says of it.
+        before: String,
+        /// What the second model says of it.
+        after: String,
+    },
+    /// A permission or role differs in its title or in what no cell shows.
     Detail {
-        /// The permission, role, level or overlay.
+        /// The permission or role.
         of: Key,
         /// What about it.
         what: &'static str,
@@ -73,7 +80,8 @@ pub enum CellDiff {
     },
 }
 
-/// The differences between two models: permissions, roles, cells, overlays, then details.
+/// The differences between two models: permissions, roles, cells, overlays, rules, then details.
+/// None are left out but those of their tests.
 pub fn diff(before: &Model, after: &Model, vocabulary: &Vocabulary) -> Vec<CellDiff> {
     let mut diffs = only_in(before, after, Side::Before);
     diffs.extend(only_in(after, before, Side::After));
@@ -92,23 +100,16 @@ pub fn diff(before: &Model, after: &Model, vocabulary: &Vocabulary) -> Vec<CellD
         }
     }
     diffs.extend(overlay_diffs(before, after));
+    diffs.extend(rule_diffs(head(before), head(after)));
+    diffs.extend(rule_diffs(rules(before, vocabulary), rules(after, vocabulary)));
+    diffs.extend(order_diffs(before, after));
     for (old, new) in &permissions {
-        let old_details = permission_details(before, *old, vocabulary);
-        let new_details = permission_details(after, *new, vocabulary);
+        let old_details = permission_details(before, old.1, vocabulary);
+        let new_details = permission_details(after, new.1, vocabulary);
         diffs.extend(detail_diffs(&old.1.key, old_details, new_details));
     }
     for (old, new) in common_roles(before, after) {
-        diffs.extend(detail_diffs(&old.key, role_details(old), role_details(new)));
-    }
-    for old in &before.levels {
-        if let Some((_, new)) = after.level(old.key.as_str()) {
-            diffs.extend(detail_diffs(&old.key, level_details(old), level_details(new)));
-        }
-    }
-    for old in &before.overlays {
-        if let Some(new) = overlay(after, &old.key) {
-            diffs.extend(detail_diffs(&old.key, overlay_details(old), overlay_details(new)));
-        }
+        diffs.extend(detail_diffs(&old.key, of_role(before, old), of_role(after, new)));
     }
     diffs
 }
@@ -176,95 +177,71 @@ fn gives(model: &Model, key: &Key) -> BTreeSet<String> {
     }
 }
 
-type Details = Vec<(&'static str, String)>;
+/// Rules that only one of the models has say nothing in the other.
+fn rule_diffs(before: Vec<Rule>, after: Vec<Rule>) -> Vec<CellDiff> {
+    let says = |rules: &[Rule], what: &str| {
+        let rule = rules.iter().find(|rule| rule.what == what);
+        rule.map_or_else(|| NOTHING.to_owned(), |rule| rule.says.clone())
+    };
+    let only_after = after.iter().filter(|new| before.iter().all(|old| old.what != new.what));
+    let all = before.iter().chain(only_after);
+    let pairs = all.map(|rule| (&rule.what, says(&before, &rule.what), says(&after, &rule.what)));
+    pairs
+        .filter(|(_, before, after)| before != after)
+        .map(|(what, before, after)| CellDiff::Rule { what: what.clone(), before, after })
+        .collect()
+}
 
-fn detail_diffs(of: &Key, before: Details, after: Details) -> Vec<CellDiff> {
+/// Lists whose order a screen shows, where what both models have stands in another order. The first
+/// that does is told.
+fn order_diffs(before: &Model, after: &Model) -> Vec<CellDiff> {
+    let diff = |(what, old, new): (&str, Vec<&Key>, Vec<&Key>)| {
+        let mut old_order = old.iter().filter(|key| new.contains(key));
+        let mut new_order = new.iter().filter(|key| old.contains(key));
+        let first = std::iter::zip(&mut old_order, &mut new_order).find(|(old, new)| old != new)?;
+        Some(CellDiff::Rule {
+            what: format!("order of {what}"),
+            before: format!("… {} …", first.0),
+            after: format!("… {} …", first.1),
+        })
+    };
+    std::iter::zip(ordered(before), ordered(after))
+        .filter_map(|((what, old), (_, new))| diff((what, old, new)))
+        .collect()
+}
+
+fn ordered(model: &Model) -> [(&'static str, Vec<&Key>); 7] {
+    [
+        ("permissions", model.permissions.iter().map(|one| &one.key).collect()),
+        ("roles", model.roles.iter().map(|one| &one.key).collect()),
+        ("overlays", model.overlays.iter().map(|one| &one.key).collect()),
+        ("products", model.products.iter().map(|one| &one.key).collect()),
+        ("flags", model.flags.iter().map(|one| &one.key).collect()),
+        ("settings", model.settings.iter().map(|one| &one.key).collect()),
+        ("levels", model.levels.iter().map(|one| &one.key).collect()),
+    ]
+}
+
+fn detail_diffs(of: &Key, before: Vec<Detail>, after: Vec<Detail>) -> Vec<CellDiff> {
     let pairs = before.into_iter().zip(after);
     pairs
-        .filter(|((_, before), (_, after))| before != after)
-        .map(|((what, before), (_, after))| CellDiff::Detail {
+        .filter(|(before, after)| before.says != after.says)
+        .map(|(before, after)| CellDiff::Detail {
             of: of.clone(),
-            what,
-            before,
-            after,
+            what: before.what,
+            before: before.says,
+            after: after.says,
         })
         .collect()
 }
 
-/// Everything about a permission that no cell shows, always in the same order.
+/// Everything about a permission that no cell shows, and how the table calls it.
 fn permission_details(
     model: &Model,
-    (ix, permission): Indexed<'_>,
+    permission: &Permission,
     vocabulary: &Vocabulary,
-) -> Details {
-    let product = permission.product.and_then(|ix| model.products.get(usize::from(ix.0)));
-    let flag = permission.flag.and_then(|ix| model.flags.get(usize::from(ix.0)));
-    let key = |key: Option<&Key>| key.map_or_else(|| "none".to_owned(), Key::to_string);
-    let (kind, actions) = kind_details(permission, vocabulary);
-    let requires = permission.requires.iter().copied().map(Requirement::as_str).collect();
-    let scopes = permission.scopes.iter().map(|scope| scope.as_str()).collect();
-    let confers = permission.confers.iter().map(|confers| match confers {
-        Confers::Role => "role",
-        Confers::Permission => "permission",
-    });
-    vec![
-        ("title", permission.title.to_string()),
-        ("category", permission.category.to_string()),
-        ("product", key(product.map(|product| &product.key))),
-        ("flag", key(flag.map(|flag| &flag.key))),
-        ("kind", kind),
-        ("actions", actions),
-        ("requires", listed(requires)),
-        ("inherited", permission.inherited.to_string()),
-        ("role_only", permission.role_only.to_string()),
-        ("everybody", model.members.everybody.contains(&ix).to_string()),
-        ("scopes", listed(scopes)),
-        ("confers", listed(confers.collect())),
-    ]
-}
-
-fn kind_details(permission: &Permission, vocabulary: &Vocabulary) -> (String, String) {
-    let (kind, actions) = match &permission.kind {
-        PermissionKind::Grant(grants) => {
-            let actions: Vec<_> = grants.iter().flat_map(|grant| grant.actions.clone()).collect();
-            ("grant".to_owned(), actions)
-        }
-        PermissionKind::Obligation { actions, obligation } => {
-            (format!("obligation {}", obligation.as_str()), actions.clone())
-        }
-        PermissionKind::Restriction(list) => (format!("restriction {list:?}"), Vec::new()),
-        PermissionKind::Routing => ("routing".to_owned(), Vec::new()),
-        PermissionKind::Channel(channels) => (format!("channel {channels:?}"), Vec::new()),
-    };
-    let names = actions.iter().filter_map(|action| vocabulary.def(*action));
-    (kind, listed(names.map(|def| &*def.name).collect()))
-}
-
-fn role_details(role: &Role) -> Details {
-    let visibility = role.visibility.as_ref();
-    vec![
-        ("title", role.title.to_string()),
-        ("locked", role.locked.to_string()),
-        ("visibility", visibility.map_or_else(|| "none".to_owned(), Key::to_string)),
-    ]
-}
-
-fn level_details(level: &Level) -> Details {
-    vec![("title", level.title.to_string()), ("reach", reach(&level.reach))]
-}
-
-fn overlay_details(overlay: &Overlay) -> Details {
-    let of = match overlay.of {
-        OwnedKind::Faxbox => "faxbox",
-        OwnedKind::Group => "group",
-        OwnedKind::Account => "account",
-    };
-    vec![("title", overlay.title.to_string()), ("of", of.to_owned())]
-}
-
-/// Words in an order of their own: the order of a list in a text means nothing.
-fn listed(mut words: Vec<&str>) -> String {
-    words.sort_unstable();
-    words.dedup();
-    if words.is_empty() { "none".to_owned() } else { words.join(", ") }
+) -> Vec<Detail> {
+    let called = [("title", &permission.title), ("category", &permission.category)];
+    let called = called.map(|(what, says)| Detail { what, says: says.to_string(), usual: "" });
+    called.into_iter().chain(of_permission(model, permission, vocabulary)).collect()
 }

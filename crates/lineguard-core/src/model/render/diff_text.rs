@@ -35,6 +35,7 @@ fn heading(diff: &CellDiff) -> &'static str {
         CellDiff::Permission { .. } | CellDiff::Role { .. } => "Only after",
         CellDiff::Cell { .. } => "Cells",
         CellDiff::Overlay { .. } => "Ownership",
+        CellDiff::Rule { .. } => "Rules",
         CellDiff::Detail { .. } => "Details",
     }
 }
@@ -57,6 +58,9 @@ fn row(diff: &CellDiff) -> (char, String, String) {
             let words: Vec<_> =
                 removed.chain(added.iter().map(|what| format!("+{what}"))).collect();
             ('~', overlay.to_string(), words.join(" "))
+        }
+        CellDiff::Rule { what, before, after } => {
+            ('~', what.clone(), format!("{before} → {after}"))
         }
         CellDiff::Detail { of, what, before, after } => {
             ('~', format!("{of}  {what}"), format!("{before} → {after}"))

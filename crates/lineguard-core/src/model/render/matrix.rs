@@ -2,11 +2,13 @@
 
 use std::fmt::Write;
 
+use super::rules::{Detail, Rule, of_permission, of_role, rules};
 use super::words::{NO, YES, cell};
 use super::{padded, widest};
 use crate::model::{
-    Model, Overlay, OverlayGives, OwnedKind, Permission, PermissionIx, PermissionKind,
+    Grant, Model, Overlay, OverlayGives, OwnedKind, Permission, PermissionIx, PermissionKind,
 };
+use crate::vocabulary::Vocabulary;
 
 /// Longer cells go into the notes below the table.
 const MAX_CELL: usize = 14;
@@ -14,15 +16,16 @@ const MAX_CELL: usize = 14;
 /// Blanks between columns.
 const GAP: &str = "  ";
 
-/// The permissions of a model by category against its roles, then its ownership overlays.
+/// The permissions of a model by category against its roles, its ownership overlays, then all that
+/// it says besides.
 ///
 /// A cell is `yes`, `-`, or says how far the permission reaches: `own`, `member`, `owned`. What is
 /// too long for a cell stands in a numbered note.
-pub fn matrix(model: &Model) -> String {
+pub fn matrix(model: &Model, vocabulary: &Vocabulary) -> String {
     let mut table = Table::new(model);
     let mut out = String::new();
     // Writing to a `String` cannot fail.
-    let _ = writeln!(out, "{} ({})\n", model.title, model.name);
+    let _ = writeln!(out, "{} ({})\n{}\n", model.title, model.name, model.summary);
     out.push_str(&table.header());
     let mut category = None;
     for (ix, permission) in in_order(model) {
@@ -34,7 +37,43 @@ pub fn matrix(model: &Model) -> String {
     }
     out.push_str(&table.notes());
     out.push_str(&overlays(model));
+    out.push_str(&whole_product(model, vocabulary));
+    out.push_str(&small_print(model, vocabulary));
     out
+}
+
+/// The rules of the whole product.
+fn whole_product(model: &Model, vocabulary: &Vocabulary) -> String {
+    let rules = rules(model, vocabulary);
+    let width = widest(rules.iter().map(|rule| rule.what.as_str()));
+    let lines = rules
+        .iter()
+        .map(|Rule { what, says }| format!("{GAP}{}{GAP}{says}\n", padded(what, width)));
+    format!("\nRules of the whole product\n\n{}", lines.collect::<String>())
+}
+
+/// What no cell shows of the roles and permissions; what goes without saying is not said.
+fn small_print(model: &Model, vocabulary: &Vocabulary) -> String {
+    let roles = model.roles.iter().map(|role| (role.key.as_str(), of_role(model, role)));
+    let permissions = in_order(model).into_iter().map(|(_, permission)| {
+        (permission.key.as_str(), of_permission(model, permission, vocabulary))
+    });
+    section("Roles in full", &roles.collect::<Vec<_>>())
+        + &section("Permissions in full", &permissions.collect::<Vec<_>>())
+}
+
+fn section(head: &str, rows: &[(&str, Vec<Detail>)]) -> String {
+    let width = widest(rows.iter().map(|(key, _)| *key));
+    let line = |(key, details): &(&str, Vec<Detail>)| {
+        let unusual = details.iter().filter(|detail| detail.says != detail.usual);
+        let said: Vec<_> =
+            unusual.map(|Detail { what, says, .. }| format!("{what} {says}")).collect();
+        format!("{GAP}{}{GAP}{}\n", padded(key, width), said.join("; "))
+    };
+    match rows {
+        [] => String::new(),
+        rows => format!("\n{head}\n\n{}", rows.iter().map(line).collect::<String>()),
+    }
 }
 
 /// The permissions of a category together, categories in the order in which they first appear.
@@ -87,7 +126,8 @@ impl<'m> Table<'m> {
         let cells = self.cells(ix);
         let mut title = permission.title.to_string();
         let everybody = self.model.members.everybody.contains(&ix).then_some("everybody has it");
-        for remark in remark(permission).into_iter().chain(everybody) {
+        let remark = remark(self.model, permission);
+        for remark in remark.as_deref().into_iter().chain(everybody) {
             let _ = write!(title, " ({remark})");
         }
         self.line(permission.key.as_str(), cells, &title)
@@ -136,14 +176,22 @@ impl<'m> Table<'m> {
 }
 
 /// What holding the permission means, where it is not to have its actions.
-fn remark(permission: &Permission) -> Option<&'static str> {
+fn remark(model: &Model, permission: &Permission) -> Option<&'static str> {
     match &permission.kind {
+        PermissionKind::Grant(grants) if grants.iter().any(|grant| needs_number(model, grant)) => {
+            Some("with a number that the person may present")
+        }
         PermissionKind::Grant(_) => permission.role_only.then_some("through a role only"),
         PermissionKind::Restriction(_) => Some("held: unrestricted by default"),
         PermissionKind::Obligation { .. } => Some("held: needs approval"),
         PermissionKind::Routing => Some("held: can be a target"),
         PermissionKind::Channel(_) => Some("not held: no access from there"),
     }
+}
+
+/// Whether something goes out by it, and its number must be held (rulings R30).
+fn needs_number(model: &Model, grant: &Grant) -> bool {
+    grant.actions.iter().any(|action| model.outgoing.held.contains(action))
 }
 
 fn overlays(model: &Model) -> String {

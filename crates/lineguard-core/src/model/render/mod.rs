@@ -2,11 +2,15 @@
 
 mod diff;
 mod diff_text;
+mod exact;
 mod matrix;
+mod rules;
 mod words;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod told_tests;
 
 pub use diff::{CellDiff, Side, diff};
 pub use diff_text::render_diff;

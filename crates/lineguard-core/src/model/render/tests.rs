@@ -62,6 +62,11 @@ key = "owner"
 title = "Owner"
 of = "account"
 permissions = "everything"
+[caller_id]
+choose = "caller_id.use"
+hide = "caller_id.hide"
+[outgoing]
+held = ["fax.send"]
 "#;
 
 fn model(text: &str) -> Model {
@@ -71,15 +76,16 @@ fn model(text: &str) -> Model {
 #[test]
 fn the_matrix_reads_well() {
     assert_eq!(
-        matrix(&model(TEXT)),
+        matrix(&model(TEXT), built_in_vocabulary()),
         "\
 Small (small)
+A small model.
 
                admin   user
 
 Faxes
   fax.view     (1)     (1)     View faxes
-  fax.send     member  member  Send faxes
+  fax.send     member  member  Send faxes (with a number that the person may present)
   fax.approve  (2)     -       Approve
   send_from    yes     -       Send from every number (held: unrestricted by default)
 
@@ -98,6 +104,41 @@ Ownership, whatever the role
 
   owner: Owner, on the owned account and below
     everything  Every action there is
+
+Rules of the whole product
+
+  tree.sub_accounts                   false
+  tree.numbers_flow_down              false
+  tree.personal                       false
+  members.roles                       many
+  members.default_roles               (none)
+  members.everybody                   (none)
+  members.unset_access_numbers        none
+  caller_id.choose                    caller_id.use
+  caller_id.hide                      caller_id.hide
+  caller_id.default                   (none)
+  caller_id.single_number_is_default  false
+  outgoing.numbers                    by_account
+  outgoing.held                       fax.send
+  auto_assign.targets                 (none)
+  auto_assign.several                 false
+  auto_assign.fallback                unassigned
+  visibility given                    “Given”: number.access
+  overlay faxbox_owner                “Faxbox owner”, of: faxbox
+  overlay owner                       “Owner”, of: account
+
+Roles in full
+
+  admin  title Administrator; reach call.view account
+  user   title User
+
+Permissions in full
+
+  fax.view     gives fax.view: visibility, all of it inbound
+  fax.send     gives fax.send: account; requires faxbox_member
+  fax.approve  gives fax.approve: account, all of it pending except own unless self-approval; fax.view: account, all of it pending
+  send_from    gives restriction send_from.fax
+  call.view    gives call.view: own + extension in extensions.granted
 "
     );
 }
@@ -106,7 +147,7 @@ Ownership, whatever the role
 fn what_everybody_has_is_in_every_column() {
     let everybody = "[members]\neverybody = [\"call.view\", \"send_from\"]\n[[visibility]]";
     let after = model(&TEXT.replacen("[[visibility]]", everybody, 1));
-    let matrix = matrix(&after);
+    let matrix = matrix(&after, built_in_vocabulary());
     let rows = |key: &str| {
         let row = matrix.lines().find(|line| line.trim_start().starts_with(key));
         row.unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ")
@@ -122,12 +163,11 @@ fn what_everybody_has_is_in_every_column() {
         render_diff(&diff(&model(TEXT), &after, built_in_vocabulary())),
         "\
 Cells
-  ~ admin  call.view      yes → yes + own + ext.granted
-  ~ user  send_from       - → yes
+  ~ admin  call.view   yes → yes + own + ext.granted
+  ~ user  send_from    - → yes
 
-Details
-  ~ call.view  everybody  false → true
-  ~ send_from  everybody  false → true
+Rules
+  ~ members.everybody  (none) → call.view, send_from
 "
     );
 }
@@ -135,7 +175,7 @@ Details
 #[test]
 fn no_line_of_a_built_in_matrix_ends_in_blanks() {
     for (name, text) in BUILT_IN {
-        let matrix = matrix(&model(text));
+        let matrix = matrix(&model(text), built_in_vocabulary());
         assert!(matrix.lines().all(|line| line == line.trim_end()), "{name}");
     }
 }
@@ -153,6 +193,7 @@ fn a_model_does_not_differ_from_itself() {
 fn differences_are_told_cell_by_cell() {
     let after = TEXT
         .replace("number.access", "number.granted")
+        .replace("held = [\"fax.send\"]", "")
         .replace("\"View faxes\"", "\"See faxes\"")
         .replace("[\"fax.send\"]\nrequires", "[\"fax.send\", \"fax.resend\"]\nrequires")
         .replace("\"fax.view\", \"fax.send\", \"call.view\"", "\"fax.view\"")
@@ -171,25 +212,29 @@ fn differences_are_told_cell_by_cell() {
         render_diff(&diffs),
         "\
 Only before
-  - send_from          Send from every number
+  - send_from             Send from every number
 
 Only after
-  + send_from_all      Send from every number
+  + send_from_all         Send from every number
 
 Cells
-  ~ admin  call.view   yes → own + ext.granted
-  ~ user  fax.send     member → -
-  ~ user  call.view    own + ext.granted → -
+  ~ admin  call.view      yes → own + ext.granted
+  ~ user  fax.send        member → -
+  ~ user  call.view       own + ext.granted → -
 
 Ownership
-  ~ faxbox_owner       -fax.send +fax.view
+  ~ faxbox_owner          -fax.send +fax.view
+
+Rules
+  ~ outgoing.held         fax.send → (none)
+  ~ visibility given      “Given”: number.access → “Given”: number.granted
+  ~ overlay faxbox_owner  “Faxbox owner”, of: faxbox → “Faxbox owner”, of: account
 
 Details
-  ~ fax.view  title    View faxes → See faxes
-  ~ fax.send  actions  fax.send → fax.resend, fax.send
-  ~ user  title        User → Member
-  ~ given  reach       number.access → number.granted
-  ~ faxbox_owner  of   faxbox → account
+  ~ fax.view  title       View faxes → See faxes
+  ~ fax.send  gives       fax.send: account → fax.resend, fax.send: account
+  ~ admin  reach          call.view account → (none)
+  ~ user  title           User → Member
 "
     );
 }

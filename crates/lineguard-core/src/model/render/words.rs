@@ -48,12 +48,6 @@ fn grant_words(grant: &Grant, replaced: Option<&[Clause]>, permission: &Permissi
     if words.is_empty() { NO.to_owned() } else { words.join(" + ") }
 }
 
-/// The clauses of a reach that stands alone.
-pub(super) fn reach(clauses: &[Clause]) -> String {
-    let words = reach_words(clauses, &Qualifiers::default());
-    if words.is_empty() { NO.to_owned() } else { words.join(" + ") }
-}
-
 fn reach_words(clauses: &[Clause], by: &Qualifiers) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     for clause in clauses {
