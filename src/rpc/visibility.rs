@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
+use lineguard_core::assemble::Use;
 use lineguard_core::change::AttachmentSource;
 use lineguard_core::decision::{Decision, Effect};
 use lineguard_core::engine::{
@@ -225,7 +226,7 @@ impl<'a> Filter<'a> {
     /// could cover nothing is left out.
     fn rows(&self, term: &'a Term) -> Vec<Rows<'a>> {
         let Some(fixed) = self.fixed(term) else { return Vec::new() };
-        let parts = self.alternatives(term.comparison);
+        let parts = self.alternatives(term.comparison, Use::Gives);
         parts
             .into_iter()
             .map(|part| {
@@ -278,13 +279,13 @@ impl<'a> Filter<'a> {
     }
 
     /// Each alternative of a comparison. A fact that the type does not have matches nothing.
-    fn alternatives(&self, comparison: Comparison) -> Vec<Alternative<'a>> {
+    fn alternatives(&self, comparison: Comparison, used: Use) -> Vec<Alternative<'a>> {
         let alternatives = comparison.alternatives();
         if alternatives.is_empty() {
             return vec![Alternative::default()];
         }
         let parts = |(field, set): (FactName, FactSet)| {
-            let parts = self.authority.parts(set);
+            let parts = self.authority.parts(set, used);
             parts.map(move |Part { within, values }| Alternative {
                 condition: Some((field, values)),
                 within,
@@ -299,7 +300,7 @@ impl<'a> Filter<'a> {
 
     fn excepts(&self, term: &'a Term) -> Vec<(Vec<Condition<'a>>, &'a CompiledExcept)> {
         let of_one = |except: &'a CompiledExcept| {
-            self.alternatives(except.comparison)
+            self.alternatives(except.comparison, Use::Takes)
                 .into_iter()
                 .filter(|one| one.condition.is_none_or(|(_, set)| *set != IdSet::default()))
                 .map(move |Alternative { condition, within }| {

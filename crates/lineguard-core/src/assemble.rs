@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use crate::facts::{
     AccountBelow, AccountLevel, AccountSetup, Capabilities, Fact, GrantList, GroupFacts, ListOf,
     MemberFacts, MemberStatus, Membership, NumberFacts, Override, ResourceFacts, RoleDefinition,
-    SupervisedBelow,
+    SupervisedBelow, Taken,
 };
 use crate::id::{Key, Num};
 use crate::model::reach::FaxState;
@@ -20,7 +20,7 @@ use crate::row::{
 use crate::vocabulary::SendChannel;
 
 use standing::Standings;
-pub use standing::counts;
+pub use standing::{Use, counts};
 
 /// All rows of a tenant, as one snapshot reads them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,9 +64,9 @@ pub fn member_facts(rows: &MemberRows) -> Result<Option<MemberFacts>, StoreError
     let path = rows.rows.path.iter().map(|account| rows.level(*account));
     let path = path.collect::<Result<Vec<_>, _>>()?;
     let below = rows.below(acting)?;
-    let groups = rows.groups()?;
-    let owned_groups = rows.held(LinkKind::GroupOwner, subject)?;
-    let (supervised, supervised_below) = rows.supervised(subject, &owned_groups, &below)?;
+    let given = rows.ties(acting, subject, &below, Use::Gives)?;
+    let taken = rows.ties(acting, subject, &below, Use::Takes)?;
+    let taken = (taken != given).then(|| Box::new(taken));
     let mut owned_accounts = rows.near(LinkKind::AccountOwner, subject);
     owned_accounts.retain(|account| rows.rows.path.contains(account));
     Ok(Some(MemberFacts {
@@ -74,15 +74,16 @@ pub fn member_facts(rows: &MemberRows) -> Result<Option<MemberFacts>, StoreError
         model: rows.rows.tenant.model,
         subject,
         path,
-        faxboxes: rows.faxboxes(subject, &groups)?,
         below,
-        groups,
+        groups: rows.groups(&given.groups)?,
         owned_accounts,
-        owned_faxboxes: rows.held(LinkKind::FaxboxOwner, subject)?,
-        owned_groups,
-        supervised,
-        supervised_below,
-        delegators: rows.delegators(acting, subject)?,
+        faxboxes: given.faxboxes,
+        owned_faxboxes: given.owned_faxboxes,
+        owned_groups: given.owned_groups,
+        supervised: given.supervised,
+        supervised_below: given.supervised_below,
+        delegators: given.delegators,
+        taken,
     }))
 }
 
@@ -291,35 +292,59 @@ impl Rows<'_> {
         Ok(lists)
     }
 
-    /// Groups on the path that the subject belongs to, as far as that counts.
-    fn groups(&self) -> Result<Vec<GroupFacts>, StoreError> {
-        let mut groups = Vec::new();
-        for group in self.of_kind(ObjectKind::Group) {
+    /// What hangs on the subject's memberships, and on those of whoever delegated, as far as it
+    /// counts for this use.
+    fn ties(
+        &self,
+        acting: Num,
+        subject: Num,
+        below: &[AccountBelow],
+        used: Use,
+    ) -> Result<Taken, StoreError> {
+        let groups = self.of_kind(ObjectKind::Group).map(|group| group.num);
+        let groups = self.counting(BTreeSet::from_iter(groups), used)?;
+        let owned_groups = self.held(LinkKind::GroupOwner, subject, used)?;
+        let (supervised, supervised_below) = self.supervised(subject, &owned_groups, below)?;
+        Ok(Taken {
+            faxboxes: self.faxboxes(subject, &groups, used)?,
+            groups,
+            owned_faxboxes: self.held(LinkKind::FaxboxOwner, subject, used)?,
+            owned_groups,
+            supervised,
+            supervised_below,
+            delegators: self.delegators(acting, subject, used)?,
+        })
+    }
+
+    /// Groups on the path that the subject belongs to, ascending.
+    fn groups(&self, counting: &[Num]) -> Result<Vec<GroupFacts>, StoreError> {
+        let mut groups = Vec::with_capacity(counting.len());
+        for num in counting {
+            let group = self.by_num.get(num).ok_or_else(|| self.corrupt("num", *num))?;
             let body: GroupBody = self.body(group)?;
-            let account = group.account.ok_or_else(|| self.corrupt("account", group.num))?;
-            if !self.standings.counts_in(account, self.qualified)? {
-                continue;
-            }
             groups.push(GroupFacts {
                 group: group.num,
-                account,
+                account: group.account.ok_or_else(|| self.corrupt("account", group.num))?,
                 title: body.title.into(),
                 roles: self.keys(group, &body.roles)?,
             });
         }
-        groups.sort_by_key(|group| group.group);
         Ok(groups)
     }
 
     /// Groups or faxboxes that links of a kind give the subject, as far as they count.
-    fn held(&self, kind: LinkKind, subject: Num) -> Result<Vec<Num>, StoreError> {
-        self.counting(self.near(kind, subject))
+    fn held(&self, kind: LinkKind, subject: Num, used: Use) -> Result<Vec<Num>, StoreError> {
+        self.counting(self.near(kind, subject), used)
     }
 
-    fn counting(&self, things: impl IntoIterator<Item = Num>) -> Result<Vec<Num>, StoreError> {
+    fn counting(
+        &self,
+        things: impl IntoIterator<Item = Num>,
+        used: Use,
+    ) -> Result<Vec<Num>, StoreError> {
         let mut counting = Vec::new();
         for thing in things {
-            if self.standings.counts_for(thing, self.qualified)? {
+            if self.standings.counts_for(thing, self.qualified, used)? {
                 counting.push(thing);
             }
         }
@@ -328,12 +353,12 @@ impl Rows<'_> {
 
     /// Faxboxes that the subject is in, directly or through a group. Through a group both hang on a
     /// membership: being in the group, and using what lies in the faxbox's account.
-    fn faxboxes(&self, subject: Num, groups: &[GroupFacts]) -> Result<Vec<Num>, StoreError> {
+    fn faxboxes(&self, subject: Num, groups: &[Num], used: Use) -> Result<Vec<Num>, StoreError> {
         let mut faxboxes = BTreeSet::from_iter(self.near(LinkKind::FaxboxUser, subject));
         for group in groups {
-            faxboxes.extend(self.near(LinkKind::FaxboxGroup, group.group));
+            faxboxes.extend(self.near(LinkKind::FaxboxGroup, *group));
         }
-        self.counting(faxboxes)
+        self.counting(faxboxes, used)
     }
 
     /// Members of owned groups, without the subject: those whose group covers the acting account,
@@ -367,11 +392,11 @@ impl Rows<'_> {
 
     /// Members of the acting account who delegated to the subject, as far as their own membership
     /// counts. That of the subject counts, or nothing is allowed at all.
-    fn delegators(&self, acting: Num, subject: Num) -> Result<Vec<Num>, StoreError> {
+    fn delegators(&self, acting: Num, subject: Num, used: Use) -> Result<Vec<Num>, StoreError> {
         let mut delegators = BTreeSet::new();
         for member in self.near(LinkKind::Delegation, subject) {
             let member = self.by_num.get(&member).ok_or_else(|| self.corrupt("num", member))?;
-            if !self.standings.counts_in(acting, &member.id)? {
+            if !self.standings.counts_in(acting, &member.id, used)? {
                 continue;
             }
             let of = self.of_kind(ObjectKind::Subject).find(|one| one.id == member.id);

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::assemble::{counts, member_facts};
+use crate::assemble::{Use, counts, member_facts};
 use crate::change::apply::ModelSource;
 use crate::decision::{Decision, Effect, Reason};
 use crate::engine::{Authority, compile, decide};
@@ -256,11 +256,11 @@ impl Resolver<'_> {
         let mut next = group;
         for _ in 0..MAX_DEPTH {
             let object = self.reader.get(&[next]).await?.into_iter().next().ok_or_else(gone)?;
-            let Some(account) = object.account else { return Ok(counts(statuses)) };
+            let Some(account) = object.account else { return Ok(counts(statuses, Use::Gives)) };
             statuses.extend(self.status(member, account).await?);
             // What is nearest decides, and here it is known to be active.
             if account == active_in {
-                return Ok(counts(statuses));
+                return Ok(counts(statuses, Use::Gives));
             }
             next = account;
         }

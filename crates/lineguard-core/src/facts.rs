@@ -41,6 +41,29 @@ pub struct MemberFacts {
     pub supervised_below: Vec<SupervisedBelow>,
     /// Subjects who delegated to the person.
     pub delegators: Vec<Num>,
+    /// What an exception takes out, where that is more than the above: there what hangs on a
+    /// suspended membership counts too.
+    pub taken: Option<Box<Taken>>,
+}
+
+/// What hangs on memberships that are active or suspended. It gives nothing while they are
+/// suspended, and is taken out by exceptions all the same: a suspension opens nothing (rulings R33).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Taken {
+    /// As [`MemberFacts::groups`].
+    pub groups: Vec<Num>,
+    /// As [`MemberFacts::faxboxes`].
+    pub faxboxes: Vec<Num>,
+    /// As [`MemberFacts::owned_faxboxes`].
+    pub owned_faxboxes: Vec<Num>,
+    /// As [`MemberFacts::owned_groups`].
+    pub owned_groups: Vec<Num>,
+    /// As [`MemberFacts::supervised`].
+    pub supervised: Vec<Num>,
+    /// As [`MemberFacts::supervised_below`].
+    pub supervised_below: Vec<SupervisedBelow>,
+    /// As [`MemberFacts::delegators`].
+    pub delegators: Vec<Num>,
 }
 
 /// Members of groups of one account below the acting account that the person owns: supervised in

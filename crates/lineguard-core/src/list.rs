@@ -10,6 +10,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
+use crate::assemble::Use;
 use crate::assemble::fax_facts;
 use crate::engine::{Authority, Sides, Term, Truth};
 use crate::id::Num;
@@ -213,7 +214,7 @@ impl Walk<'_> {
             _ => return None,
         };
         let mut all = Vec::new();
-        for part in self.terms.authority.parts(set) {
+        for part in self.terms.authority.parts(set, Use::Gives) {
             all.extend(part.values.finite()?.iter().map(|value| (column, *value)));
         }
         Some(all)

@@ -251,7 +251,11 @@ fn the_last_owner_stays() {
     let office = Office::new(root().owner("ada").member("bob"));
     office.refuses(account_owner("ada", false), "subject");
     office.refuses(remove_member("ada"), "subject");
-    office.refuses(set_status("ada", MemberStatus::Suspended), "status");
+    office.refuses(set_status("ada", MemberStatus::Unverified), "status");
+    // Suspension wins, and what is suspended is not given up either.
+    office.does(set_status("ada", MemberStatus::Suspended));
+    office.refuses(remove_member("ada"), "subject");
+    office.does(set_status("ada", MemberStatus::Active));
     office.does(account_owner("bob", true));
     office.does(set_status("bob", MemberStatus::Suspended));
     office.refuses(account_owner("ada", false), "subject");

@@ -1,5 +1,5 @@
 //! Whoever is suspended keeps a part of what they would keep if they were removed (rulings R33): on
-//! random tenants of every built-in model, for random questions and every fax, asked by that person
+//! random tenants of every built-in model and of one with exceptions, for random questions and every fax, asked by that person
 //! and by everybody else but those who supervise them, with whom a suspended person's faxes stay.
 //!
 //! `LINEGUARD_WORLDS=1000` asks about more worlds; `LINEGUARD_SEED` starts from another one.
@@ -28,6 +28,32 @@ use lineguard_testkit::generate::{Asked, Rng, Story, focus, question, story};
 use lineguard_testkit::memory::MemoryStore;
 use lineguard_testkit::world::{NOW, batch};
 use lineguard_testkit::{block_on, ids};
+
+/// Everything but what hangs on a membership.
+const EXCEPTIONS: &str = r#"
+format = 1
+name = "exceptions"
+title = "Exceptions"
+summary = "Everything but what hangs on a membership."
+
+[tree]
+sub_accounts = true
+
+[members]
+default_roles = ["reader"]
+
+[[permission]]
+key = "read"
+title = "Read"
+category = "Faxes"
+actions = ["fax.view", "fax.delete"]
+except = ["faxbox_member", "owned_faxbox", "assigned", "delegated", "supervised"]
+
+[[role]]
+key = "reader"
+title = "Reader"
+permissions = ["read"]
+"#;
 
 const USUAL: u64 = 40;
 const QUESTIONS: usize = 120;
@@ -191,15 +217,15 @@ async fn look(seed: u64, models: &[(Model, &str)], tally: &mut Tally) {
     }
 }
 
-#[test]
-fn the_suspended_keep_a_part_of_what_the_removed_keep() {
+/// Looks at worlds of these models.
+fn hold(texts: &[(&'static str, &'static str)]) {
     let (seed, worlds) =
         (number("LINEGUARD_SEED").unwrap_or(1), number("LINEGUARD_WORLDS").unwrap_or(USUAL));
     let read = |(name, text): &(&'static str, &'static str)| {
         let model = parse(text, built_in_vocabulary());
         (model.unwrap_or_else(|faults| panic!("{name}: {faults:?}")), *text)
     };
-    let models: Vec<_> = BUILT_IN.iter().map(read).collect();
+    let models: Vec<_> = texts.iter().map(read).collect();
     let mut tally = Tally::default();
     for at in 0..worlds {
         block_on(look(seed.wrapping_add(at), &models, &mut tally));
@@ -210,4 +236,14 @@ fn the_suspended_keep_a_part_of_what_the_removed_keep() {
          allowed, {left} still allowed"
     );
     assert!(worlds < USUAL || (suspended > 100 && taken > 100 && left > 100));
+}
+
+#[test]
+fn the_suspended_keep_a_part_of_what_the_removed_keep() {
+    hold(BUILT_IN);
+}
+
+#[test]
+fn nothing_that_an_exception_takes_comes_back_by_a_suspension() {
+    hold(&[("exceptions", EXCEPTIONS)]);
 }

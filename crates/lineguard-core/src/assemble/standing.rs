@@ -12,11 +12,25 @@ use crate::id::Num;
 use crate::port::{Home, MemberRows, StoreError};
 use crate::row::{self, MemberBody, ObjectKind};
 
+/// What something that hangs on a membership is looked at for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Use {
+    /// It gives: it counts while the membership is active.
+    Gives,
+    /// An exception takes it out: it counts while the membership is suspended, too. Otherwise a
+    /// suspension would open what was closed before.
+    Takes,
+}
+
 /// Whether what hangs on memberships of these statuses counts, the nearest first.
-pub fn counts(nearest_first: impl IntoIterator<Item = MemberStatus>) -> bool {
+pub fn counts(nearest_first: impl IntoIterator<Item = MemberStatus>, used: Use) -> bool {
     let decides =
         |status: &MemberStatus| matches!(status, MemberStatus::Active | MemberStatus::Suspended);
-    nearest_first.into_iter().find(decides) == Some(MemberStatus::Active)
+    match nearest_first.into_iter().find(decides) {
+        Some(MemberStatus::Active) => true,
+        Some(_) => used == Use::Takes,
+        None => false,
+    }
 }
 
 /// Where things lie, and who is a member where.
@@ -57,15 +71,25 @@ impl<'a> Standings<'a> {
     }
 
     /// Whether what lies in an account counts for a person.
-    pub(super) fn counts_in(&self, account: Num, subject: &str) -> Result<bool, StoreError> {
+    pub(super) fn counts_in(
+        &self,
+        account: Num,
+        subject: &str,
+        used: Use,
+    ) -> Result<bool, StoreError> {
         let path = self.path(account)?;
         let statuses = path.iter().filter_map(|level| self.statuses.get(&(*level, subject)));
-        Ok(counts(statuses.copied()))
+        Ok(counts(statuses.copied(), used))
     }
 
     /// Whether a thing counts for a person.
-    pub(super) fn counts_for(&self, thing: Num, subject: &str) -> Result<bool, StoreError> {
-        self.counts_in(self.account_of(thing)?, subject)
+    pub(super) fn counts_for(
+        &self,
+        thing: Num,
+        subject: &str,
+        used: Use,
+    ) -> Result<bool, StoreError> {
+        self.counts_in(self.account_of(thing)?, subject, used)
     }
 
     /// The account and its ancestors, nearest first.

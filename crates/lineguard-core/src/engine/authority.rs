@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::assemble::Use;
 use crate::decision::{OriginIx, Reason};
 use crate::facts::Fact;
 use crate::id::{Key, Num, Revision};
@@ -152,6 +153,18 @@ pub(crate) struct Team {
     pub(crate) members: IdSet,
 }
 
+/// Sets that exceptions are compared with: what hangs on suspended memberships is in them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TakenSets {
+    pub(crate) sets: [IdSet; FactSet::COUNT],
+    pub(crate) teams_below: Box<[Team]>,
+}
+
+fn nth(sets: &[IdSet; FactSet::COUNT], set: FactSet) -> &IdSet {
+    static EMPTY: std::sync::LazyLock<IdSet> = std::sync::LazyLock::new(IdSet::default);
+    sets.get(set as usize).unwrap_or(&EMPTY)
+}
+
 /// A part of a set that a clause compares with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Part<'a> {
@@ -208,6 +221,8 @@ pub struct Authority {
     pub(crate) sets: [IdSet; FactSet::COUNT],
     /// Whom the person supervises in a part of what lies below the acting account.
     pub(crate) teams_below: Box<[Team]>,
+    /// The same for exceptions, where they take out more.
+    pub(crate) taken: Option<Box<TakenSets>>,
     pub(crate) open_below: Box<[Num]>,
     pub(crate) all_below: Box<[Num]>,
     /// The parent of every account below the acting account, ascending by the child.
@@ -255,18 +270,22 @@ impl Authority {
     /// What a clause compares with: a fact lies in the set if it lies in one of the parts, and the
     /// resource in its accounts. Everybody who reads a clause reads these, because what is
     /// supervised through a group of an account below counts there alone (rulings R34).
-    pub fn parts(&self, set: FactSet) -> impl Iterator<Item = Part<'_>> {
-        let teams = if set == FactSet::Supervised { &*self.teams_below } else { &[] };
+    pub fn parts(&self, set: FactSet, used: Use) -> impl Iterator<Item = Part<'_>> {
+        let taken = self.taken.as_deref().filter(|_| used == Use::Takes);
+        let (values, teams) = match taken {
+            Some(taken) => (nth(&taken.sets, set), &*taken.teams_below),
+            None => (self.set(set), &*self.teams_below),
+        };
+        let teams = if set == FactSet::Supervised { teams } else { &[] };
         let teams =
             teams.iter().map(|team| Part { within: Some(&team.accounts), values: &team.members });
-        std::iter::once(Part { within: None, values: self.set(set) }).chain(teams)
+        std::iter::once(Part { within: None, values }).chain(teams)
     }
 
     /// The part of a set that counts wherever a term reaches; all of it for every set but
     /// [`FactSet::Supervised`].
     pub fn set(&self, set: FactSet) -> &IdSet {
-        static EMPTY: std::sync::LazyLock<IdSet> = std::sync::LazyLock::new(IdSet::default);
-        self.sets.get(set as usize).unwrap_or(&EMPTY)
+        nth(&self.sets, set)
     }
 
     /// The accounts that a term reaches, ascending.
@@ -334,9 +353,18 @@ impl Authority {
         let names =
             self.origins.iter().map(|origin| origin.key.as_str().len() + origin.title.len());
         let standings = self.standings.iter().map(|one| size_of_val(&*one.origins));
-        let teams = self.teams_below.iter().flat_map(|team| [&team.accounts, &team.members]);
+        let taken = self.taken.as_deref();
+        let teams =
+            self.teams_below.iter().chain(taken.iter().flat_map(|taken| &taken.teams_below));
+        let teams = teams.flat_map(|team| [&team.accounts, &team.members]);
+        let taken = taken.map_or(0, |taken| {
+            size_of_val(taken)
+                + size_of_val(&*taken.teams_below)
+                + taken.sets.iter().map(set).sum::<usize>()
+        });
         let accounts = [&self.ancestors, &self.open_below, &self.all_below];
         size_of::<Self>()
+            + taken
             + size_of_val(&*self.entries)
             + size_of_val(&*self.terms)
             + terms.sum::<usize>()

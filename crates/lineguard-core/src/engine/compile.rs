@@ -4,15 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::authority::{
-    AccountReach, ActionEntry, Authority, CompiledExcept, IdSet, Obstacle, Standing, Team, Term,
-    state_bit,
+    AccountReach, ActionEntry, Authority, CompiledExcept, IdSet, Obstacle, Standing, TakenSets,
+    Team, Term, state_bit,
 };
 use super::effective::{
     Contribution, Effective, Worth, effective, entitled, flag_on, role_in_force, setting_on,
     switched_on,
 };
 use crate::decision::{OriginIx, Reason};
-use crate::facts::{GrantList, ListOf, MemberFacts, MemberStatus, SupervisedBelow};
+use crate::facts::{GrantList, ListOf, MemberFacts, MemberStatus, SupervisedBelow, Taken};
 use crate::id::{Key, Num};
 use crate::model::reach::{Clause, Comparison, Except, FactSet, FaxState, Word};
 use crate::model::{
@@ -59,6 +59,7 @@ pub fn compile(
     let (open_below, all_below) = accounts_below(facts);
     let acting = facts.path.first();
     let membership = acting.and_then(|level| level.membership.as_ref());
+    let given = Ties::of_given(facts);
     Ok(Authority {
         revision: facts.revision,
         subject: facts.subject,
@@ -68,8 +69,13 @@ pub fn compile(
         closed_channels: compiler.closed_channels(),
         entries,
         terms,
-        sets: sets(model, facts),
-        teams_below: teams_below(facts),
+        taken: facts.taken.as_deref().map(|taken| {
+            let ties = Ties::of_taken(taken);
+            let teams_below = teams_below(facts, ties.supervised_below);
+            Box::new(TakenSets { sets: sets(model, facts, &ties), teams_below })
+        }),
+        sets: sets(model, facts, &given),
+        teams_below: teams_below(facts, given.supervised_below),
         open_below,
         all_below,
         parents: parents(facts),
@@ -474,7 +480,7 @@ fn parents(facts: &MemberFacts) -> Box<[(Num, Num)]> {
 
 /// Whom the person supervises below, each with the accounts where that counts: that of the groups
 /// and those below it.
-fn teams_below(facts: &MemberFacts) -> Box<[Team]> {
+fn teams_below(facts: &MemberFacts, supervised: &[SupervisedBelow]) -> Box<[Team]> {
     let team = |team: &SupervisedBelow| {
         let mut accounts = BTreeSet::from([team.account]);
         // Parents come before children.
@@ -485,10 +491,47 @@ fn teams_below(facts: &MemberFacts) -> Box<[Team]> {
         }
         Team { accounts: IdSet::of(accounts), members: IdSet::of(team.members.iter().copied()) }
     };
-    facts.supervised_below.iter().map(team).collect()
+    supervised.iter().map(team).collect()
 }
 
-fn sets(model: &Model, facts: &MemberFacts) -> [IdSet; FactSet::COUNT] {
+/// What hangs on memberships, for one use.
+struct Ties<'a> {
+    groups: Vec<Num>,
+    faxboxes: &'a [Num],
+    owned_faxboxes: &'a [Num],
+    owned_groups: &'a [Num],
+    supervised: &'a [Num],
+    supervised_below: &'a [SupervisedBelow],
+    delegators: &'a [Num],
+}
+
+impl<'a> Ties<'a> {
+    fn of_given(facts: &'a MemberFacts) -> Self {
+        Self {
+            groups: facts.groups.iter().map(|group| group.group).collect(),
+            faxboxes: &facts.faxboxes,
+            owned_faxboxes: &facts.owned_faxboxes,
+            owned_groups: &facts.owned_groups,
+            supervised: &facts.supervised,
+            supervised_below: &facts.supervised_below,
+            delegators: &facts.delegators,
+        }
+    }
+
+    fn of_taken(taken: &'a Taken) -> Self {
+        Self {
+            groups: taken.groups.clone(),
+            faxboxes: &taken.faxboxes,
+            owned_faxboxes: &taken.owned_faxboxes,
+            owned_groups: &taken.owned_groups,
+            supervised: &taken.supervised,
+            supervised_below: &taken.supervised_below,
+            delegators: &taken.delegators,
+        }
+    }
+}
+
+fn sets(model: &Model, facts: &MemberFacts, ties: &Ties<'_>) -> [IdSet; FactSet::COUNT] {
     let lists = facts.path.first().and_then(|level| level.membership.as_ref());
     let list = |list: GrantList| match lists.and_then(|membership| membership.lists.get(&list)) {
         Some(ListOf::All) => IdSet::All,
@@ -498,17 +541,17 @@ fn sets(model: &Model, facts: &MemberFacts) -> [IdSet; FactSet::COUNT] {
         }
         None => IdSet::default(),
     };
-    let groups = || facts.groups.iter().map(|group| group.group);
+    let groups = || ties.groups.iter().copied();
     let of = |ids: &[Num]| IdSet::of(ids.iter().copied());
     FactSet::ALL.map(|(set, _)| match set {
         FactSet::SelfSubject => IdSet::of([facts.subject]),
         FactSet::Groups => IdSet::of(groups()),
         FactSet::SelfOrGroups => IdSet::of(groups().chain([facts.subject])),
-        FactSet::Supervised => of(&facts.supervised),
-        FactSet::Delegators => of(&facts.delegators),
-        FactSet::Faxboxes => of(&facts.faxboxes),
-        FactSet::OwnedFaxboxes => of(&facts.owned_faxboxes),
-        FactSet::OwnedGroups => of(&facts.owned_groups),
+        FactSet::Supervised => of(ties.supervised),
+        FactSet::Delegators => of(ties.delegators),
+        FactSet::Faxboxes => of(ties.faxboxes),
+        FactSet::OwnedFaxboxes => of(ties.owned_faxboxes),
+        FactSet::OwnedGroups => of(ties.owned_groups),
         FactSet::AccessNumbers => list(GrantList::AccessNumbers),
         FactSet::AutoAssignNumbers => list(GrantList::AutoAssignNumbers),
         FactSet::GrantedNumbers => list(GrantList::GrantedNumbers),

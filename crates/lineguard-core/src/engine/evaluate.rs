@@ -1,6 +1,7 @@
 //! Terms against facts, in three values: a fact that is missing is neither true nor false.
 
 use super::authority::{Authority, CompiledExcept, Everything, Term, state_bit};
+use crate::assemble::Use;
 use crate::decision::{FactOwner, MissingFact, MissingFacts};
 use crate::facts::{Fact, ResourceFacts};
 use crate::id::Num;
@@ -196,7 +197,7 @@ impl Authority {
         let source = sides.resource;
         self.lies_within(term, source)
             .and(|| sides.arriving.map_or(Truth::True, |target| self.lies_within(term, target)))
-            .and(|| self.compare(term.comparison, source, Use::Grants))
+            .and(|| self.compare(term.comparison, source, Use::Gives))
             .and(|| qualifies(term.direction, term.states, source))
             .and(|| self.in_scopes(term, sides.outgoing))
             .and(|| self.excepted(&term.except, source).not())
@@ -223,7 +224,7 @@ impl Authority {
                         sources.iter().all(|source| set.contains(*source, Everything::OfTheTenant))
                     },
                 ),
-                _ => compare_field(*fact, set, side, Use::Grants),
+                _ => compare_field(*fact, set, side, Use::Gives),
             })
         })
     }
@@ -231,7 +232,7 @@ impl Authority {
     fn excepted(&self, excepts: &[CompiledExcept], side: Side<'_>) -> Truth {
         excepts.iter().fold(Truth::False, |any, except| {
             any.or(|| {
-                self.compare(except.comparison, side, Use::Excepts)
+                self.compare(except.comparison, side, Use::Takes)
                     .and(|| qualifies(except.direction, except.states, side))
             })
         })
@@ -252,7 +253,7 @@ impl Authority {
 
     /// Whether a fact lies in one of the parts of a set.
     fn lies_in(&self, field: FactName, set: FactSet, side: Side<'_>, used: Use) -> Truth {
-        self.parts(set).fold(Truth::False, |any, part| {
+        self.parts(set, used).fold(Truth::False, |any, part| {
             any.or(|| {
                 let within = part.within.map_or(Truth::True, |accounts| {
                     compare_field(FactName::Account, accounts, side, used)
@@ -263,20 +264,11 @@ impl Authority {
     }
 }
 
-/// What a comparison is there for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Use {
-    /// It gives.
-    Grants,
-    /// It takes out.
-    Excepts,
-}
-
 /// Whether a fact lies in a set. A fact that is itself a set lies in it if one of its values does.
 fn compare_field(field: FactName, set: &super::IdSet, side: Side<'_>, used: Use) -> Truth {
     let everything = match used {
-        Use::Grants => Everything::granted(field),
-        Use::Excepts => Everything::SeenOrNot,
+        Use::Gives => Everything::granted(field),
+        Use::Takes => Everything::SeenOrNot,
     };
     type Single = fn(&ResourceFacts) -> &Fact<Num>;
     type Several = fn(&ResourceFacts) -> &Fact<Box<[Num]>>;

@@ -89,6 +89,7 @@ impl<'s, 't> Reader<'s, 't, '_> {
             supervised: self.names(given, "supervised"),
             supervised_below: Vec::new(),
             delegators: self.names(given, "delegators"),
+            taken: None,
         }
     }
 

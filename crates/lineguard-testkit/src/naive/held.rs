@@ -10,7 +10,7 @@ use lineguard_core::row::{LinkKind, OverrideBody, RoleBody};
 use lineguard_core::vocabulary::ActionDef;
 
 use super::matching::passes_seals;
-use super::person::{Person, is_active};
+use super::person::{Person, Use, is_active};
 
 /// One source of a permission.
 #[derive(Debug, Clone)]
@@ -124,7 +124,7 @@ impl Person<'_> {
             (OwnedKind::Faxbox, LinkKind::FaxboxOwner, Word::OwnedFaxbox),
             (OwnedKind::Group, LinkKind::GroupOwner, Word::OwnedGroup),
         ] {
-            if !self.owned(owned).is_empty() {
+            if !self.owned(owned, Use::Giving).is_empty() {
                 let times = self.overlays_with(ix, of);
                 let given = Contribution::at(0, Some(vec![Clause::word(word)]));
                 left.extend(std::iter::repeat_n(given, times));

@@ -7,7 +7,7 @@ use lineguard_core::model::reach::{Comparison, Direction, Except, FaxState, Qual
 use lineguard_core::model::{FactSet, ScopeKind, SettingRule};
 use lineguard_core::vocabulary::{ActionDef, ActionKind, FactName};
 
-use super::person::{Person, Set};
+use super::person::{Person, Set, Use};
 use super::sides::Side;
 use super::truth::Truth;
 
@@ -89,36 +89,35 @@ fn conditions(facts: &ResourceFacts, direction: Option<Direction>, states: &[Fax
 
 impl Person<'_> {
     /// Whether a comparison holds.
-    pub(super) fn matches(&self, comparison: &Comparison, facts: &ResourceFacts) -> Truth {
-        self.compare(comparison, facts, false)
-    }
-
-    fn compare(&self, comparison: &Comparison, facts: &ResourceFacts, excepts: bool) -> Truth {
+    pub(super) fn compare(
+        &self,
+        comparison: &Comparison,
+        facts: &ResourceFacts,
+        use_: Use,
+    ) -> Truth {
         let alternatives = comparison.alternatives();
         if alternatives.is_empty() {
             return Truth::True;
         }
         let in_set = |(name, set): (FactName, FactSet)| {
             if set == FactSet::Supervised {
-                return self.is_supervised(name, facts);
+                return self.is_supervised(name, facts, use_);
             }
-            let set = self.set(set);
-            let set = if excepts { set.in_exception() } else { set };
-            any_in(facts, FactOwner::Resource, name, &set)
+            any_in(facts, FactOwner::Resource, name, &self.set(set, use_))
         };
         Truth::any(alternatives.into_iter().map(in_set))
     }
 
     /// Whether a fact names somebody whom the person supervises there where the resource lies.
-    fn is_supervised(&self, name: FactName, facts: &ResourceFacts) -> Truth {
+    fn is_supervised(&self, name: FactName, facts: &ResourceFacts, use_: Use) -> Truth {
         let among = |members| any_in(facts, FactOwner::Resource, name, &Set::These(members));
         match facts.account {
-            Fact::Known(account) => among(self.supervised(Some(account))),
+            Fact::Known(account) => among(self.supervised(Some(account), use_)),
             Fact::Absent => among(Vec::new()),
             // Elsewhere it is out of reach, so it lies here or below: under the groups of the acting
             // account and of those above it for certain, under those below perhaps.
-            Fact::Missing => among(self.supervised(Some(self.acting())))
-                .or(among(self.supervised(None))
+            Fact::Missing => among(self.supervised(Some(self.acting()), use_))
+                .or(among(self.supervised(None, use_))
                     .and(Truth::missing(FactOwner::Resource, Some(FactName::Account)))),
         }
     }
@@ -158,7 +157,7 @@ impl Person<'_> {
             return Truth::False;
         }
         let conditions = conditions(facts, except.direction, &except.states);
-        self.compare(&except.comparison, facts, true).and(conditions)
+        self.compare(&except.comparison, facts, Use::Taking).and(conditions)
     }
 
     /// Whether what goes out lies in the limits of a scoped override.

@@ -39,17 +39,18 @@ impl Set {
         }
     }
 
-    /// The set as an exception means it: there, *all* takes out what nobody has seen yet, too.
-    pub(super) fn in_exception(self) -> Self {
-        match self {
-            Self::All => Self::Anything,
-            other => other,
-        }
-    }
-
     pub(super) fn is_empty(&self) -> bool {
         matches!(self, Self::These(values) if values.is_empty())
     }
+}
+
+/// What a set is compared for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Use {
+    /// To give something.
+    Giving,
+    /// To take something out: an exception.
+    Taking,
 }
 
 pub(super) fn is_active(member: &Member) -> bool {
@@ -90,39 +91,39 @@ impl<'w> Person<'w> {
     }
 
     /// Whether what hangs on a membership counts for a group or faxbox.
-    fn may_use(&self, object: Num) -> bool {
+    fn may_use(&self, object: Num, use_: Use) -> bool {
         let account = self.world.account_of(object);
-        account.is_some_and(|account| counts(self.world, account, &self.qualified))
+        account.is_some_and(|account| counts(self.world, account, &self.qualified, use_))
     }
 
     /// Groups of the accounts of the path that the person belongs to, and that count.
-    fn groups(&self) -> Vec<Num> {
+    fn groups(&self, use_: Use) -> Vec<Num> {
         let groups = self.path.iter().flat_map(|account| self.groups_of(account.num));
-        groups.map(|group| group.num).filter(|group| self.may_use(*group)).collect()
+        groups.map(|group| group.num).filter(|group| self.may_use(*group, use_)).collect()
     }
 
-    fn faxboxes(&self) -> Vec<Num> {
+    fn faxboxes(&self, use_: Use) -> Vec<Num> {
         let mut all = self.world.to(LinkKind::FaxboxUser, self.subject);
-        for group in self.groups() {
+        for group in self.groups(use_) {
             all.extend(self.world.to(LinkKind::FaxboxGroup, group));
         }
-        all.retain(|faxbox| self.may_use(*faxbox));
+        all.retain(|faxbox| self.may_use(*faxbox, use_));
         all
     }
 
     /// Faxboxes or groups that the person owns, and that count; `kind` is the link of the owners.
-    pub(super) fn owned(&self, kind: LinkKind) -> Vec<Num> {
+    pub(super) fn owned(&self, kind: LinkKind, use_: Use) -> Vec<Num> {
         let mut owned = self.world.to(kind, self.subject);
-        owned.retain(|object| self.may_use(*object));
+        owned.retain(|object| self.may_use(*object, use_));
         owned
     }
 
     /// Other members of groups that the person owns, for what lies in an account: the groups of
     /// that account and of those above it. Without an account: for what may lie anywhere in the
     /// acting account and below, where a group beside them covers nothing.
-    pub(super) fn supervised(&self, account: Option<Num>) -> Vec<Num> {
+    pub(super) fn supervised(&self, account: Option<Num>, use_: Use) -> Vec<Num> {
         let mut all = Vec::new();
-        for group in self.owned(LinkKind::GroupOwner) {
+        for group in self.owned(LinkKind::GroupOwner, use_) {
             let of_group = self.world.account_of(group);
             let Some(of_group) = of_group else { continue };
             let reaches = match account {
@@ -142,9 +143,9 @@ impl<'w> Person<'w> {
 
     /// Members of the acting account who delegated to the person, as far as what hangs on their
     /// membership counts.
-    fn delegators(&self) -> Vec<Num> {
+    fn delegators(&self, use_: Use) -> Vec<Num> {
         let here = self.world.members.iter().filter(|member| member.account == self.acting());
-        let here = here.filter(|member| counts(self.world, member.account, &member.subject));
+        let here = here.filter(|member| counts(self.world, member.account, &member.subject, use_));
         let delegated =
             here.filter(|member| self.world.linked(LinkKind::Delegation, member.num, self.subject));
         delegated.filter_map(|member| self.world.subject(&member.subject)).collect()
@@ -158,22 +159,29 @@ impl<'w> Person<'w> {
         })
     }
 
-    /// A set of ids of the person.
-    pub(super) fn set(&self, set: FactSet) -> Set {
+    /// A set of ids of the person. In an exception, *all* takes out what nobody has seen yet, too.
+    pub(super) fn set(&self, set: FactSet, use_: Use) -> Set {
+        match self.set_of(set, use_) {
+            Set::All if use_ == Use::Taking => Set::Anything,
+            set => set,
+        }
+    }
+
+    fn set_of(&self, set: FactSet, use_: Use) -> Set {
         let granted = |kind| self.list(kind).unwrap_or(Set::These(Vec::new()));
         Set::These(match set {
             FactSet::SelfSubject => vec![self.subject],
-            FactSet::Groups => self.groups(),
+            FactSet::Groups => self.groups(use_),
             FactSet::SelfOrGroups => {
-                let mut both = self.groups();
+                let mut both = self.groups(use_);
                 both.push(self.subject);
                 both
             }
-            FactSet::Supervised => self.supervised(None),
-            FactSet::Delegators => self.delegators(),
-            FactSet::Faxboxes => self.faxboxes(),
-            FactSet::OwnedFaxboxes => self.owned(LinkKind::FaxboxOwner),
-            FactSet::OwnedGroups => self.owned(LinkKind::GroupOwner),
+            FactSet::Supervised => self.supervised(None, use_),
+            FactSet::Delegators => self.delegators(use_),
+            FactSet::Faxboxes => self.faxboxes(use_),
+            FactSet::OwnedFaxboxes => self.owned(LinkKind::FaxboxOwner, use_),
+            FactSet::OwnedGroups => self.owned(LinkKind::GroupOwner, use_),
             FactSet::AccessNumbers => {
                 let all = self.world.model.members.unset_access_numbers_are_all;
                 let unset = if all { Set::All } else { Set::These(Vec::new()) };
@@ -207,15 +215,16 @@ fn membership<'w>(world: &'w World<'w>, account: Num, qualified: &str) -> Option
 }
 
 /// Whether what hangs on memberships counts for somebody at an account. Their nearest membership
-/// from there upwards decides; those that are neither active nor suspended are passed over.
-fn counts(world: &World<'_>, account: Num, qualified: &str) -> bool {
+/// from there upwards that is active or suspended decides; the others are passed over. One that is
+/// suspended gives nothing, and takes what it took before.
+fn counts(world: &World<'_>, account: Num, qualified: &str, use_: Use) -> bool {
     for account in world.path(account) {
         let Some(member) = membership(world, account.num, qualified) else { continue };
         if is_active(member) {
             return true;
         }
         if member.body.status == MemberStatus::Suspended.as_str() {
-            return false;
+            return use_ == Use::Taking;
         }
     }
     false

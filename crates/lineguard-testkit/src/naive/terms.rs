@@ -9,7 +9,7 @@ use lineguard_core::vocabulary::{Action, ActionDef, Confers, FactName};
 
 use super::held::Contribution;
 use super::matching::any_in;
-use super::person::Person;
+use super::person::{Person, Use};
 use super::sides::{self, Side};
 use super::truth::Truth;
 use lineguard_core::model::FactSet;
@@ -140,7 +140,7 @@ impl<'w> Person<'w> {
         }
         let mut qualifiers = vec![&term.grant];
         if let Clause::Match { comparison, qualifiers: of_clause } = &term.clause {
-            truth = truth.and(self.matches(comparison, facts));
+            truth = truth.and(self.compare(comparison, facts, Use::Giving));
             qualifiers.push(of_clause);
         }
         truth.and(self.qualifies(&qualifiers, facts))
@@ -154,12 +154,19 @@ impl<'w> Person<'w> {
 
     fn requirement(&self, requirement: Requirement, def: &ActionDef, question: &Question) -> Truth {
         let in_own_faxbox = |side: Side<'_>| {
-            any_in(&side.facts, side.of, FactName::Faxbox, &self.set(FactSet::Faxboxes))
+            any_in(
+                &side.facts,
+                side.of,
+                FactName::Faxbox,
+                &self.set(FactSet::Faxboxes, Use::Giving),
+            )
         };
         match requirement {
             Requirement::FaxboxMember => in_own_faxbox(sides::outgoing(def, question)),
             Requirement::TargetFaxboxMember => in_own_faxbox(sides::target(question)),
-            Requirement::Extension => (!self.set(FactSet::HeldExtensions).is_empty()).into(),
+            Requirement::Extension => {
+                (!self.set(FactSet::HeldExtensions, Use::Giving).is_empty()).into()
+            }
             Requirement::CoverPageOfFaxbox => {
                 cover_page_fits(&question.resource, &sides::target(question).facts)
             }
