@@ -169,7 +169,7 @@ async fn sends_and_sees_own_sent_faxes(harness: &Harness) {
     assert_eq!((origin.kind(), &*origin.key), (OriginKind::Everybody, "fax.view_own_sent"));
     assert_eq!(
         told.explanation,
-        "Allowed by “View own sent faxes” (everybody has it), which covers the person's own."
+        "Allowed by “View own sent faxes” (everybody has it), which covers the person's own (sent only)."
     );
     ask("me", "team", "fax.send").on("draft").send(harness).await.allows_by("fax.send");
     let theirs = ask("me", "team", "fax.view").on("theirs").send(harness).await;
