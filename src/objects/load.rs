@@ -206,7 +206,7 @@ impl<'a> Row<'a> {
     }
 
     fn as_number(&self) -> Result<Number, StoreError> {
-        let NumberBody { active, voice, fax, message, was_at: _ } = self.body()?;
+        let NumberBody { active, voice, fax, message, was_at: _, formerly: _ } = self.body()?;
         let group = |num: &Num| self.names().group(*num).map(NumberTarget::Group);
         let faxbox = |num: &Num| self.names().faxbox(*num).map(NumberTarget::Faxbox);
         let groups = self.ends(LinkKind::NumberGroup).iter().map(group);

@@ -413,7 +413,8 @@ pub fn number_facts(
     object: &Object,
     faxboxes: &[Num],
 ) -> Result<NumberFacts, StoreError> {
-    let NumberBody { active, voice, fax, message, was_at: _ } = row::parse_body(tenant, object)?;
+    let NumberBody { active, voice, fax, message, was_at: _, formerly: _ } =
+        row::parse_body(tenant, object)?;
     Ok(NumberFacts {
         number: object.num,
         account: object.account.ok_or_else(|| row::corrupt(tenant, "account", object.num))?,

@@ -303,7 +303,7 @@ pub enum RoleBody {
 }
 
 /// Body of a number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NumberBody {
     /// Whether it is active.
@@ -317,6 +317,57 @@ pub struct NumberBody {
     /// The account where a number was set up that was given back; the account may be gone, too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub was_at: Option<u64>,
+    /// Where it was before; a fax may have gone out there that is not registered yet.
+    #[serde(default, skip_serializing_if = "Formerly::is_empty")]
+    pub formerly: Formerly,
+}
+
+/// Where a number was before, the newest last. What is long ago is forgotten.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Formerly {
+    /// Accounts where it was set up.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    accounts: Vec<u64>,
+    /// Faxboxes that its faxes were routed into.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    faxboxes: Vec<u64>,
+}
+
+impl Formerly {
+    /// How many places of a kind are remembered.
+    const MOST: usize = 16;
+
+    fn is_empty(&self) -> bool {
+        self.accounts.is_empty() && self.faxboxes.is_empty()
+    }
+
+    /// It leaves an account.
+    pub fn left_account(&mut self, account: Num) {
+        Self::left(&mut self.accounts, account);
+    }
+
+    /// Its faxes are not routed into a faxbox any more.
+    pub fn left_faxbox(&mut self, faxbox: Num) {
+        Self::left(&mut self.faxboxes, faxbox);
+    }
+
+    fn left(places: &mut Vec<u64>, place: Num) {
+        places.retain(|one| *one != place.0);
+        places.push(place.0);
+        let long_ago = places.len().saturating_sub(Self::MOST);
+        places.drain(..long_ago);
+    }
+
+    /// Accounts where it was set up.
+    pub fn accounts(&self) -> impl Iterator<Item = Num> {
+        self.accounts.iter().copied().map(Num)
+    }
+
+    /// Whether its faxes were routed into a faxbox.
+    pub fn was_in(&self, faxbox: Num) -> bool {
+        self.faxboxes.contains(&faxbox.0)
+    }
 }
 
 impl NumberBody {

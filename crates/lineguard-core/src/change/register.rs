@@ -13,7 +13,7 @@ use crate::id::{Num, Subject, Timestamp};
 use crate::model::reach::{Direction, FaxState};
 use crate::model::{Model, TargetKind, built_in_vocabulary};
 use crate::port::{ApplyError, Fault, FaxRow, StoreError, TenantTx};
-use crate::row::{self, LinkKind, Object, ObjectKind};
+use crate::row::{self, LinkKind, NumberBody, Object, ObjectKind};
 
 /// How many milliseconds after the clock of who registers it a fax may say that it arrived or was
 /// sent: clocks differ, and what lies further ahead would stand on top of every list until then.
@@ -56,10 +56,12 @@ pub async fn row(
         Some(faxbox) => Some(names.faxbox(faxbox.as_str(), account).await?),
         None => None,
     };
-    if let Some(number) = number.as_ref().filter(|_| !inbound)
-        && !registering.number_belongs(names.tx, models, number, account, faxbox).await?
-    {
-        return Err(names.not_found("number", ObjectKind::Number));
+    if let Some(number) = number.as_ref().filter(|_| !inbound) {
+        match registering.number_belongs(names.tx, models, number, account, faxbox).await? {
+            Belongs::Yes => {}
+            Belongs::No => return Err(names.not_found("number", ObjectKind::Number)),
+            Belongs::ToAFaxbox => return Err(names.needs_faxbox()),
+        }
     }
     let creator = match creator {
         Some(creator) => Some(plain(tx, ObjectKind::Subject, &creator.qualified()).await?),
@@ -157,6 +159,12 @@ impl Names<'_> {
         ApplyError::NotFound(Fault { change: self.position, field, problem })
     }
 
+    fn needs_faxbox(&self) -> ApplyError {
+        let problem = "is required: a fax with a number goes out from a faxbox".to_owned();
+        let fault = Fault { change: self.position, field: "faxbox", problem };
+        ApplyError::Invalid(vec![fault])
+    }
+
     async fn faxbox(&mut self, id: &str, account: Num) -> Result<Num, ApplyError> {
         let faxbox = self.find("faxbox", ObjectKind::Faxbox, id).await?;
         if faxbox.account == Some(account) {
@@ -165,6 +173,15 @@ impl Names<'_> {
         let problem = "no such faxbox in the account".to_owned();
         Err(ApplyError::NotFound(Fault { change: self.position, field: "faxbox", problem }))
     }
+}
+
+/// Whether a fax can have gone out from a number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Belongs {
+    Yes,
+    No,
+    /// It depends on the faxbox, and the fax names none.
+    ToAFaxbox,
 }
 
 /// One registration: its clock, and what is resolved once for all its faxes, since nothing that it
@@ -193,8 +210,7 @@ impl Registering {
 
     /// Whether a fax can have gone out of an account from a number of the tenant (rulings R30). The
     /// number is or was set up there, or above where numbers flow down; where numbers belong to
-    /// faxboxes it is one of the fax's, unless it was given back, which took its faxboxes from it.
-    /// Whether it is active and able to fax is not asked of what has happened.
+    /// faxboxes it is or was one of the fax's, unless it was given back: then nobody can say. Whether it is active and able to fax is not asked of what has happened.
     async fn number_belongs(
         &mut self,
         tx: &mut dyn TenantTx,
@@ -202,18 +218,21 @@ impl Registering {
         number: &Object,
         account: Num,
         faxbox: Option<Num>,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Belongs, StoreError> {
         if self.restores {
-            return Ok(true);
+            return Ok(Belongs::Yes);
         }
         let model = model_of(tx, models).await?;
+        let tenant = tx.tenant().await?.num;
+        let NumberBody { formerly, .. } = row::parse_body(tenant, number)?;
         if model.outgoing.by_faxbox && !number.is_retired_number() {
+            let Some(faxbox) = faxbox else { return Ok(Belongs::ToAFaxbox) };
             let routed = tx.links_from(LinkKind::NumberFaxbox, number.num).await?;
-            if !faxbox.is_some_and(|faxbox| routed.contains(&faxbox)) {
-                return Ok(false);
+            if !routed.contains(&faxbox) && !formerly.was_in(faxbox) {
+                return Ok(Belongs::No);
             }
         }
-        let set_up_at = row::home_of_number(tx.tenant().await?.num, number)?;
+        let set_up_at = row::home_of_number(tenant, number)?;
         let serving = match self.serving.entry(account) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(unknown) => {
@@ -221,7 +240,8 @@ impl Registering {
                 unknown.insert(if flow_down { path(tx, account).await? } else { vec![account] })
             }
         };
-        Ok(serving.contains(&set_up_at))
+        let belongs = formerly.accounts().chain([set_up_at]).any(|at| serving.contains(&at));
+        Ok(if belongs { Belongs::Yes } else { Belongs::No })
     }
 
     async fn target_of(

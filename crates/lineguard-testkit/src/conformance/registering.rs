@@ -1,7 +1,10 @@
 //! What a fax may say of itself when it is registered, and what is known of its attachments.
 
 use lineguard_core::change::register::AHEAD;
-use lineguard_core::change::{AttachmentSource, Change, Import, NewFax, Part, SourceSet};
+use lineguard_core::change::{
+    AttachmentSource, Change, Import, NewFax, NumberTarget, Part, SourceSet,
+};
+use lineguard_core::facts::Capabilities;
 use lineguard_core::id::Timestamp;
 use lineguard_core::model::reach::{Direction, FaxState};
 use lineguard_core::port::{ApplyError, Fault, Registered, Store};
@@ -17,6 +20,9 @@ behaviours![
     what_a_fax_went_out_with_is_history,
     a_fax_goes_out_from_a_number_of_its_account_or_above,
     where_numbers_do_not_flow_down_the_account_itself_has_them,
+    where_numbers_belong_to_faxboxes_it_is_or_was_one_of_the_faxs,
+    a_fax_that_went_out_before_its_number_moved_is_registered,
+    a_number_that_came_back_elsewhere_is_known_from_before,
     a_received_fax_keeps_the_number_that_it_came_in_on,
     a_repeat_is_one_though_its_number_has_moved,
     an_import_restores_a_fax_whose_number_has_moved,
@@ -182,9 +188,52 @@ async fn a_repeat_is_one_though_its_number_has_moved(store: &dyn Store) -> Shown
     build(store, places()).await;
     register(store, sent("f", HERE)).await?;
     apply(store, "move", move_here_to_beside()).await?;
-    holds(!register(store, sent("f", HERE)).await?.created, "a repeat was new")?;
-    let late = register(store, sent("g", HERE)).await;
-    holds(matches!(late, Err(ApplyError::NotFound(_))), "a fax of a sibling's number was taken")
+    holds(!register(store, sent("f", HERE)).await?.created, "a repeat was new")
+}
+
+/// Registering records what has happened: a number that is at another account by now was there.
+async fn a_fax_that_went_out_before_its_number_moved_is_registered(store: &dyn Store) -> Shown {
+    build(store, places()).await;
+    apply(store, "move", move_here_to_beside()).await?;
+    numbers(store, &[HERE, ABOVE], &[BELOW, BESIDE, ELSEWHERE, NOBODYS]).await?;
+    // And where it is now.
+    let there = NewFax { account: id::account("beside"), ..sent("there", HERE) };
+    holds(register(store, there).await?.created, "a fax of its present account was refused")
+}
+
+async fn a_number_that_came_back_elsewhere_is_known_from_before(store: &dyn Store) -> Shown {
+    build(store, places()).await;
+    let add = Change::AddNumber {
+        account: id::account("beside"),
+        number: id::number(HERE),
+        capabilities: Capabilities { voice: true, fax: true, message: true },
+        active: false,
+    };
+    apply(store, "back", vec![Change::RemoveNumber { number: id::number(HERE) }, add]).await?;
+    numbers(store, &[HERE], &[BESIDE, NOBODYS]).await
+}
+
+async fn where_numbers_belong_to_faxboxes_it_is_or_was_one_of_the_faxs(store: &dyn Store) -> Shown {
+    let text = format!("{PLAIN}\n[outgoing]\nnumbers = \"by_faxbox\"\n");
+    let told = places().model(&text).enter("here").faxbox("first").faxbox("second");
+    build(store, told.faxbox("never")).await;
+    let route = |faxbox: &str, on| Change::SetNumberTarget {
+        number: id::number(HERE),
+        target: NumberTarget::Faxbox(id::faxbox(faxbox)),
+        on,
+    };
+    apply(store, "first", vec![route("first", true)]).await?;
+    apply(store, "second", vec![route("first", false), route("second", true)]).await?;
+    let from = |faxbox: &str| NewFax {
+        faxbox: Some(id::faxbox(faxbox)),
+        ..sent(&format!("from-{faxbox}"), HERE)
+    };
+    for faxbox in ["first", "second"] {
+        holds(register(store, from(faxbox)).await?.created, "a fax of its faxbox was refused")?;
+    }
+    let refused = register(store, from("never")).await;
+    holds(matches!(refused, Err(ApplyError::NotFound(_))), "it took another faxbox's number")?;
+    invalid(register(store, sent("from-none", HERE)).await, &["faxbox"])
 }
 
 async fn an_import_restores_a_fax_whose_number_has_moved(store: &dyn Store) -> Shown {

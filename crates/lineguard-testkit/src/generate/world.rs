@@ -10,8 +10,8 @@ use lineguard_core::model::reach::{Direction, FaxState};
 use lineguard_core::model::{Model, Permission, PermissionKind, ScopeKind};
 use lineguard_core::port::{FaxRow, TenantRow};
 use lineguard_core::row::{
-    ALL, AccountBody, FaxboxBody, GroupBody, Link, LinkKind, MemberBody, NumberBody, Object,
-    ObjectKind, OverrideBody, RoleBody,
+    ALL, AccountBody, FaxboxBody, Formerly, GroupBody, Link, LinkKind, MemberBody, NumberBody,
+    Object, ObjectKind, OverrideBody, RoleBody,
 };
 use lineguard_core::vocabulary::Action;
 
@@ -245,6 +245,7 @@ impl Builder<'_> {
             fax: self.rng.chance(80),
             message: self.rng.chance(80),
             was_at: None,
+            formerly: Formerly::default(),
         }
     }
 

@@ -8,7 +8,7 @@ use crate::facts::Capabilities;
 use crate::id::{AccountId, Num, PhoneNumber};
 use crate::model::ScopeKind;
 use crate::port::{ApplyError, StoreError};
-use crate::row::{LinkKind, MemberBody, NumberBody, Object, ObjectKind, OverrideBody};
+use crate::row::{self, LinkKind, MemberBody, NumberBody, Object, ObjectKind, OverrideBody};
 
 /// Links from a member to a number.
 const TO_NUMBER: [LinkKind; 7] = [
@@ -48,7 +48,7 @@ impl Door<'_> {
         let existing = self.find(ObjectKind::Number, IN_TENANT, id).await?;
         let body = |active| {
             let Capabilities { voice, fax, message } = capabilities;
-            NumberBody { active, voice, fax, message, was_at: None }
+            NumberBody { active, voice, fax, message, ..NumberBody::default() }
         };
         match existing {
             Some(existing) if !existing.is_retired_number() => {
@@ -68,9 +68,13 @@ impl Door<'_> {
                 Ok(false)
             }
             retired => {
-                let body = body(self.active(number, active).await?);
+                let mut body = body(self.active(number, active).await?);
                 match retired {
-                    Some(number) => _ = self.save_in(&number, Some(account), &body).await?,
+                    Some(number) => {
+                        body.formerly = self.body::<NumberBody>(&number)?.formerly;
+                        body.formerly.left_account(row::home_of_number(self.tenant, &number)?);
+                        self.save_in(&number, Some(account), &body).await?;
+                    }
                     None => {
                         self.insert(ObjectKind::Number, IN_TENANT, id, Some(account), &body)
                             .await?;
@@ -142,7 +146,8 @@ impl Door<'_> {
             return Ok(false);
         }
         self.check_movable(&number, account).await?;
-        let body: NumberBody = self.body(&number)?;
+        let mut body: NumberBody = self.body(&number)?;
+        body.formerly.left_account(self.account_of(&number)?);
         self.save_in(&number, Some(account), &body).await?;
         let moved = Object { account: Some(account), ..number };
         self.check_targets(&moved, "account").await?;
@@ -168,7 +173,8 @@ impl Door<'_> {
         };
         let namers = self.namers(&number).await?;
         self.nothing_names("number", &namers)?;
-        let body = NumberBody::retired(self.account_of(&number)?);
+        let NumberBody { formerly, .. } = self.body(&number)?;
+        let body = NumberBody { formerly, ..NumberBody::retired(self.account_of(&number)?) };
         self.save_in(&number, None, &body).await
     }
 
@@ -185,7 +191,7 @@ impl Door<'_> {
                 Ok(true)
             }
             Some(number) if number.is_retired_number() => {
-                if self.body::<NumberBody>(&number)? != body {
+                if self.body::<NumberBody>(&number)?.was_at != body.was_at {
                     self.stays("account", "the retired number")?;
                 }
                 Ok(false)

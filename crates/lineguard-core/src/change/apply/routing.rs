@@ -8,7 +8,7 @@ use crate::change::NumberTarget;
 use crate::id::{Num, PhoneNumber};
 use crate::model::{Fallback, Model, TargetKind};
 use crate::port::{ApplyError, StoreError, TenantReader};
-use crate::row::{self, ALL, LinkKind, Object, ObjectKind};
+use crate::row::{self, ALL, LinkKind, NumberBody, Object, ObjectKind};
 
 /// Everything that receives the faxes of a number, each kind in the order of its numbers.
 #[derive(Debug, Default)]
@@ -80,6 +80,11 @@ impl Door<'_> {
             return Err(self.not_found("target", "no such target in the number's account"));
         }
         let changed = self.set_link(kind, number.num, target.num, on).await?;
+        if changed && !on && kind == LinkKind::NumberFaxbox {
+            let mut body: NumberBody = self.body(&number)?;
+            body.formerly.left_faxbox(target.num);
+            self.save(&number, &body).await?;
+        }
         if changed && on {
             self.check_targets(&number, "target").await?;
             self.routes(Routed::Number(number.num));
