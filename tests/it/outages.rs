@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use lineguard::wire::pb;
 use lineguard::wire::pb::admin_service_client::AdminServiceClient;
@@ -14,6 +14,7 @@ use lineguard_core::id::ModelDigest;
 use lineguard_testkit::databases::{Databases, Kind};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tonic::transport::Channel;
 use tonic::{Code, Status};
 use tonic_health::pb::HealthCheckRequest;
@@ -416,6 +417,85 @@ impl Relay {
             }
         });
     }
+}
+
+/// An issuer that is away is another machine's outage, and no token is needed to end it.
+#[tokio::test]
+async fn keys_of_tokens_that_cannot_be_fetched_are_fetched_when_they_can_be() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("callers.toml"), "format = 1\n").unwrap();
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let keys = format!("--jwt-jwks=http://{free}/keys");
+    let arguments = [
+        "serve",
+        "--callers-file=callers.toml",
+        "--jwt-issuer=https://issuer.test",
+        "--jwt-audience=lineguard",
+        &keys,
+    ];
+    let server = Running::start(folder.path(), &arguments).await;
+    server.until("", ServingStatus::Serving).await;
+    assert_eq!(server.lines("no token is accepted until"), 1, "{}", server.logged());
+    let before = server.lines("");
+    // Two failures and more, of which nothing is new.
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    assert_eq!(server.lines(""), before, "{}", server.logged());
+
+    let text = crate::callers::key_set();
+    let listener = TcpListener::bind(free).await.unwrap();
+    let begun = Instant::now();
+    let (mut stream, _) = tokio::time::timeout(LONG, listener.accept()).await.unwrap().unwrap();
+    let mut request = [0; 1_024];
+    assert_ne!(stream.read(&mut request).await.unwrap(), 0);
+    let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{text}", text.len());
+    stream.write_all(answer.as_bytes()).await.unwrap();
+    while server.lines("\"read again\"") == 0 {
+        assert!(begun.elapsed() < LONG, "{}", server.logged());
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    println!("keys healed after {:?}", begun.elapsed());
+    assert_eq!(server.lines(""), before + 1, "{}", server.logged());
+    server.stop().await;
+}
+
+/// What cannot be read of one's own is a mistake, whatever else is away.
+#[test]
+fn files_that_are_no_good_end_a_start_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    std::fs::write(here.join("callers.toml"), "format = 1\n").unwrap();
+    std::fs::write(here.join("broken"), "broken").unwrap();
+    let away = ["--listen=127.0.0.1:0", "--database-url=postgres://nobody@127.0.0.1:1/nothing"];
+    let jwt = ["--callers-file=callers.toml", "--jwt-issuer=https://i.test", "--jwt-audience=l"];
+    for (arguments, said) in [
+        (vec!["--callers-file=broken"], "callers_file"),
+        (vec!["--callers-file=missing.toml"], "missing.toml"),
+        ([&jwt[..], &["--jwt-jwks=broken"]].concat(), "jwt.jwks"),
+        ([&jwt[..], &["--jwt-jwks=missing.json"]].concat(), "missing.json"),
+        (vec!["--tls-certificate-file=broken", "--tls-key-file=broken"], "tls."),
+        (vec!["--models-dir=missing"], "models_dir"),
+        (vec!["--redis-url=redis://[x/"], "--redis-url"),
+    ] {
+        let output = run(here, &[&["serve"], &away[..], &arguments].concat());
+        check(&output, 3, said);
+    }
+}
+
+/// A server answers without the Redis that it was told of, and says so once.
+#[tokio::test]
+async fn redis_and_a_collector_that_are_away_keep_nothing_waiting() {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = ["serve", "--redis-url=redis://127.0.0.1:1/"];
+    let server = Running::start(folder.path(), &arguments).await;
+    server.until("", ServingStatus::Serving).await;
+    server.write(0).await.unwrap();
+    assert_eq!(server.ask("fax.view").await.unwrap().effect(), pb::Effect::Deny);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    // One connection for each purpose.
+    assert!((1..=3).contains(&server.lines("redis is not there")), "{}", server.logged());
+    assert!(server.lines("WARN") <= 3, "{}", server.logged());
+    server.stop().await;
 }
 
 /// The servers of the whole suite, where it runs on one.

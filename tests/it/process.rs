@@ -4,7 +4,9 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 /// The program, in a folder of its own and with no environment but what is given.
 fn lineguard(program: &Path, folder: &Path, arguments: &[&str]) -> Command {

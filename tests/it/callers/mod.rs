@@ -32,6 +32,11 @@ use crate::harness::Harness;
 const EVERYTHING: &str =
     "methods = [\"*\"]\ntenants = [\"*\"]\nproducts = [\"*\"]\non_behalf_of_others = true\n";
 
+/// The key set of an issuer that nobody knows otherwise.
+pub fn key_set() -> String {
+    tokens::Issuer::new().jwks().to_string()
+}
+
 /// A caller in a callers file, with everything allowed.
 fn caller(name: &str, known_by: &str) -> String {
     format!("[[caller]]\nname = \"{name}\"\n{known_by}\n{EVERYTHING}\n")
