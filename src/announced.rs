@@ -15,6 +15,7 @@ use lineguard_lease::{Acknowledged, Clock as _, Freshness, SystemClock};
 
 use crate::metrics::{Metrics, catalogue};
 use crate::operations::WaitPath;
+use crate::storing::Storing;
 use crate::telemetry::trace::{self, Span};
 use crate::waits::WriteWaits;
 
@@ -23,6 +24,7 @@ pub struct Announced {
     store: Arc<dyn Store>,
     freshness: Freshness,
     waits: Arc<WriteWaits>,
+    storing: Arc<Storing>,
     metrics: Metrics,
 }
 
@@ -32,9 +34,10 @@ impl Announced {
         store: Arc<dyn Store>,
         freshness: Freshness,
         waits: Arc<WriteWaits>,
+        storing: Arc<Storing>,
         metrics: Metrics,
     ) -> Self {
-        Self { store, freshness, waits, metrics }
+        Self { store, freshness, waits, storing, metrics }
     }
 
     /// The wait for what a tenant's write has left in the database.
@@ -89,9 +92,11 @@ impl Store for Announced {
     /// a write that some replica has not installed yet.
     async fn apply(&self, batch: &Batch, now: Timestamp) -> Result<Applied, ApplyError> {
         let (store, wait) = (Arc::clone(&self.store), self.wait(&batch.tenant));
-        let batch = batch.clone();
+        let (batch, storing) = (batch.clone(), Arc::clone(&self.storing));
         unabandoned(async move {
-            let applied = store.apply(&batch, now).await?;
+            let applied = store.apply(&batch, now).await;
+            storing.wrote(&applied);
+            let applied = applied?;
             wait.await?;
             Ok(applied)
         })
@@ -100,9 +105,11 @@ impl Store for Announced {
 
     async fn import(&self, import: &Import, now: Timestamp) -> Result<Imported, ApplyError> {
         let (store, wait) = (Arc::clone(&self.store), self.wait(&import.tenant));
-        let import = import.clone();
+        let (import, storing) = (import.clone(), Arc::clone(&self.storing));
         unabandoned(async move {
-            let imported = store.import(&import, now).await?;
+            let imported = store.import(&import, now).await;
+            storing.wrote(&imported);
+            let imported = imported?;
             wait.await?;
             Ok(imported)
         })
@@ -116,7 +123,9 @@ impl Store for Announced {
         faxes: &[NewFax],
         now: Timestamp,
     ) -> Result<Vec<Result<Registered, ApplyError>>, ApplyError> {
-        self.store.register(tenant, faxes, now).await
+        let registered = self.store.register(tenant, faxes, now).await;
+        self.storing.wrote(&registered);
+        registered
     }
 
     async fn snapshot(
@@ -145,7 +154,9 @@ impl Store for Announced {
 
     /// A text never changes under its digest.
     async fn put_model(&self, text: &str) -> Result<ModelDigest, StoreError> {
-        self.store.put_model(text).await
+        let put = self.store.put_model(text).await;
+        self.storing.ended(put.as_ref().err());
+        put
     }
 
     async fn model_text(&self, digest: &ModelDigest) -> Result<Option<String>, StoreError> {

@@ -21,7 +21,9 @@ use crate::metrics::Metrics;
 use crate::models::Models;
 use crate::models::folder::FolderModel;
 use crate::rpc::{Admin, Authorization, Faxes, Operations, Sidecars};
-use crate::token::{RevisionToken, Tokens};
+use crate::server::Life;
+use crate::storing::Storing;
+use crate::token::{self, RevisionToken, Tokens};
 use crate::waits::WriteWaits;
 use crate::wire::pb::admin_service_server::AdminServiceServer;
 use crate::wire::pb::authorization_service_server::AuthorizationServiceServer;
@@ -58,6 +60,8 @@ pub struct App {
     pub contract: Contract,
     /// How long writes waited until they were in force.
     pub waits: Arc<WriteWaits>,
+    /// Whether the database takes writes.
+    pub storing: Arc<Storing>,
     /// What is counted.
     pub metrics: Metrics,
     /// Parsed product models.
@@ -107,8 +111,14 @@ impl App {
         let vocabulary = model::built_in_vocabulary();
         let waits = Arc::new(WriteWaits::default());
         let limits = Config::default().limits;
-        let announced =
-            Announced::new(Arc::clone(&store), freshness.clone(), waits.clone(), metrics.clone());
+        let storing = Arc::new(Storing::start(Arc::clone(&feed), token::chance));
+        let announced = Announced::new(
+            Arc::clone(&store),
+            freshness.clone(),
+            waits.clone(),
+            Arc::clone(&storing),
+            metrics.clone(),
+        );
         Self {
             models: Models::new(store, vocabulary),
             folder: Arc::default(),
@@ -119,6 +129,7 @@ impl App {
             cold: Arc::new(ColdReads::new(limits.cold, READS_AT_ONCE)),
             contract,
             waits,
+            storing,
             metrics,
             bus,
             started: clock.now(),
@@ -144,6 +155,16 @@ impl App {
             .add_service(admin.max_decoding_message_size(limit))
             .add_service(operations.max_decoding_message_size(limit))
             .add_service(SidecarServiceServer::new(Sidecars(self.clone())))
+    }
+
+    /// What a server is told of it, and tells it.
+    pub fn life(&self) -> Life {
+        Life {
+            ready: self.freshness.subscribe_ready(),
+            storing: self.storing.subscribe(),
+            closing: self.closing.clone(),
+            next: None,
+        }
     }
 
     /// A snapshot of a tenant; none if the tenant does not exist. No later answer of this server is

@@ -12,12 +12,13 @@ use crate::access::Access;
 use crate::access::jwks::{Fetcher, Keys, NoKeys};
 use crate::access::jwt::Jwt;
 use crate::access::policy::Policy;
-use crate::access::reload::{Told, Watched, say};
+use crate::access::reload::{News, Told, Watched, say};
 use crate::clock::Clock;
 use crate::config::{self, Config, JwksSource};
 use crate::metrics::{Metrics, Reloaded, ShownTo};
 use crate::server::Doors;
 use crate::server::tls::{Tls, TlsError};
+use crate::token;
 
 /// Why nobody can be let in.
 #[derive(Debug)]
@@ -128,15 +129,17 @@ async fn tokens(
     let keys = Arc::new(Keys::default());
     let fetcher = Fetcher::new(&jwt.jwks, jwt.jwks_ca.as_deref(), Arc::clone(&keys))
         .map_err(DoorsError::Keys)?;
-    match (fetcher.fetch().await, &jwt.jwks) {
-        (Ok(_), _) => {}
+    let failed = match (fetcher.fetch().await, &jwt.jwks) {
+        (Ok(_), _) => None,
         (Err(error), JwksSource::File(_)) => return Err(DoorsError::Keys(error)),
         (Err(error), JwksSource::Url(_)) => {
             tracing::warn!(%error, "no token is accepted until the keys can be fetched");
+            Some(error.to_string())
         }
-    }
-    let refresh = jwt.refresh;
-    let report = move |outcome: Result<_, _>| say(&metrics, Reloaded::Jwks, outcome.map(drop));
-    beside.spawn(fetcher.run(refresh, report));
+    };
+    let (refresh, away) = (jwt.refresh, failed.is_some());
+    let news = News::after(failed);
+    let report = move |outcome: Result<_, _>| news.say(&metrics, Reloaded::Jwks, outcome);
+    beside.spawn(fetcher.run(refresh, away, token::chance, report));
     Ok(Jwt::new(&jwt.issuer, &jwt.audience, keys))
 }

@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 
 use crate::answer::{CacheSize, Caches, ColdReads, Contract};
 use crate::app::{App, Parts};
+use crate::away::Away;
 use crate::clock::SystemClock;
 use crate::compare::Comparer;
 use crate::config::{Config, Database, Limits};
@@ -42,6 +43,13 @@ pub enum OpenError {
     Redis(BadUrl),
     /// A collector cannot be told anything.
     Collector(CollectorError),
+}
+
+impl OpenError {
+    /// Whether it may be over later, of itself or by a migration; otherwise it is a mistake.
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Self::Store(error) if error.may_pass())
+    }
 }
 
 impl fmt::Display for OpenError {
@@ -110,27 +118,91 @@ impl From<StoreError> for OpenError {
 ///
 /// [`OpenError`].
 pub async fn open(config: &Config) -> Result<App, OpenError> {
+    prepare(config)?.open(config).await
+}
+
+/// What a service is made of that needs no other machine. Made before the store is touched: what is
+/// wrong with the configuration is told whatever is away.
+pub struct Prepared {
+    /// What is counted.
+    pub metrics: Metrics,
+    params: Params,
+    folder: Vec<FolderModel>,
+    /// Chosen once: a first try may leave a file behind that holds nothing yet.
+    mode: OpenMode,
+    redis: Option<Redis>,
+}
+
+/// Reads what the configuration names.
+///
+/// # Errors
+///
+/// [`OpenError`], and never one of the store.
+pub fn prepare(config: &Config) -> Result<Prepared, OpenError> {
     let params = params(config);
     params.check()?;
-    // Before the store is touched: what is wrong with the configuration is told whatever is away.
     let folder = folder::read(config.models_dir.as_deref(), model::built_in_vocabulary())?;
     let mode = if config.database.migrates() { OpenMode::Migrate } else { OpenMode::Existing };
-    let metrics = metrics(config)?;
-    let mut store = open_store(config, mode).await?;
+    let redis = config.redis.as_ref().map(|redis| Redis::at(redis.url.as_str())).transpose()?;
+    Ok(Prepared { metrics: metrics(config)?, params, folder, mode, redis })
+}
+
+impl Prepared {
+    /// Opens the store and makes the service. May be tried again.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`].
+    pub async fn open(&self, config: &Config) -> Result<App, OpenError> {
+        open_prepared(self, config).await
+    }
+
+    /// The service while its store is away.
+    ///
+    /// # Errors
+    ///
+    /// If the system gives no randomness.
+    pub async fn waiting(&self, config: &Config) -> Result<App, OpenError> {
+        let feed: Arc<dyn Feed> = Arc::new(Away);
+        let clock = Arc::new(lineguard_lease::SystemClock);
+        let bus = Arc::new(NoBus);
+        let freshness =
+            Freshness::start(Arc::clone(&feed), bus, clock, self.params.clone(), ids()?);
+        // There is nothing to poll, and nothing to wait for.
+        freshness.stop().await;
+        let key = token::random::<KEY_BYTES>().map_err(|_| OpenError::NoRandomness)?;
+        let app = App::new(Parts {
+            store: Arc::new(Away),
+            feed,
+            freshness,
+            bus: None,
+            caches: Caches::new(CacheSize(None), None),
+            contract: contract(config),
+            tokens: Tokens::new(&key),
+            clock: Arc::new(SystemClock),
+            metrics: self.metrics.clone(),
+        });
+        Ok(observed(App { folder: self.folder.clone().into(), ..app }, config))
+    }
+}
+
+async fn open_prepared(prepared: &Prepared, config: &Config) -> Result<App, OpenError> {
+    let Prepared { metrics, params, folder, mode, redis } = prepared;
+    let mut store = open_store(config, *mode).await?;
     if metrics.are_on() || config.otel.traces.is_some() {
         store = store.watched(Arc::new(Statements(metrics.clone())));
     }
     let store = Arc::new(store);
-    keep_models(&store, &folder).await?;
+    keep_models(&store, folder).await?;
     let key = match &config.page_token_key {
         Some(key) => *key.bytes(),
         None => kept_key(&store, "page_token_key").await?,
     };
-    let (bus, shared) = match &config.redis {
+    let (bus, shared) = match config.redis.as_ref().zip(redis.clone()) {
         None => (None, None),
-        Some(redis) => {
+        Some((redis, server)) => {
             let key = kept_key(&store, "cache_key").await?;
-            let (server, seal) = (Redis::at(redis.url.as_str())?, Seal::new(&key));
+            let seal = Seal::new(&key);
             let settings = l2::Settings {
                 timeout: redis.timeout,
                 engine: env!("ENGINE_DIGEST").to_owned(),
@@ -148,7 +220,7 @@ pub async fn open(config: &Config) -> Result<App, OpenError> {
         feed,
         bus.clone().unwrap_or_else(|| Arc::new(NoBus)),
         clock,
-        params,
+        params.clone(),
         ids()?,
     );
     let size = CacheSize(config.cache.l1.then_some(config.cache.l1_size));
@@ -161,9 +233,9 @@ pub async fn open(config: &Config) -> Result<App, OpenError> {
         contract: contract(config),
         tokens: Tokens::new(&key),
         clock: Arc::new(SystemClock),
-        metrics,
+        metrics: metrics.clone(),
     });
-    Ok(observed(App { folder: folder.into(), ..app }, config))
+    Ok(observed(App { folder: folder.clone().into(), ..app }, config))
 }
 
 /// Counts where somebody reads or is told.
@@ -278,8 +350,10 @@ async fn keep_models(store: &SqlStore, folder: &[FolderModel]) -> Result<(), Ope
     for (_, text) in BUILT_IN {
         store.put_model(text).await?;
     }
-    for FolderModel { file, text, digest, model } in folder {
+    for FolderModel { text, .. } in folder {
         store.put_model(text).await?;
+    }
+    for FolderModel { file, digest, model, .. } in folder {
         tracing::info!(model = %model.name, file, %digest, "a model of the models folder is in use");
     }
     Ok(())

@@ -51,6 +51,8 @@ pub type Observe = Arc<dyn Fn() -> Observed + Send + Sync>;
 pub struct Observed {
     /// How recent its state is.
     pub freshness: FreshnessView,
+    /// Whether the database takes writes.
+    pub storing: bool,
     /// Writes that waited until they were in force everywhere.
     pub waits: Vec<WaitView>,
     /// Caches.

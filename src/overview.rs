@@ -54,6 +54,7 @@ impl App {
                 leased: status.followers_leased as u64,
             },
             freshness: freshness(status, *self.freshness.subscribe_ready().borrow()),
+            storing: self.storing.takes_writes(),
             waits: vec![
                 wait(WaitPath::Confirmed, &self.waits.ended(Acknowledged::ByConfirmation)),
                 wait(WaitPath::Expired, &self.waits.ended(Acknowledged::ByExpiry)),

@@ -71,6 +71,11 @@ impl Query {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NoRandomness;
 
+/// A random byte, for pauses that are not to be those of others.
+pub fn chance() -> u8 {
+    random::<1>().map_or(u8::MAX / 2, |[byte]| byte)
+}
+
 /// Fresh bytes from the system.
 pub fn random<const N: usize>() -> Result<[u8; N], NoRandomness> {
     let mut bytes = [0; N];

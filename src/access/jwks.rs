@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -15,9 +15,11 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use jsonwebtoken::jwk::{AlgorithmParameters, Jwk, KeyAlgorithm, KeyOperations, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey};
+use lineguard_lease::Pauses;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use serde::Deserialize;
+use sha2::{Digest, Sha256};
 use tokio::sync::Notify;
 use tonic::codegen::Bytes;
 use tonic::codegen::http::Uri;
@@ -51,6 +53,8 @@ impl std::error::Error for NoKeys {}
 pub struct Keys {
     set: ArcSwap<KeySet>,
     generation: AtomicU64,
+    /// A digest of the text that they are from.
+    text: Mutex<Option<Vec<u8>>>,
     /// A token named a key that is not here.
     missed: Notify,
 }
@@ -93,8 +97,14 @@ impl Keys {
             return Err(NoKeys(problem));
         }
         let count = set.len();
-        self.set.store(Arc::new(KeySet(set)));
-        self.generation.fetch_add(1, Ordering::SeqCst);
+        let digest = Sha256::digest(text);
+        let mut last = self.text.lock().unwrap_or_else(PoisonError::into_inner);
+        // The same again changes nothing, and outdates nothing that was found by it.
+        if last.as_deref() != Some(digest.as_slice()) {
+            *last = Some(digest.to_vec());
+            self.set.store(Arc::new(KeySet(set)));
+            self.generation.fetch_add(1, Ordering::SeqCst);
+        }
         Ok(count)
     }
 
@@ -207,14 +217,30 @@ impl Fetcher {
         self.keys.replace(&text)
     }
 
-    /// Fetches at every `refresh`, and soon after a token has named a key that is not known; tells
-    /// `report` how each went. Never ends.
-    pub async fn run(self, refresh: Duration, report: impl Fn(Result<usize, NoKeys>)) {
+    /// Fetches at every `refresh`, soon after a token has named a key that is not known, and, where
+    /// the last time `failed`, whoever asks or not; tells `report` how each went, and whether the
+    /// keys are others now. `chance` gives random bytes. Never ends.
+    pub async fn run(
+        self,
+        refresh: Duration,
+        mut failed: bool,
+        chance: fn() -> u8,
+        report: impl Fn(Result<bool, NoKeys>),
+    ) {
+        let mut pauses = Pauses::new(AGAIN / 10, AGAIN);
         loop {
-            tokio::time::sleep(AGAIN.min(refresh)).await;
-            let rest = refresh.saturating_sub(AGAIN);
-            let _ = tokio::time::timeout(rest, self.keys.missed.notified()).await;
-            report(self.fetch().await);
+            if failed {
+                tokio::time::sleep(pauses.next(chance()).min(refresh)).await;
+            } else {
+                pauses.reset();
+                tokio::time::sleep(AGAIN.min(refresh)).await;
+                let rest = refresh.saturating_sub(AGAIN);
+                let _ = tokio::time::timeout(rest, self.keys.missed.notified()).await;
+            }
+            let before = self.keys.generation();
+            let fetched = self.fetch().await;
+            failed = fetched.is_err();
+            report(fetched.map(|_| self.keys.generation() != before));
         }
     }
 }

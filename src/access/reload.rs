@@ -1,6 +1,7 @@
 //! Files that are read again when they change, without a restart.
 
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use std::{fmt, fs};
 
@@ -97,6 +98,36 @@ impl Told {
     /// For [`Watched::run`].
     pub(crate) fn hear(&self) -> watch::Receiver<()> {
         self.0.subscribe()
+    }
+}
+
+/// Counts how readings went that are made whether something has changed or not, and logs what is
+/// news: a change, another error than the last, or that it is over.
+#[derive(Default)]
+pub(crate) struct News(Mutex<Option<String>>);
+
+impl News {
+    /// After a first reading that failed like this, and was told of, or did not.
+    pub(crate) fn after(error: Option<String>) -> Self {
+        Self(Mutex::new(error))
+    }
+
+    /// One more reading, and whether it changed anything.
+    pub(crate) fn say(
+        &self,
+        metrics: &Metrics,
+        what: Reloaded,
+        outcome: Result<bool, impl fmt::Display>,
+    ) {
+        let error = outcome.as_ref().err().map(ToString::to_string);
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let news = *last != error || matches!(outcome, Ok(true));
+        *last = error;
+        drop(last);
+        match news {
+            true => say(metrics, what, outcome.map(drop)),
+            false => metrics.reloaded(what, outcome.is_ok()),
+        }
     }
 }
 

@@ -24,7 +24,8 @@ pub enum Exit {
     Usage = 2,
     /// The configuration is invalid.
     Configuration = 3,
-    /// The store cannot be reached, is held by another process, or has another schema.
+    /// The store cannot be used as it is; for commands that do not wait also: it cannot be reached,
+    /// is held by another process, or has an older schema.
     Store = 4,
     /// An address cannot be bound.
     Bind = 5,
@@ -36,7 +37,7 @@ pub enum Exit {
 
 /// For the end of `--help`.
 pub(super) const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 usage, 3 invalid \
-    configuration, 4 store unreachable, locked or of another schema, 5 address cannot be bound, \
+    configuration, 4 store unusable, or away and not waited for, 5 address cannot be bound, \
     6 not serving, 7 denied; a second signal while stopping ends with 128 and its number.";
 
 /// Why a command did not do what it was asked.

@@ -3,7 +3,7 @@
 use clap::Args;
 use tokio::task::JoinSet;
 
-use super::serve::serve;
+use super::serve::Place;
 use super::{Exit, Failure};
 use crate::config::{Config, ServerFlags};
 use crate::server::signal;
@@ -34,6 +34,7 @@ impl Sidecar {
         let sidecar::Sidecar { app, routes, parent } = sidecar::open(config, upstream)?;
         let mut beside = JoinSet::new();
         parent.keep(&upstream.dial, &app.metrics, &mut beside);
-        serve(config, app, routes, beside, shutdown).await
+        let place = Place::open(config, &app.metrics, beside).await?;
+        place.serve_app(config, &app, routes, shutdown).await
     }
 }

@@ -119,6 +119,9 @@ fn head(answer: &pb::GetStatusResponse, paint: Paint) -> String {
     trouble("redis errors", shared.errors);
     trouble("redis timeouts", shared.timeouts);
     trouble("redis forgeries", shared.forged);
+    if answer.writes_fail {
+        rows.push(("writes", paint.bad("none: the database takes none")));
+    }
     if !answer.replicas_unknown.is_empty() {
         rows.push(("replicas", paint.bad(&plain(&answer.replicas_unknown))));
     }
@@ -279,6 +282,7 @@ fn json(answer: &pb::GetStatusResponse) -> serde_json::Value {
             "fenced": freshness.fenced,
             "records": freshness.records,
         },
+        "writes_fail": answer.writes_fail,
         "replicas": if unknown.is_empty() { json!(replicas) } else { json!(null) },
         "sidecars": { "following": sidecars.following, "leased": sidecars.leased },
         "duplicate_numbers": if untold.is_empty() { json!(duplicates) } else { json!(null) },
@@ -346,14 +350,17 @@ mod tests {
         let wire = pb::GetStatusResponse {
             replicas_unknown: "the store gave no answer".into(),
             duplicate_numbers_unknown: "the store gave no answer".into(),
+            writes_fail: true,
             ..Default::default()
         };
         let text = text(&wire, Paint::none());
         assert!(text.contains("lease           none: answers come from the database"), "{text}");
         assert!(text.contains("last poll       none succeeded yet"), "{text}");
+        assert!(text.contains("writes          none: the database takes none"), "{text}");
         assert!(text.contains("replicas        the store gave no answer"), "{text}");
         let json = json(&wire);
         assert!(text.contains("shared numbers  the store gave no answer"), "{text}");
+        assert_eq!(json["writes_fail"], json!(true));
         assert_eq!(json["replicas"], json!(null));
         assert_eq!(json["duplicate_numbers"], json!(null));
         assert_eq!(json["freshness"]["lease_remaining_seconds"], json!(null));
@@ -363,6 +370,7 @@ mod tests {
     fn programs_get_numbers() {
         let json = json(&status_response(example()));
         assert_eq!(json["freshness"]["lease_remaining_seconds"], json!(4.7));
+        assert_eq!(json["writes_fail"], json!(false));
         assert_eq!(json["replicas"][1]["state"], json!("FENCED"));
         assert_eq!(json["sidecars"], json!({ "following": 3, "leased": 2 }));
         assert_eq!(json["caches"][0]["name"], json!("l1.decisions"));

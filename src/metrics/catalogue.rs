@@ -417,6 +417,17 @@ pub const READY: Figure = Figure {
     labels: &[],
 };
 
+/// Whether the database takes writes.
+pub const STORING: Figure = Figure {
+    name: "lineguard.storing",
+    prometheus: "lineguard_storing",
+    kind: Kind::Gauge,
+    unit: "{replica}",
+    help: "1 while the database takes writes as far as this replica knows, else 0. A write that \
+           failed makes it try for itself, until one goes well.",
+    labels: &[],
+};
+
 /// Sidecars that follow.
 pub const SIDECARS: Figure = Figure {
     name: "lineguard.sidecars",
@@ -502,6 +513,7 @@ pub const FIGURES: &[Figure] = &[
     DB_DURATION,
     WRITE_WAIT,
     READY,
+    STORING,
     LEASE_REMAINING,
     LEASES_LOST,
     POLL_AGE,

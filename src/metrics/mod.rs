@@ -19,6 +19,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use lineguard_core::decision::Effect;
 use lineguard_core::vocabulary::{Action, Vocabulary};
 use opentelemetry::KeyValue;
@@ -44,7 +45,7 @@ struct Instruments {
     /// Ends the instruments when it goes.
     provider: SdkMeterProvider,
     meter: Meter,
-    observed: OnceLock<()>,
+    observed: OnceLock<Arc<ArcSwap<Observe>>>,
     decisions: Decisions,
     stale: [BoundCounter<u64>; Operation::ALL.len()],
     emergencies: BoundCounter<u64>,
@@ -247,14 +248,17 @@ impl Metrics {
         }
     }
 
-    /// Reads the rest of the figures from here whenever somebody asks for them. Once per process:
-    /// a second source is not looked at.
+    /// Reads the rest of the figures from here, from now on, whenever somebody asks for them.
     pub fn observe(&self, observe: Observe) {
-        if let Some(on) = &self.0
-            && on.observed.set(()).is_ok()
-        {
-            observed::register(&on.meter, &observe);
-        }
+        let Some(on) = &self.0 else { return };
+        let source = on.observed.get_or_init(|| {
+            let source = Arc::new(ArcSwap::from_pointee(Arc::clone(&observe)));
+            let read = Arc::clone(&source);
+            let present: Observe = Arc::new(move || (**read.load())());
+            observed::register(&on.meter, &present);
+            source
+        });
+        source.store(Arc::new(observe));
     }
 
     /// A decision was made, or could not be.

@@ -33,6 +33,9 @@ fn freshness(meter: &Meter, observe: &Observe) {
     gauge(meter, &catalogue::READY, observe, |seen, into| {
         into.observe(if seen.freshness.ready { 1.0 } else { 0.0 }, &[]);
     });
+    gauge(meter, &catalogue::STORING, observe, |seen, into| {
+        into.observe(if seen.storing { 1.0 } else { 0.0 }, &[]);
+    });
     gauge(meter, &catalogue::LEASE_REMAINING, observe, |seen, into| {
         let left = seen.freshness.lease_remaining.unwrap_or_default();
         into.observe(left.as_secs_f64(), &[]);

@@ -37,6 +37,7 @@ const ALARMS: &str = "
 ## What to watch
 
 - `lineguard_lease_remaining_seconds` at 0 for longer than a lease: the replica answers from the database or not at all.
+- `lineguard_storing` at 0: the database takes no writes. Its disk is full, it is a standby, or it was made read-only.
 - `lineguard_histories_other_total` going up: the database was restored or replaced.
 - `lineguard_write_wait_seconds_count{lineguard_wait_path=\"expired\"}` going up: writers wait out whole leases; a replica is gone, or nobody hears confirmations.
 - `lineguard_answers_stale_total` going up: an outage is being bridged.

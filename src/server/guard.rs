@@ -7,7 +7,7 @@
 use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -31,6 +31,8 @@ use crate::telemetry::trace::Frame;
 #[derive(Debug, Clone)]
 pub(super) struct Guard {
     routes: Routes,
+    /// What takes the place of the routes, once it is there.
+    later: Option<Arc<OnceLock<Routes>>>,
     access: Access,
     role: Role,
     slots: Arc<Semaphore>,
@@ -48,7 +50,19 @@ impl Guard {
         metrics: Metrics,
     ) -> Self {
         let (role, slots) = (Role::Everything, Arc::new(Semaphore::new(in_flight)));
-        Self { routes, access, role, slots, deadlines, metrics }
+        Self { routes, later: None, access, role, slots, deadlines, metrics }
+    }
+
+    /// The same, until there are other routes.
+    pub(super) fn with_later(self, later: &Arc<OnceLock<Routes>>) -> Self {
+        Self { later: Some(Arc::clone(later)), ..self }
+    }
+
+    /// Takes the later routes into use. What was called before goes on where it is.
+    fn up_to_date(&mut self) {
+        if let Some(routes) = self.later.as_ref().and_then(|later| later.get()).cloned() {
+            (self.routes, self.later) = (routes, None);
+        }
     }
 
     /// The same for an address of this role.
@@ -57,6 +71,7 @@ impl Guard {
     }
 
     fn running(&mut self, mut request: Request<Body>) -> Result<Running, Status> {
+        self.up_to_date();
         let path = request.uri().path();
         if !serves(self.role, path) {
             return Err(refusal::unknown_method());

@@ -12,13 +12,15 @@ use tonic::{Request, Response, Status};
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse, health_server};
 
-use super::SERVICES;
+use super::{SERVICES, STORING};
 
 /// How far along a server is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
     /// Takes calls, but is not sure to answer them: it does not know the present state.
     Waiting,
+    /// Takes calls, and cannot store what they want to be stored.
+    ReadOnly,
     /// Takes calls.
     Serving,
     /// Still takes calls, but wants no more of them.
@@ -51,7 +53,7 @@ impl health_server::Health for Health {
             return Err(Status::not_found("unknown service"));
         }
         let phase = *self.phases.borrow();
-        Ok(Response::new(answer(status(phase))))
+        Ok(Response::new(answer(status(phase, &service))))
     }
 
     type WatchStream = Pin<Box<dyn Stream<Item = Result<HealthCheckResponse, Status>> + Send>>;
@@ -66,7 +68,8 @@ impl health_server::Health for Health {
         let answers = WatchStream::new(self.phases.clone())
             .take_while(|phase| *phase != Phase::Stopped)
             .filter_map(move |phase| {
-                let now = if known { status(phase) } else { ServingStatus::ServiceUnknown };
+                let now =
+                    if known { status(phase, &service) } else { ServingStatus::ServiceUnknown };
                 // Only what is news.
                 (last.replace(now) != Some(now)).then(|| Ok(answer(now)))
             });
@@ -78,9 +81,13 @@ fn is_known(service: &str) -> bool {
     service.is_empty() || SERVICES.contains(&service)
 }
 
-fn status(phase: Phase) -> ServingStatus {
+/// Where nothing can be stored, those services say so that store. The others, and the server as a
+/// whole, go on: what sends calls elsewhere by that would find the same there, and take the answers
+/// to questions from everybody too.
+fn status(phase: Phase, service: &str) -> ServingStatus {
     match phase {
-        Phase::Serving => ServingStatus::Serving,
+        Phase::ReadOnly if STORING.contains(&service) => ServingStatus::NotServing,
+        Phase::Serving | Phase::ReadOnly => ServingStatus::Serving,
         Phase::Waiting | Phase::Draining | Phase::Stopped => ServingStatus::NotServing,
     }
 }

@@ -19,9 +19,10 @@ mod tests;
 
 use std::fmt;
 use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 use tokio_stream::Stream;
 use tonic::service::Routes;
@@ -75,6 +76,10 @@ pub const SERVICES: [&str; 5] = [
     pb::sidecar_service_server::SERVICE_NAME,
 ];
 
+/// Those of them that store what they are told.
+pub const STORING: [&str; 2] =
+    [pb::fax_service_server::SERVICE_NAME, pb::admin_service_server::SERVICE_NAME];
+
 /// Who is let in.
 #[derive(Debug, Clone)]
 pub struct Doors {
@@ -96,9 +101,57 @@ impl Doors {
 pub struct Life {
     /// Whether they are sure to answer.
     pub ready: watch::Receiver<bool>,
+    /// Whether what they are told can be stored.
+    pub storing: watch::Receiver<bool>,
     /// Set when no calls are taken any more: streams that would go on for ever end then, not before,
     /// so that whoever follows this replica loses nothing while it drains.
     pub closing: watch::Sender<bool>,
+    /// Where the services come from that take the place of these, if any do.
+    pub next: Option<oneshot::Receiver<Next>>,
+}
+
+/// Services that take the place of others, while the server goes on.
+#[derive(Debug)]
+pub struct Next {
+    /// The services.
+    pub services: Routes,
+    /// What is told of them. The streams of those before end.
+    pub life: Life,
+}
+
+impl Life {
+    fn phase(&mut self) -> Phase {
+        match (*self.ready.borrow_and_update(), *self.storing.borrow_and_update()) {
+            (false, _) => Phase::Waiting,
+            (true, false) => Phase::ReadOnly,
+            (true, true) => Phase::Serving,
+        }
+    }
+
+    /// Waits until there may be something new to say.
+    async fn changed(&mut self) {
+        tokio::select! {
+            () = changed(&mut self.ready) => {}
+            () = changed(&mut self.storing) => {}
+        }
+    }
+}
+
+/// Waits for a change; for ever where nobody is left to make one.
+async fn changed(what: &mut watch::Receiver<bool>) {
+    if what.changed().await.is_err() {
+        std::future::pending().await
+    }
+}
+
+/// What takes the place of the services, once it is there.
+async fn next(next: &mut Option<oneshot::Receiver<Next>>) -> Next {
+    if let Some(arriving) = next
+        && let Ok(arrived) = arriving.await
+    {
+        return arrived;
+    }
+    std::future::pending().await
 }
 
 /// Serves `services` on `listeners` until `shutdown`; health says `NOT_SERVING` while the services
@@ -118,14 +171,16 @@ pub async fn serve(
     life: Life,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
-    let Life { ready, closing } = life;
-    let first = if *ready.borrow() { Phase::Serving } else { Phase::Waiting };
-    let (phase, phases) = watch::channel(first);
-    let routes = with_companions(services, phases.clone(), config.security.reflection)?;
+    let mut life = life;
+    let (phase, phases) = watch::channel(life.phase());
+    let reflection = config.security.reflection;
+    let routes = with_companions(services, phases.clone(), reflection)?;
     let (limits, metrics) = (config.limits, metrics.clone());
     let Doors { access, tls } = doors;
+    let later = Arc::new(OnceLock::new());
     let guard =
-        Guard::new(routes.prepare(), access, limits.in_flight, config.deadline, metrics.clone());
+        Guard::new(routes.prepare(), access, limits.in_flight, config.deadline, metrics.clone())
+            .with_later(&later);
 
     let addresses: Vec<String> = listeners.iter().map(|l| l.address().to_string()).collect();
     let mut servers = JoinSet::new();
@@ -136,28 +191,38 @@ pub async fn serve(
         let guard = guard.clone().serving(listener.role);
         servers.spawn(run(listener.bound, tls, guard, limits, metrics.clone(), stopped));
     }
-    drop(phases);
     tracing::info!(listen = addresses.join(","), version = env!("CARGO_PKG_VERSION"), "serving");
 
-    tokio::select! {
-        () = shutdown => {}
-        () = follow(ready, &phase) => {}
-        Some(ended) = servers.join_next() => return flatten(ended),
+    let mut shutdown = std::pin::pin!(shutdown);
+    loop {
+        let mut arriving = life.next.take();
+        tokio::select! {
+            () = &mut shutdown => break,
+            () = follow(&mut life, &phase) => {}
+            Next { services, life: new } = next(&mut arriving) => {
+                let routes = with_companions(services, phases.clone(), reflection)?;
+                // Nothing takes the place of what has taken a place.
+                let _ = later.set(routes.prepare());
+                life.closing.send_replace(true);
+                life = Life { next: None, ..new };
+            }
+            Some(ended) = servers.join_next() => return flatten(ended),
+        }
     }
-    drain(&phase, &closing, servers, config.drain).await
+    drop(phases);
+    drain(&phase, &life.closing, servers, config.drain).await
 }
 
-/// Tells of readiness for as long as the server takes calls. Never ends.
-async fn follow(mut ready: watch::Receiver<bool>, phase: &watch::Sender<Phase>) {
+/// Tells how far the services are for as long as the server takes calls. Never ends.
+async fn follow(life: &mut Life, phase: &watch::Sender<Phase>) {
     loop {
-        let now = if *ready.borrow_and_update() { Phase::Serving } else { Phase::Waiting };
+        let now = life.phase();
         let news = phase.send_if_modified(|phase| std::mem::replace(phase, now) != now);
         if news {
-            tracing::info!(ready = now == Phase::Serving, "readiness changed");
+            let (ready, storing) = (now != Phase::Waiting, now == Phase::Serving);
+            tracing::info!(ready, storing, "readiness changed");
         }
-        if ready.changed().await.is_err() {
-            return std::future::pending().await;
-        }
+        life.changed().await;
     }
 }
 

@@ -82,7 +82,8 @@ async fn start_with(config: Config, metrics: Metrics) -> Running {
     let (told, closing) = watch::channel(false);
     let task = tokio::spawn(async move {
         let shutdown = async { drop(stopped.await) };
-        let life = Life { ready: watch::channel(true).1, closing: told };
+        let (ready, storing) = (watch::channel(true).1, watch::channel(true).1);
+        let life = Life { ready, storing, closing: told, next: None };
         let doors = Doors::open();
         serve(listeners, Routes::new(Scripted), doors, &config, &metrics, life, shutdown).await
     });

@@ -10,7 +10,9 @@ use lineguard_core::port::{
 };
 use lineguard_core::row::{Link, LinkKind, Object, ObjectKind};
 use lineguard_core::stamp::Stamp;
+use lineguard_lease::Seldom;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Status, Streaming};
 
@@ -60,11 +62,16 @@ type Opened = (
     Streaming<pb::ReadTenantResponse>,
 );
 
+static NOT_LET: Seldom = Seldom::new();
+
 /// What the parent says of a row that does not parse is told on as it is, as far as it goes.
 fn failed(status: &Status) -> StoreError {
     let detail = match status.code() {
         Code::PermissionDenied | Code::Unauthenticated => {
-            tracing::error!(code = ?status.code(), "the parent does not let this sidecar read");
+            if let Some(times) = NOT_LET.again(Instant::now()) {
+                let code = status.code();
+                tracing::error!(?code, times, "the parent does not let this sidecar read");
+            }
             "the parent does not let this sidecar read"
         }
         _ => "the parent does not answer",

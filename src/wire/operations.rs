@@ -14,7 +14,7 @@ use crate::operations::{
 /// The answer to `GetStatus`.
 pub fn status_response(view: OperationsView) -> pb::GetStatusResponse {
     let OperationsView { started, observed, replicas, duplicates } = view;
-    let Observed { freshness, waits, caches, shared, sidecars } = observed;
+    let Observed { freshness, storing, waits, caches, shared, sidecars } = observed;
     let SidecarsView { following, leased } = sidecars;
     let answering = freshness.incarnation;
     let (replicas, replicas_unknown) = match replicas {
@@ -46,6 +46,7 @@ pub fn status_response(view: OperationsView) -> pb::GetStatusResponse {
         sidecars: Some(pb::SidecarsStatus { following, leased }),
         duplicate_numbers,
         duplicate_numbers_unknown: duplicate_numbers_unknown.to_owned(),
+        writes_fail: !storing,
     }
 }
 
@@ -176,6 +177,7 @@ pub(crate) mod tests {
                     fenced: 0,
                     records: 12,
                 },
+                storing: true,
                 waits: vec![WaitView {
                     path: WaitPath::Confirmed,
                     count: 4,

@@ -9,6 +9,8 @@ use std::time::Duration;
 use lineguard_core::change::Change;
 use lineguard_core::decision::{FactOwner, MissingFact, MissingFacts};
 use lineguard_core::port::{ApplyError, Fault, StoreError};
+use lineguard_lease::Seldom;
+use tokio::time::Instant;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, PreconditionViolation, StatusExt};
 
@@ -233,10 +235,15 @@ fn listed(items: &[String]) -> String {
     }
 }
 
+static UNAVAILABLE: Seldom = Seldom::new();
+
 fn store(error: &StoreError) -> Parts {
     match error {
         StoreError::Unavailable { detail } => {
-            tracing::warn!(%detail, "the store is unavailable");
+            // One line for each question would say no more, and drown what does.
+            if let Some(times) = UNAVAILABLE.again(Instant::now()) {
+                tracing::warn!(%detail, times, "the store is unavailable");
+            }
             Parts::new(Code::Unavailable, "STORE_UNAVAILABLE", "the store cannot be reached")
                 .worth_a_retry()
         }

@@ -66,6 +66,12 @@ def probed(container, sidecar):
     # Health says whether questions can be answered, which depends on the database.
     if live and "grpc" in live and not at(live, "grpc", "service"):
         yield "is killed when the database is away"
+    start = container.get("startupProbe")
+    if start and "grpc" in start and not sidecar:
+        yield "is killed when the database is away at its start"
+    # Nothing else may start before a sidecar that has no server yet.
+    if start and sidecar and patience(start) < 600:
+        yield "is killed when no server answers for a while"
 
 
 def told(container):

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use lineguard::access::Caller;
 use lineguard::answer::{CacheSize, Caches, ColdReads};
 use lineguard::app::App;
+use lineguard::away::Away;
 use lineguard::dial::Dial;
 use lineguard::metrics::Metrics;
 use lineguard::rpc::Authorization;
@@ -14,14 +14,8 @@ use lineguard::wire::pb::authorization_service_client::AuthorizationServiceClien
 use lineguard::wire::pb::authorization_service_server::AuthorizationService;
 use lineguard::wire::pb::check_result;
 use lineguard::wire::pb::{Channel, Effect, Reason};
-use lineguard_core::change::{Applied, Batch, Import, Imported, NewFax};
 use lineguard_core::facts::MemberStatus;
-use lineguard_core::id::{ModelDigest, Num, Subject, TenantId, Timestamp};
 use lineguard_core::model::{BUILT_IN, built_in_vocabulary};
-use lineguard_core::port::{
-    AccountOfSubject, ApplyError, DuplicateNumber, Registered, Store, StoreError, TenantReader,
-    TenantRow,
-};
 use prost::Message as _;
 use tonic::{Code, Request, Status};
 
@@ -290,71 +284,4 @@ fn away(app: &App) -> App {
 /// The service without caches, so that whatever is looked up is read.
 fn remembering_nothing(app: &App) -> App {
     App { caches: Arc::new(Caches::new(CacheSize(None), None)), ..app.clone() }
-}
-
-/// A store that cannot be reached.
-struct Away;
-
-fn unavailable() -> StoreError {
-    StoreError::Unavailable { detail: "away".into() }
-}
-
-#[async_trait]
-impl Store for Away {
-    async fn snapshot(
-        &self,
-        _: &TenantId,
-    ) -> Result<Option<Box<dyn TenantReader + '_>>, StoreError> {
-        Err(unavailable())
-    }
-
-    async fn apply(&self, _: &Batch, _: Timestamp) -> Result<Applied, ApplyError> {
-        Err(unavailable().into())
-    }
-
-    async fn register(
-        &self,
-        _: &TenantId,
-        _: &[NewFax],
-        _: Timestamp,
-    ) -> Result<Vec<Result<Registered, ApplyError>>, ApplyError> {
-        Err(unavailable().into())
-    }
-
-    async fn import(&self, _: &Import, _: Timestamp) -> Result<Imported, ApplyError> {
-        Err(unavailable().into())
-    }
-
-    async fn accounts_of(
-        &self,
-        _: &Subject,
-        _: Option<(Num, Num)>,
-        _: usize,
-    ) -> Result<Vec<(Num, AccountOfSubject)>, StoreError> {
-        Err(unavailable())
-    }
-
-    async fn tenants(&self, _: Num, _: usize) -> Result<Vec<TenantRow>, StoreError> {
-        Err(unavailable())
-    }
-
-    async fn duplicate_numbers(&self, _: usize) -> Result<Vec<DuplicateNumber>, StoreError> {
-        Err(unavailable())
-    }
-
-    async fn put_model(&self, _: &str) -> Result<ModelDigest, StoreError> {
-        Err(unavailable())
-    }
-
-    async fn model_text(&self, _: &ModelDigest) -> Result<Option<String>, StoreError> {
-        Err(unavailable())
-    }
-
-    async fn secret(
-        &self,
-        _: &'static str,
-        _: &(dyn Fn() -> Vec<u8> + Sync),
-    ) -> Result<Vec<u8>, StoreError> {
-        Err(unavailable())
-    }
 }

@@ -10,7 +10,7 @@ use lineguard::config::{Config, Upstream};
 use lineguard::dial::Dial;
 use lineguard::metrics::Metrics;
 use lineguard::rpc::Authorization;
-use lineguard::server::{self, Doors, Life, listen};
+use lineguard::server::{self, Doors, listen};
 use lineguard::sidecar;
 use lineguard::token::Tokens;
 use lineguard::wire::pb;
@@ -189,7 +189,7 @@ impl Harness {
         let address = listeners[0].address().to_string();
         let (stop, stopped) = oneshot::channel();
         let routes = app.routes();
-        let life = Life { ready: app.freshness.subscribe_ready(), closing: app.closing.clone() };
+        let life = app.life();
         let served = tokio::spawn(async move {
             let stopped = async { stopped.await.unwrap_or(()) };
             let (doors, metrics) = (Doors::open(), Metrics::off());
@@ -293,7 +293,7 @@ impl Beside {
         let listeners = listen::bind(&config).await.unwrap();
         let address = listeners[0].address().to_string();
         let (stop, stopped) = oneshot::channel();
-        let life = Life { ready: app.freshness.subscribe_ready(), closing: app.closing.clone() };
+        let life = app.life();
         let served = tokio::spawn(async move {
             let stopped = async { stopped.await.unwrap_or(()) };
             let (doors, metrics) = (Doors::open(), Metrics::off());

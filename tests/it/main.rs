@@ -27,6 +27,7 @@ mod import_export;
 mod left_out;
 mod matrix;
 mod models_folder;
+mod outages;
 mod paging;
 mod process;
 mod protocol;

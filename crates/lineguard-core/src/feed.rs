@@ -103,6 +103,12 @@ pub trait Feed: Send + Sync + 'static {
         true
     }
 
+    /// Writes something and takes it back in the same transaction, to learn whether anything can be
+    /// written at all. Whoever is no database has nothing to try.
+    async fn try_write(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// All counters and the state of an incarnation. `seen` is what the replica has installed,
     /// without the shards that never changed: a database needs none of it.
     async fn counters(

@@ -18,7 +18,7 @@ use crate::keeper;
 use crate::ledger::Ledger;
 use crate::params::Params;
 use crate::poller::{self, lease_remaining};
-use crate::replica::{Progress, Random, Replica, guard, supervise};
+use crate::replica::{Progress, Random, Replica, Said, guard, supervise};
 use crate::signal::Signal;
 use crate::state::State;
 use crate::status::{Counts, Status, read};
@@ -98,6 +98,7 @@ impl Freshness {
             listeners: Listeners::default(),
             told: Mutex::default(),
             to_announce: Notify::new(),
+            said: Said::default(),
         });
         let task = || Arc::clone(&replica);
         let tasks = vec![
@@ -129,6 +130,9 @@ impl Freshness {
             return Some(sight);
         }
         let replica = self.replica();
+        if replica.stopping.get() {
+            return None;
+        }
         let begun = replica.want_poll();
         let ended = replica.progress.wait_for(|progress| progress.ended > begun);
         // Whether it came in time or not, the sight is what counts.
@@ -185,6 +189,9 @@ impl Freshness {
             return reached;
         }
         let replica = self.replica();
+        if replica.stopping.get() {
+            return Err(NotReached::Behind);
+        }
         let begun = replica.want_poll();
         let polled = replica.progress.wait_for(|progress| progress.installed > begun);
         let polled = tokio::time::timeout(patience, polled).await;

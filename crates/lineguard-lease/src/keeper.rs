@@ -5,12 +5,12 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lineguard_core::feed::Incarnation;
 use lineguard_core::id::Timestamp;
 use lineguard_core::stamp::Shard;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
+use crate::pace::Pauses;
 use crate::poller::lease_remaining;
 use crate::replica::{Replica, guard};
 use crate::status::count;
@@ -18,8 +18,12 @@ use crate::status::count;
 /// How often old changes are removed, and fenced replicas looked for that nobody told of.
 const TRIM: Duration = Duration::from_secs(10 * 60);
 
+/// The longest pause before what the database did not take is tried again.
+const LONGEST: Duration = Duration::from_secs(5);
+
 /// Keeps in the database what is installed.
 pub(crate) async fn confirm(replica: Arc<Replica>) {
+    let mut pauses = Pauses::new(replica.params.poll / 2, LONGEST);
     loop {
         tokio::select! {
             biased;
@@ -31,14 +35,22 @@ pub(crate) async fn confirm(replica: Arc<Replica>) {
         let stamps: Vec<_> = stamps.into_iter().collect();
         match replica.ask(replica.feed.confirm(by, &stamps)).await {
             Ok(()) => {
+                pauses.reset();
+                replica.said.confirmations.over();
                 let mut unconfirmed = guard(&replica.unconfirmed);
                 if unconfirmed.0 == Some(by) {
                     unconfirmed.1.retain(|shard, stamp| !stamps.contains(&(*shard, *stamp)));
                 }
             }
             Err(error) => {
-                warn!(%error, "confirmations could not be kept");
-                tokio::time::sleep(replica.params.poll / 2).await;
+                if let Some(times) = replica.said.confirmations.again(Instant::now()) {
+                    warn!(%error, times, "confirmations could not be kept");
+                }
+                tokio::select! {
+                    biased;
+                    () = replica.stopped() => return,
+                    () = tokio::time::sleep(pauses.next(replica.chance())) => {}
+                }
                 replica.to_confirm.notify_one();
             }
         }
@@ -50,8 +62,18 @@ pub(crate) async fn clear(replica: Arc<Replica>) {
     let mut trim = Instant::now() + replica.jittered(TRIM);
     let database = replica.feed.is_database();
     let mut look = database;
+    let mut pauses = Pauses::new(replica.params.poll, LONGEST);
     loop {
-        remove_orphans(&replica).await;
+        if remove_orphans(&replica).await {
+            pauses.reset();
+        } else {
+            // Whoever asks for more to be removed meanwhile is not heard any sooner.
+            tokio::select! {
+                biased;
+                () = replica.stopped() => return,
+                () = tokio::time::sleep(pauses.next(replica.chance())) => {}
+            }
+        }
         if look || !guard(&replica.fenced).is_empty() {
             look = !remove_fenced(&replica).await;
         }
@@ -76,20 +98,24 @@ pub(crate) async fn clear(replica: Arc<Replica>) {
     }
 }
 
-/// Removes own rows under which no lease is held or granted.
-pub(crate) async fn remove_orphans(replica: &Replica) {
+/// Removes own rows under which no lease is held or granted. Tells whether it could: where one
+/// cannot be removed, the others are not tried either.
+pub(crate) async fn remove_orphans(replica: &Replica) -> bool {
     let now = replica.clock.now().boot;
     let orphans = guard(&replica.orphans).clone();
     for (incarnation, _) in orphans.into_iter().filter(|(_, end)| *end <= now) {
-        remove(replica, incarnation).await;
+        match replica.ask(replica.feed.remove(incarnation)).await {
+            Ok(()) => drop(guard(&replica.orphans).remove(&incarnation)),
+            Err(error) => {
+                if let Some(times) = replica.said.removals.again(Instant::now()) {
+                    warn!(%incarnation, %error, times, "a row of this replica could not be removed");
+                }
+                return false;
+            }
+        }
     }
-}
-
-async fn remove(replica: &Replica, incarnation: Incarnation) {
-    match replica.ask(replica.feed.remove(incarnation)).await {
-        Ok(()) => drop(guard(&replica.orphans).remove(&incarnation)),
-        Err(error) => warn!(%incarnation, %error, "a row of this replica could not be removed"),
-    }
+    replica.said.removals.over();
+    true
 }
 
 /// Removes replicas that were seen fenced so long ago that their leases are over for certain.
@@ -120,8 +146,14 @@ async fn remove_old(replica: &Replica) {
     };
     match trimmed {
         Ok(Ok(())) => {}
-        Ok(Err(error)) => warn!(%error, "old changes could not be removed"),
-        Err(_) => warn!("old changes were not removed in time"),
+        Ok(Err(error)) => untrimmed(replica, &error.to_string()),
+        Err(_) => untrimmed(replica, "not in time"),
+    }
+}
+
+fn untrimmed(replica: &Replica, error: &str) {
+    if let Some(times) = replica.said.trims.again(Instant::now()) {
+        warn!(error, times, "old changes could not be removed");
     }
 }
 
@@ -148,7 +180,9 @@ pub(crate) async fn watch(replica: Arc<Replica>) {
         let remaining = lease_remaining(&replica);
         let was = replica.ready.send_replace(remaining.is_some());
         if was && remaining.is_none() {
-            warn!("the lease ended before it was renewed");
+            if let Some(times) = replica.said.leases.again(Instant::now()) {
+                warn!(times, "the lease ended before it was renewed");
+            }
             count(&replica.counts.leases_lost);
         }
         // A clock may jump, so no sleep is trusted for long.

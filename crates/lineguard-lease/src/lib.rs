@@ -31,6 +31,7 @@ mod keeper;
 mod ledger;
 #[cfg(test)]
 mod ledger_tests;
+mod pace;
 mod params;
 mod plan;
 mod poller;
@@ -53,6 +54,7 @@ pub use follower::{FollowerFeed, Parent};
 pub use freshness::{Freshness, NotReached};
 pub use grants::{Grants, Hints, NoRoom, NotGranted, Renewed};
 pub use lineguard_core::feed::Incarnation;
+pub use pace::{Pauses, Seldom};
 pub use params::{Params, ParamsError};
 pub use status::Status;
 pub use view::Sight;

@@ -11,6 +11,7 @@ use lineguard_core::stamp::{SHARDS, Shard};
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
+use crate::pace::Pauses;
 use crate::plan::Fault;
 use crate::replica::{Replica, guard};
 use crate::state::{Outcome, Reply};
@@ -24,6 +25,7 @@ const RECENT_MILLIS: i64 = 60 * 60 * 1_000;
 /// Polls at every tick and whenever somebody asks; one poll at a time.
 pub(crate) async fn run(replica: Arc<Replica>) {
     let mut tick = Instant::now();
+    let mut pauses = Pauses::new(replica.params.poll / 8, replica.params.poll);
     loop {
         tokio::select! {
             biased;
@@ -40,9 +42,18 @@ pub(crate) async fn run(replica: Arc<Replica>) {
             () = replica.stopped() => return,
             renewed = renew(&replica, regular) => renewed,
         };
-        if !renewed {
-            // However many ask, a database in trouble is not asked without a pause.
-            tokio::time::sleep(replica.jittered(replica.params.poll / 8)).await;
+        if renewed {
+            pauses.reset();
+            if let Some(failed) = replica.said.polls.over() {
+                info!(failed, "the database is polled again");
+            }
+            continue;
+        }
+        // However many ask, a database in trouble is not asked without a pause.
+        tokio::select! {
+            biased;
+            () = replica.stopped() => return,
+            () = tokio::time::sleep(pauses.next(replica.chance())) => {}
         }
     }
 }
@@ -65,7 +76,9 @@ async fn renew(replica: &Replica, regular: bool) -> bool {
             }
             Ok((_, Outcome::Late)) => break,
             Err(error) => {
-                warn!(%error, "a poll of the database failed");
+                if let Some(times) = replica.said.polls.again(Instant::now()) {
+                    warn!(%error, times, "a poll of the database failed");
+                }
                 break;
             }
         }
@@ -128,19 +141,29 @@ async fn changes(replica: &Replica, moved: &[(Shard, u64)], limit: usize) -> Opt
     // There is more to read than in other statements.
     match tokio::time::timeout(replica.params.lease / 4, changes).await {
         Ok(Ok(changes)) => return Some(changes),
-        Ok(Err(error)) => warn!(%error, "changes could not be read: drops what they may concern"),
-        Err(_) => warn!("changes were not read in time: drops what they may concern"),
+        Ok(Err(error)) => unread(replica, &error.to_string()),
+        Err(_) => unread(replica, "not in time"),
     }
     None
 }
 
+fn unread(replica: &Replica, error: &str) {
+    if let Some(times) = replica.said.changes.again(Instant::now()) {
+        warn!(error, times, "changes could not be read: drops what they may concern");
+    }
+}
+
 /// Registers an incarnation that was never used. If that fails it may still have happened, so
-/// none is tried twice.
+/// none is tried twice; and before the next is tried, what may have happened is taken back: a
+/// database that takes no writes for a day would else be left with a row to remove for every try.
 async fn register(replica: &Replica) -> Result<(), StoreError> {
     let Replica { feed, state, clock, params, random, .. } = replica;
+    let unfinished = *guard(&replica.registering);
+    if let Some(unfinished) = unfinished {
+        replica.ask(feed.remove(unfinished)).await?;
+    }
     let incarnation = Incarnation(random());
-    let unfinished = guard(&replica.registering).replace(incarnation);
-    unfinished.into_iter().for_each(|unfinished| replica.orphan(unfinished));
+    *guard(&replica.registering) = Some(incarnation);
     replica.ask(feed.register(incarnation, &params.name, clock.now().timestamp())).await?;
     state.enroll(incarnation);
     *guard(&replica.registering) = None;

@@ -16,6 +16,7 @@ use crate::clock::{Clock, Moment};
 use crate::grants::Listeners;
 use crate::heard::HeardStamps;
 use crate::ledger::Ledger;
+use crate::pace::Seldom;
 use crate::params::Params;
 use crate::signal::Signal;
 use crate::state::State;
@@ -65,6 +66,19 @@ pub(crate) struct Replica {
     pub(crate) told: Mutex<Told>,
     /// Something was heard of a follower.
     pub(crate) to_announce: Notify,
+    pub(crate) said: Said,
+}
+
+/// What may fail again and again, and is said seldom.
+#[derive(Default)]
+pub(crate) struct Said {
+    pub(crate) polls: Seldom,
+    pub(crate) changes: Seldom,
+    pub(crate) confirmations: Seldom,
+    pub(crate) removals: Seldom,
+    pub(crate) trims: Seldom,
+    pub(crate) fences: Seldom,
+    pub(crate) leases: Seldom,
 }
 
 /// The lock; what it guards is whole between any two statements.
@@ -88,10 +102,15 @@ impl Replica {
         self.stopping.wait_for(|stopping| stopping).await;
     }
 
+    /// A random byte.
+    pub(crate) fn chance(&self) -> u8 {
+        let [byte, ..] = (self.random)();
+        byte
+    }
+
     /// Between eight tenths and all of a duration, so that replicas do not move in step.
     pub(crate) fn jittered(&self, duration: Duration) -> Duration {
-        let [byte, ..] = (self.random)();
-        duration.mul_f64(0.8 + 0.2 * f64::from(byte) / 255.0)
+        duration.mul_f64(0.8 + 0.2 * f64::from(self.chance()) / 255.0)
     }
 
     /// Asks for a poll. Returns the number of the last one that was begun before.

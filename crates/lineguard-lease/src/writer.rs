@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use lineguard_core::feed::{Audience, Incarnation, ReplicaState};
 use lineguard_core::stamp::{Shard, Stamp};
+use tokio::time::Instant;
 use tracing::warn;
 
 use crate::clock::Moment;
@@ -147,7 +148,11 @@ async fn fence(replica: Arc<Replica>, late: Vec<Incarnation>) {
         warn!(%incarnation, "a replica did not confirm a change and is fenced");
         match replica.ask(replica.feed.fence(incarnation)).await {
             Ok(()) => count(&replica.counts.fences),
-            Err(error) => warn!(%incarnation, %error, "it could not be fenced"),
+            Err(error) => {
+                if let Some(times) = replica.said.fences.again(Instant::now()) {
+                    warn!(%incarnation, %error, times, "it could not be fenced");
+                }
+            }
         }
     }
     // So that the rows are removed when the time has come.

@@ -254,7 +254,8 @@ impl Tx {
     /// Leaves nothing of it. What a transaction that is dropped does too, a little later.
     pub(crate) async fn rollback(self) {
         if let Err(error) = self.inner.rollback().await {
-            tracing::warn!(%error, "a transaction could not be rolled back");
+            // Where it matters, whatever failed before has been told.
+            tracing::debug!(%error, "a transaction could not be rolled back");
         }
     }
 

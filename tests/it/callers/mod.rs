@@ -17,7 +17,7 @@ use lineguard::access::Access;
 use lineguard::access::policy::Policy;
 use lineguard::config::{Address, Config, Limits};
 use lineguard::metrics::Metrics;
-use lineguard::server::{self, Doors, Life, listen};
+use lineguard::server::{self, Doors, listen};
 use lineguard::wire::pb;
 use lineguard::wire::pb::authorization_service_client::AuthorizationServiceClient;
 use tokio::sync::oneshot;
@@ -31,6 +31,11 @@ use crate::harness::Harness;
 /// What a caller may do that stands in most tests: everything, for everybody.
 const EVERYTHING: &str =
     "methods = [\"*\"]\ntenants = [\"*\"]\nproducts = [\"*\"]\non_behalf_of_others = true\n";
+
+/// The key set of an issuer that nobody knows otherwise.
+pub fn key_set() -> String {
+    tokens::Issuer::new().jwks().to_string()
+}
 
 /// A caller in a callers file, with everything allowed.
 fn caller(name: &str, known_by: &str) -> String {
@@ -65,7 +70,7 @@ impl Guarded {
         let Address::Tcp(address) = listeners[0].address() else { panic!("no TCP") };
         let (stop, stopped) = oneshot::channel();
         let (routes, app) = (harness.app.routes(), &harness.app);
-        let life = Life { ready: app.freshness.subscribe_ready(), closing: app.closing.clone() };
+        let life = app.life();
         let metrics = Metrics::start(lineguard_core::model::built_in_vocabulary()).unwrap();
         let counting = metrics.clone();
         let served = tokio::spawn(async move {

@@ -51,6 +51,9 @@ pub struct Database {
     pub panics: AtomicBool,
     pub refuses_to_register: AtomicBool,
     pub hides_changes: AtomicBool,
+    pub takes_no_writes: AtomicBool,
+    /// Writes that were tried.
+    pub writes: AtomicU64,
 }
 
 impl Database {
@@ -61,6 +64,15 @@ impl Database {
             return Err(StoreError::Unavailable { detail: "away".into() });
         }
         Ok(self.with(statement))
+    }
+
+    /// The same for one that writes.
+    async fn write<T>(&self, statement: impl FnOnce(&mut Tables) -> T) -> Result<T, StoreError> {
+        self.writes.fetch_add(1, Ordering::SeqCst);
+        if self.takes_no_writes.load(Ordering::SeqCst) {
+            return Err(StoreError::Unavailable { detail: "read only".into() });
+        }
+        self.run(statement).await
     }
 
     pub fn with<T>(&self, what: impl FnOnce(&mut Tables) -> T) -> T {
@@ -132,7 +144,7 @@ impl Feed for Database {
         _: &str,
         _: Timestamp,
     ) -> Result<(), StoreError> {
-        self.run(|tables| {
+        self.write(|tables| {
             assert!(!tables.registered.contains(&incarnation), "used twice");
             tables.registered.push(incarnation);
             tables.replicas.insert(incarnation, ReplicaState::Live);
@@ -160,14 +172,14 @@ impl Feed for Database {
     }
 
     async fn fence(&self, incarnation: Incarnation) -> Result<(), StoreError> {
-        self.run(|tables| {
+        self.write(|tables| {
             tables.replicas.entry(incarnation).and_modify(|state| *state = ReplicaState::Fenced);
         })
         .await
     }
 
     async fn remove(&self, incarnation: Incarnation) -> Result<(), StoreError> {
-        self.run(|tables| tables.replicas.remove(&incarnation)).await.map(|_| ())
+        self.write(|tables| tables.replicas.remove(&incarnation)).await.map(|_| ())
     }
 
     async fn confirm(
@@ -176,7 +188,7 @@ impl Feed for Database {
         installed: &[(Shard, Stamp)],
     ) -> Result<(), StoreError> {
         let installed = installed.to_vec();
-        self.run(|tables| {
+        self.write(|tables| {
             for (_, stamp) in installed.iter().filter(|(shard, _)| *shard == SHARD) {
                 tables.confirmed.insert(incarnation, *stamp);
             }
@@ -185,7 +197,7 @@ impl Feed for Database {
     }
 
     async fn trim(&self, before: Timestamp) -> Result<(), StoreError> {
-        self.run(|tables| tables.trimmed.push(before)).await
+        self.write(|tables| tables.trimmed.push(before)).await
     }
 }
 

@@ -265,3 +265,29 @@ async fn old_changes_are_removed_now_and_then() {
     let day = 24 * 60 * 60 * 1_000;
     assert!(trimmed.iter().all(|before| before.0 <= now - day));
 }
+
+/// What a replica goes through that was fenced, or started, while its database could be read only.
+#[tokio::test(start_paused = true)]
+async fn a_database_that_takes_no_writes_is_tried_with_pauses_and_little_is_left_behind() {
+    let replica = start().await;
+    let database = &replica.database;
+    database.takes_no_writes.store(true, Ordering::SeqCst);
+    database.with(|tables| tables.replicas.clear());
+    let before = database.writes.load(Ordering::SeqCst);
+    let until = Instant::now() + Duration::from_secs(50);
+    while Instant::now() < until {
+        // Somebody always asks.
+        replica.freshness.sight_or_poll(SHARD, PATIENCE).await;
+        sleep(Duration::from_millis(10)).await;
+    }
+    let tried = database.writes.load(Ordering::SeqCst) - before;
+    assert!((50..250).contains(&tried), "{tried} writes");
+    database.takes_no_writes.store(false, Ordering::SeqCst);
+    let begun = Instant::now();
+    let mut ready = replica.freshness.subscribe_ready();
+    ready.wait_for(|ready| *ready).await.unwrap();
+    let took = begun.elapsed();
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    sleep(Duration::from_secs(10)).await;
+    assert_eq!(database.replicas().len(), 1);
+}

@@ -37,18 +37,31 @@ where
 {
     pool.before_acquire(|connection, state| {
         Box::pin(async move {
-            if state.idle_for > TRIED_AFTER {
-                connection.ping().await?;
+            if state.idle_for <= TRIED_AFTER {
+                return Ok(true);
             }
-            Ok(true)
+            // Every server cuts what is idle sooner or later. An error here would be a warning of
+            // the library's, one for each connection.
+            let ended = connection.ping().await.err();
+            if let Some(error) = &ended {
+                tracing::debug!(%error, "a connection that was idle has ended");
+            }
+            Ok(ended.is_none())
         })
     })
     .after_release(move |connection, _| {
         Box::pin(async move {
-            let ended = tokio::time::timeout(RELEASE, connection.execute(end)).await;
-            ended.unwrap_or_else(|_| Err(sqlx::Error::Io(timed_out())))?;
-            // Asked only now: what was rolled back on the way here is over by then.
-            Ok(!connection.is_in_transaction())
+            match tokio::time::timeout(RELEASE, connection.execute(end)).await {
+                // Asked only now: what was rolled back on the way here is over by then.
+                Ok(Ok(_)) => Ok(!connection.is_in_transaction()),
+                // Whoever used it has the same error, or has gone away on purpose.
+                Ok(Err(error)) => {
+                    tracing::debug!(%error, "a connection is not used again");
+                    Ok(false)
+                }
+                // It must not be asked for an orderly end, which it would not answer either.
+                Err(_) => Err(sqlx::Error::Io(timed_out())),
+            }
         })
     })
 }

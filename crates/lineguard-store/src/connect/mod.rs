@@ -6,6 +6,7 @@ mod server;
 mod sqlite;
 
 use std::fmt;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::time::Duration;
@@ -96,8 +97,50 @@ pub enum OpenError {
         /// What it is.
         found: String,
     },
+    /// The database does not let this program in, or there is none of this name on its server.
+    Denied {
+        /// What it said.
+        detail: String,
+    },
     /// The database gave no answer.
     Store(StoreError),
+}
+
+/// Settings that say which of several servers this is, or what it is doing now. All others are
+/// somebody's choice.
+const OF_THE_MOMENT: [&str; 3] = ["pg_is_in_recovery()", "transaction_read_only", "read_only"];
+
+impl OpenError {
+    /// Whether it may be over later although nobody starts this program otherwise: an outage, or a
+    /// schema that `lineguard migrate` has yet to make. Everything else is a mistake, and to wait
+    /// would hide it.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Missing { .. }
+            | Self::Locked { .. }
+            | Self::OlderSchema { .. }
+            | Self::HalfSchema { .. }
+            | Self::Migrating
+            | Self::Store(StoreError::Unavailable { .. }) => true,
+            Self::Setting { name, .. } => OF_THE_MOMENT.contains(name),
+            // A disk that is full or gone; what names no file, or none that may be used, is not.
+            Self::File { error, .. } => !matches!(
+                error.kind(),
+                ErrorKind::NotFound
+                    | ErrorKind::PermissionDenied
+                    | ErrorKind::NotADirectory
+                    | ErrorKind::IsADirectory
+                    | ErrorKind::InvalidInput
+                    | ErrorKind::InvalidData
+                    | ErrorKind::InvalidFilename
+            ),
+            Self::Address { .. }
+            | Self::Denied { .. }
+            | Self::NewerSchema { .. }
+            | Self::ForeignSchema
+            | Self::Store(_) => false,
+        }
+    }
 }
 
 impl fmt::Display for OpenError {
@@ -143,6 +186,9 @@ impl fmt::Display for OpenError {
             ),
             Self::Setting { name, expected, found } => {
                 write!(f, "the database keeps `{name}` at `{found}`; it must be `{expected}`")
+            }
+            Self::Denied { detail } => {
+                write!(f, "the database does not let this program in: {detail}")
             }
             Self::Store(error) => error.fmt(f),
         }
@@ -252,6 +298,45 @@ async fn check_schema(db: &DatabaseConnection, mode: OpenMode) -> Result<(), Ope
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_may_pass_is_waited_for_and_what_is_a_mistake_is_told() {
+        let file = |kind: ErrorKind| OpenError::File { path: "x.db".into(), error: kind.into() };
+        let setting = |name| OpenError::Setting { name, expected: "on", found: "off".to_owned() };
+        let unavailable = StoreError::Unavailable { detail: String::new() };
+        for outage in [
+            OpenError::Missing { path: "x.db".into() },
+            OpenError::Locked { lock: "x.db.lock".into() },
+            OpenError::OlderSchema { missing: Vec::new() },
+            OpenError::HalfSchema { step: String::new() },
+            OpenError::Migrating,
+            OpenError::Store(unavailable),
+            file(ErrorKind::StorageFull),
+            setting("pg_is_in_recovery()"),
+            setting("transaction_read_only"),
+            setting("read_only"),
+        ] {
+            assert!(outage.may_pass(), "{outage}");
+        }
+        let corrupt = StoreError::Corrupt { table: "t", column: "c", row: String::new() };
+        for mistake in [
+            OpenError::Address { url: "x".into() },
+            OpenError::Denied { detail: String::new() },
+            OpenError::NewerSchema { unknown: Vec::new() },
+            OpenError::ForeignSchema,
+            OpenError::Store(corrupt),
+            file(ErrorKind::NotFound),
+            file(ErrorKind::PermissionDenied),
+            setting("fsync"),
+            setting("synchronous_commit"),
+            setting("innodb_doublewrite"),
+        ] {
+            assert!(!mistake.may_pass(), "{mistake}");
+        }
+        for setting in OF_THE_MOMENT {
+            assert!(server::names().any(|name| name == setting), "{setting}");
+        }
+    }
 
     #[test]
     fn an_address_in_an_error_has_no_password() {

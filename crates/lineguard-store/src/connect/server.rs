@@ -129,8 +129,13 @@ impl Address {
         };
         let reached = tokio::time::timeout(patience, reached).await;
         let reached = reached.unwrap_or_else(|_| Err(sqlx::Error::Io(timed_out())));
-        let failed = |error| DbErr::Conn(RuntimeErr::SqlxError(std::sync::Arc::new(error)));
-        Ok(reached.map_err(failed).map_err(unavailable)?)
+        reached.map_err(|error| match denied(&error) {
+            Some(detail) => OpenError::Denied { detail },
+            None => {
+                let error = RuntimeErr::SqlxError(std::sync::Arc::new(error));
+                unavailable(DbErr::Conn(error)).into()
+            }
+        })
     }
 
     async fn connect(
@@ -183,6 +188,20 @@ impl Address {
         }
         Ok(Database::connect(options).await.map_err(unavailable)?)
     }
+}
+
+/// What a server said that knows this program, or the database that it wants, and does not let it
+/// in. Whoever takes such an address for an outage waits for ever.
+fn denied(error: &sqlx::Error) -> Option<String> {
+    if let sqlx::Error::Configuration(error) = error {
+        return Some(error.to_string());
+    }
+    let error = error.as_database_error()?;
+    let code = error.code()?;
+    // Who may not log in; no such database; the same, and who may not use it, for MariaDB, which
+    // says the last for much else, but not to whoever connects.
+    let known = code.starts_with("28") || matches!(&*code, "3D000" | "42000");
+    known.then(|| error.message().to_owned())
 }
 
 /// Opens the database of an address.
@@ -310,6 +329,12 @@ const MARIADB: [Setting; 4] = [
         expected: "OFF",
     },
 ];
+
+/// The names of all settings.
+#[cfg(test)]
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    POSTGRES.iter().chain(&MARIADB).map(|setting| setting.name)
+}
 
 #[cfg(test)]
 mod tests {

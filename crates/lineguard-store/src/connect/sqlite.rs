@@ -1,11 +1,14 @@
 //! An SQLite file, which one process at a time has open.
 
 use std::fs::{File, OpenOptions, TryLockError};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
-use sea_orm::{ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection};
+use sea_orm::{
+    ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection, DbErr, RuntimeErr,
+};
 
 use super::guard::{END, guarded};
 use super::{OpenError, OpenMode, Opened, Setting, bad_address, check_schema, check_settings};
@@ -84,7 +87,7 @@ fn absolute(path: &Path) -> Result<PathBuf, OpenError> {
     }
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     let parent = parent.unwrap_or(Path::new(".")).canonicalize().map_err(failed)?;
-    let name = path.file_name().ok_or_else(|| failed(std::io::ErrorKind::InvalidInput.into()))?;
+    let name = path.file_name().ok_or_else(|| failed(ErrorKind::InvalidInput.into()))?;
     Ok(parent.join(name))
 }
 
@@ -124,7 +127,24 @@ async fn connect(
             file_options(&file, durability, writes).disable_statement_logging()
         })
         .map_sqlx_sqlite_pool_opts(|pool| guarded(pool, END));
-    Ok(Database::connect(options).await.map_err(unavailable)?)
+    Database::connect(options).await.map_err(|error| match is_no_database(&error) {
+        true => OpenError::File {
+            path: path.to_owned(),
+            error: std::io::Error::new(ErrorKind::InvalidData, "not an SQLite database"),
+        },
+        false => unavailable(error).into(),
+    })
+}
+
+/// Whether it is SQLITE_NOTADB: the file holds something else.
+fn is_no_database(error: &DbErr) -> bool {
+    let (DbErr::Conn(RuntimeErr::SqlxError(cause))
+    | DbErr::Exec(RuntimeErr::SqlxError(cause))
+    | DbErr::Query(RuntimeErr::SqlxError(cause))) = error
+    else {
+        return false;
+    };
+    cause.as_database_error().and_then(|error| error.code()).as_deref() == Some("26")
 }
 
 fn file_options(file: &Path, durability: Durability, writes: bool) -> SqliteConnectOptions {

@@ -18,6 +18,7 @@ lineguard_testkit::on_every_database! {
     no_connection_is_given_out_in_a_transaction_that_somebody_left,
     too_many_rows_are_none_at_all,
     replicas_are_registered_fenced_and_removed,
+    a_write_is_tried_and_nothing_of_it_stays,
     trimming_leaves_the_newest_change_from_before,
     every_table_is_known_to_influence_answers_or_not_to,
 }
@@ -209,6 +210,27 @@ async fn replicas_are_registered_fenced_and_removed(databases: &Databases) {
     store.remove(ONE).await.unwrap();
     let audience = store.audience(shard()).await.unwrap();
     assert!(audience.replicas.is_empty() && audience.confirmed.is_empty());
+}
+
+async fn a_write_is_tried_and_nothing_of_it_stays(databases: &Databases) {
+    let store = std::sync::Arc::new(furnished(databases).await);
+    let before = stamp(&store).await;
+    store.try_write().await.unwrap();
+    // Several replicas may try at the same time.
+    let tries: Vec<_> = (0..4)
+        .map(|_| {
+            let store = std::sync::Arc::clone(&store);
+            tokio::spawn(async move { store.try_write().await })
+        })
+        .collect();
+    for one in tries {
+        one.await.unwrap().unwrap();
+    }
+    let audience = store.audience(Shard(0)).await.unwrap();
+    assert!(audience.confirmed.is_empty() && audience.replicas.is_empty());
+    assert_eq!(stamp(&store).await, before);
+    store.writer.fuse.left.store(1, Ordering::SeqCst);
+    assert!(store.try_write().await.is_err());
 }
 
 async fn trimming_leaves_the_newest_change_from_before(databases: &Databases) {

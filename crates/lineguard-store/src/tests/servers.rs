@@ -204,12 +204,22 @@ fn elsewhere(url: &str, place: &str) -> String {
 async fn an_error_does_not_tell_the_password(on: &Databases) {
     let url = on.fresh().await;
     let place = url.split_once('@').unwrap().1.split_once('/').unwrap().0.to_owned();
-    for place in [place.as_str(), "127.0.0.1:1", "nowhere.invalid:1"] {
+    for (place, there) in
+        [(place.as_str(), true), ("127.0.0.1:1", false), ("nowhere.invalid:1", false)]
+    {
         let error = refusal(&elsewhere(&url, place), OpenMode::Existing).await;
         let told = format!("{error} {error:?}");
         assert!(!told.contains("hush"), "{told}");
-        assert!(matches!(error, OpenError::Store(_)), "{told}");
+        // Who is not let in will not be a second later; who finds nobody may.
+        assert_eq!(matches!(error, OpenError::Denied { .. }), there, "{told}");
+        assert_eq!(error.may_pass(), !there, "{told}");
     }
+    let missing = match url.split_once('?') {
+        Some((url, _)) => format!("{url}_of_nobody"),
+        None => format!("{url}_of_nobody"),
+    };
+    let error = refusal(&missing, OpenMode::Existing).await;
+    assert!(matches!(error, OpenError::Denied { .. }), "{error}");
 }
 
 async fn a_server_that_does_not_answer_is_given_up(on: &Databases) {

@@ -127,7 +127,7 @@ impl<'m> Table<'m> {
         let mut title = permission.title.to_string();
         let everybody = self.model.members.everybody.contains(&ix).then_some("everybody has it");
         let remark = remark(self.model, permission);
-        for remark in remark.as_deref().into_iter().chain(everybody) {
+        for remark in remark.into_iter().chain(everybody) {
             let _ = write!(title, " ({remark})");
         }
         self.line(permission.key.as_str(), cells, &title)
