@@ -27,6 +27,7 @@ pub(super) async fn list(
                 .ok_or_else(|| InvalidRequest::one("page_token", "is not a token of this list"))?,
         ),
     };
+    let _place = app.long.lists.enter_without_tenant().await.ok_or_else(|| app.shed())?;
     let mut accounts = Vec::new();
     let mut more = true;
     while more && accounts.len() < page.size {

@@ -22,6 +22,7 @@ mod engine;
 mod everybody;
 mod fax_service;
 mod harness;
+mod held;
 mod import_export;
 mod left_out;
 mod matrix;

@@ -20,6 +20,7 @@ const IN_TENANT: Num = Num(0);
 pub(super) async fn get(app: &App, message: pb::GetRequest) -> Result<pb::GetResponse, Failure> {
     let (tenant, key) = get_call(message)?;
     let unknown = || Failure::NotFound(kind_of(&key).map_or("tenant", ObjectKind::as_str));
+    let _place = app.cold.enter(&tenant).await.ok_or_else(|| app.shed())?;
     let mut reader = app.snapshot(&tenant).await?.ok_or_else(unknown)?;
     let row = reader.tenant().await?;
     let object = if key == ObjectKey::Tenant {
@@ -100,6 +101,7 @@ pub(super) async fn list(app: &App, message: pb::ListRequest) -> Result<pb::List
     let after = position(app, &query, &page)?;
     let word = if account.is_some() { "account" } else { "tenant" };
     let unknown = || Failure::NotFound(word);
+    let _place = app.long.lists.enter(&tenant).await.ok_or_else(|| app.shed())?;
     let mut reader = app.snapshot(&tenant).await?.ok_or_else(unknown)?;
     let account = match &account {
         Some(id) => Some(account_num(reader.as_mut(), id).await?.ok_or_else(unknown)?),
@@ -144,6 +146,7 @@ pub(super) async fn list_tenants(
     let page = list_tenants_call(message)?;
     let query = Query::of("ListTenants");
     let after = position(app, &query, &page)?;
+    let _place = app.long.lists.enter_without_tenant().await.ok_or_else(|| app.shed())?;
     let mut tenants = app.store.tenants(after, page.size + 1).await?;
     let more = tenants.len() > page.size;
     tenants.truncate(page.size);

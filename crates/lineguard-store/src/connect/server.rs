@@ -156,14 +156,12 @@ impl Address {
                 let own = own.clone();
                 options.map_sqlx_postgres_opts(move |_| own.clone());
                 options.map_sqlx_postgres_pool_opts(move |pool| {
-                    guarded(pool, END).after_connect(
-                        move |connection: &mut PgConnection, _| {
-                            Box::pin(async move {
-                                connection.execute(role.postgres()).await?;
-                                Ok(())
-                            })
-                        },
-                    )
+                    guarded(pool, END).after_connect(move |connection: &mut PgConnection, _| {
+                        Box::pin(async move {
+                            connection.execute(role.postgres()).await?;
+                            Ok(())
+                        })
+                    })
                 });
             }
             Self::MySql(own) => {
@@ -206,6 +204,7 @@ pub(super) async fn open(
     let writers = (options.max_connections / 4).max(1);
     let readers = options.max_connections.saturating_sub(writers).max(1);
     Ok(Opened {
+        snapshots: usize::try_from(readers).unwrap_or(1),
         readers: address.connect(Role::Reads, readers, patience).await?,
         feed: address.connect(Role::Reads, FEED, patience).await?,
         writer: address.connect(Role::Writes, writers, patience).await?,
