@@ -49,6 +49,8 @@ pub enum Failure {
     DeadlineExceeded,
     /// The client of a stream has neither taken nor sent anything for too long.
     Stalled,
+    /// The answer is larger than a client reads, and comes in one piece.
+    TooLarge,
     /// The tenant was changed while it was read piece by piece.
     TenantChanged,
     /// The caller did not identify itself.
@@ -173,6 +175,10 @@ impl Failure {
             Self::Stalled => {
                 let message = "the client has neither taken nor sent anything for too long";
                 Parts::new(Code::DeadlineExceeded, "STALLED", message)
+            }
+            Self::TooLarge => {
+                let message = "the answer is larger than 3 MiB and has no pages";
+                Parts::new(Code::ResourceExhausted, "ANSWER_TOO_LARGE", message)
             }
             Self::TenantChanged => {
                 let message = "the tenant was changed while the client was slow; begin again";

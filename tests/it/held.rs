@@ -25,7 +25,7 @@ use crate::writing::{apply, expect, export, part};
 
 /// More than the transport takes in for a client that reads nothing.
 fn large(tenant: &str) -> World {
-    let title = "ü".repeat(200);
+    let title = "🖷".repeat(200);
     let group = |at| Change::AddGroup {
         account: ids::account("home"),
         group: ids::group(&format!("g{at}")),

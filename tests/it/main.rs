@@ -24,6 +24,7 @@ mod fax_service;
 mod harness;
 mod held;
 mod import_export;
+mod large;
 mod left_out;
 mod matrix;
 mod models_folder;

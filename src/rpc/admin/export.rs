@@ -248,6 +248,14 @@ async fn tenant_and_accounts(tenant: &TenantRow, out: &mut Out<'_>) -> Result<()
     each(ObjectKind::Account, out, recreate::make).await
 }
 
+/// How many objects are held at once; some kinds may be linked to everybody.
+const fn at_once(kind: ObjectKind) -> usize {
+    match kind {
+        ObjectKind::Group | ObjectKind::Faxbox => 5,
+        _ => PAGE,
+    }
+}
+
 /// Goes through all objects of a kind in the order in which they were made.
 async fn each(
     kind: ObjectKind,
@@ -257,11 +265,13 @@ async fn each(
     let mut after = Num(0);
     loop {
         let rows = out.reader.list(kind, None, after, PAGE).await?;
-        for object in objects::load(&mut out.reader, &rows).await? {
-            let mut changes = Vec::new();
-            changes_of(&object, &mut changes);
-            for change in &changes {
-                out.change(change).await?;
+        for rows in rows.chunks(at_once(kind)) {
+            for object in objects::load(&mut out.reader, rows).await? {
+                let mut changes = Vec::new();
+                changes_of(&object, &mut changes);
+                for change in &changes {
+                    out.change(change).await?;
+                }
             }
         }
         match rows.last() {

@@ -78,6 +78,13 @@ impl AdminService for Admin {
         answer!(read::list, self, request)
     }
 
+    async fn list_related(
+        &self,
+        request: Request<pb::ListRelatedRequest>,
+    ) -> Result<Response<pb::ListRelatedResponse>, Status> {
+        answer!(read::list_related, self, request)
+    }
+
     async fn list_tenants(
         &self,
         request: Request<pb::ListTenantsRequest>,
