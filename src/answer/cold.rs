@@ -27,7 +27,15 @@ pub struct LongReads {
     pub sidecars: ColdReads,
     /// Imports that are being received; they hold memory.
     pub imports: ColdReads,
+    /// Model texts that are being read and tried; each keeps a core busy.
+    pub models: ColdReads,
 }
+
+/// How many model texts wait or are tried, of which a quarter name no tenant, as all do.
+const MODELS: usize = 64;
+
+/// How many are tried at once.
+const MODELS_AT_ONCE: usize = 2;
 
 impl LongReads {
     /// Of so many snapshots that there can be at a time.
@@ -38,6 +46,7 @@ impl LongReads {
             lists: ColdReads::new(limits.cold, share(4)),
             sidecars: ColdReads::new(limits.cold, share(2)),
             imports: ColdReads::new(limits.imports, limits.imports),
+            models: ColdReads::new(MODELS, MODELS_AT_ONCE),
         }
     }
 }

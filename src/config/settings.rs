@@ -614,7 +614,7 @@ pub const SETTINGS: &[Setting] = &[
         key: "limits.imports",
         flag: Some("limits-imports"),
         value: "COUNT",
-        default: "4",
+        default: "8",
         group: "Limits",
         help: "Imports under way, half of them for one caller; more are refused at once with \
                `RESOURCE_EXHAUSTED`. Each may hold 256 MiB, all together 512 MiB.",

@@ -26,6 +26,7 @@ mod held;
 mod import_export;
 mod large;
 mod left_out;
+mod limits;
 mod matrix;
 mod models_folder;
 mod paging;

@@ -113,11 +113,20 @@ pub(super) async fn put(
     let (_, text) = put_model_call(message)?;
     let text: Arc<str> = text.into();
     let (vocabulary, to_read) = (app.vocabulary, Arc::clone(&text));
-    // A long text keeps a core busy for a while, and other calls should not wait for it.
-    let read = tokio::task::spawn_blocking(move || model_test::check(&to_read, vocabulary)).await;
-    let model = match read.map_err(|error| Failure::Internal(error.to_string()))? {
-        Ok(model) => model,
-        Err(mistakes) => return Ok(put_model_response(Err(mistakes))),
+    let _place = app.long.models.enter_without_tenant().await.ok_or_else(|| app.shed())?;
+    let caller = Arc::new(());
+    let asks = Arc::downgrade(&caller);
+    // A long text keeps a core busy for a while, and other calls should not wait for it. It is given up
+    // when the caller is gone, who holds what is asked for here.
+    let read = tokio::task::spawn_blocking(move || {
+        model_test::check_while(&to_read, vocabulary, &|| asks.strong_count() > 0)
+    });
+    let read = read.await.map_err(|error| Failure::Internal(error.to_string()))?;
+    drop(caller);
+    let model = match read {
+        Some(Ok(model)) => model,
+        Some(Err(mistakes)) => return Ok(put_model_response(Err(mistakes))),
+        None => return Err(Failure::Internal("a model was given up while it was read".into())),
     };
     let digest = app.store.put_model(&text).await?;
     Ok(put_model_response(Ok(model_info(digest, &model))))
