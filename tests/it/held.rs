@@ -170,7 +170,7 @@ async fn open(
     let (reads, requests) = mpsc::channel(4);
     let open = pb::ReadOpen { tenant: "t1".into() };
     reads.send(pb::ReadTenantRequest { read: Some(Read::Open(open)) }).await.unwrap();
-    let mut client = SidecarServiceClient::new(harness.channel.clone());
+    let mut client = SidecarServiceClient::new(narrow(harness).await);
     let mut found = client.read_tenant(ReceiverStream::new(requests)).await.unwrap().into_inner();
     let first = found.message().await.unwrap().unwrap();
     assert!(matches!(first.read, Some(Found::Tenant(_))));
