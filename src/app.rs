@@ -1,6 +1,7 @@
 //! What every service needs, gathered once at start.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use lineguard_core::feed::Feed;
 use lineguard_core::id::{Revision, TenantId, Timestamp};
@@ -13,7 +14,7 @@ use tokio::sync::watch;
 use tonic::service::Routes;
 
 use crate::announced::Announced;
-use crate::answer::{Caches, ColdReads, Contract, Setting};
+use crate::answer::{Caches, ColdReads, Contract, LongReads, Setting};
 use crate::clock::Clock;
 use crate::compare::Comparer;
 use crate::config::Config;
@@ -36,6 +37,9 @@ use crate::wire::status::Failure;
 /// each, as many as there are.
 const READS_AT_ONCE: usize = 16;
 
+/// How many snapshots there can be at a time, where nothing else is said: as few as any store has.
+const SNAPSHOTS: usize = 3;
+
 /// The service without its listeners.
 #[derive(Clone)]
 pub struct App {
@@ -56,6 +60,10 @@ pub struct App {
     pub caches: Arc<Caches>,
     /// Questions that are read from the database.
     pub cold: Arc<ColdReads>,
+    /// What reads long.
+    pub long: Arc<LongReads>,
+    /// How long a stream may go without its client taking or sending anything.
+    pub patience: Duration,
     /// What is answered in an outage.
     pub contract: Contract,
     /// How long writes waited until they were in force.
@@ -110,7 +118,7 @@ impl App {
         let Parts { store, feed, freshness, bus, caches, contract, tokens, clock, metrics } = parts;
         let vocabulary = model::built_in_vocabulary();
         let waits = Arc::new(WriteWaits::default());
-        let limits = Config::default().limits;
+        let Config { limits, deadline, .. } = Config::default();
         let storing = Arc::new(Storing::start(Arc::clone(&feed), token::chance));
         let announced = Announced::new(
             Arc::clone(&store),
@@ -127,6 +135,8 @@ impl App {
             freshness,
             caches: Arc::new(caches),
             cold: Arc::new(ColdReads::new(limits.cold, READS_AT_ONCE)),
+            long: Arc::new(LongReads::new(&limits, SNAPSHOTS)),
+            patience: deadline.stalled,
             contract,
             waits,
             storing,
@@ -176,6 +186,12 @@ impl App {
         let Some(mut reader) = self.store.snapshot(tenant).await? else { return Ok(None) };
         self.freshness.answered(Shard::of(tenant), reader.stamp().await?);
         Ok(Some(reader))
+    }
+
+    /// Notes that something was refused because there is too much at once.
+    pub fn shed(&self) -> Failure {
+        self.metrics.shed();
+        Failure::Overloaded
     }
 
     /// A snapshot of a tenant with its model; none if the tenant does not exist.

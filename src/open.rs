@@ -12,7 +12,7 @@ use lineguard_lease::{Bus, Freshness, NoBus, Params, ParamsError};
 use lineguard_store::{OpenMode, OpenOptions, SqlStore};
 use sha2::{Digest, Sha256};
 
-use crate::answer::{CacheSize, Caches, ColdReads, Contract};
+use crate::answer::{CacheSize, Caches, ColdReads, Contract, LongReads};
 use crate::app::{App, Parts};
 use crate::away::Away;
 use crate::clock::SystemClock;
@@ -192,6 +192,7 @@ async fn open_prepared(prepared: &Prepared, config: &Config) -> Result<App, Open
     if metrics.are_on() || config.otel.traces.is_some() {
         store = store.watched(Arc::new(Statements(metrics.clone())));
     }
+    let snapshots = store.snapshots();
     let store = Arc::new(store);
     keep_models(&store, folder).await?;
     let key = match &config.page_token_key {
@@ -235,7 +236,7 @@ async fn open_prepared(prepared: &Prepared, config: &Config) -> Result<App, Open
         clock: Arc::new(SystemClock),
         metrics: metrics.clone(),
     });
-    Ok(observed(App { folder: folder.clone().into(), ..app }, config))
+    Ok(observed(App { folder: folder.clone().into(), ..app }, config, snapshots))
 }
 
 /// Counts where somebody reads or is told.
@@ -248,15 +249,18 @@ pub(crate) fn metrics(config: &Config) -> Result<Metrics, OpenError> {
     Ok(Metrics::start_with(vocabulary, collector::resource(otel), push)?)
 }
 
-/// The service with its limits, watched by what is counted.
-pub(crate) fn observed(app: App, config: &Config) -> App {
+/// The service with its limits, watched by what is counted, on a store of which so many snapshots can
+/// be read at a time.
+pub(crate) fn observed(app: App, config: &Config, snapshots: usize) -> App {
     let seen = app.clone();
     app.metrics.observe(Arc::new(move || seen.observed()));
     let comparer = Comparer::one_in(config.metrics.compare_lists);
     let Limits { message_size, question_size, cold, .. } = config.limits;
     let at_once = usize::try_from(config.database.max_connections).unwrap_or(usize::MAX);
     let cold = Arc::new(ColdReads::new(cold, at_once));
-    App { message_size, question_size, comparer, cold, ..app }
+    let long = Arc::new(LongReads::new(&config.limits, snapshots));
+    let patience = config.deadline.stalled;
+    App { message_size, question_size, comparer, cold, long, patience, ..app }
 }
 
 async fn open_store(config: &Config, mode: OpenMode) -> Result<SqlStore, OpenError> {

@@ -1,5 +1,6 @@
-//! A bound on questions that are read from the database, so that they starve nobody: those that are
-//! answered from memory never come here, and no tenant takes the places of all.
+//! A bound on what is read from the database, so that it starves nobody: what is answered from memory
+//! never comes here, no tenant and no caller takes the places of all, and who has a place reads only
+//! while it has a turn.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,10 +8,50 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use lineguard_core::id::TenantId;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-/// The share of all places that one tenant may take: a quarter.
-const SHARE: usize = 4;
+use crate::config::Limits;
 
-/// Places for questions that wait for the database or are being read.
+/// The share of all places that one tenant may take: a quarter.
+const SHARE_OF_TENANT: usize = 4;
+
+/// The share of all places that one caller may take, where callers are told apart: a half.
+const SHARE_OF_CALLER: usize = 2;
+
+/// What reads long, or for a client that may be slow; each has a small share of the connections, so
+/// that questions always have some.
+pub struct LongReads {
+    /// Exports.
+    pub exports: ColdReads,
+    /// Lists for administration.
+    pub lists: ColdReads,
+    /// Snapshots that sidecars read from.
+    pub sidecars: ColdReads,
+    /// Imports that are being received; they hold memory.
+    pub imports: ColdReads,
+    /// Model texts that are being read and tried; each keeps a core busy.
+    pub models: ColdReads,
+}
+
+/// How many model texts wait or are tried, of which a quarter name no tenant, as all do.
+const MODELS: usize = 64;
+
+/// How many are tried at once.
+const MODELS_AT_ONCE: usize = 2;
+
+impl LongReads {
+    /// Of so many snapshots that there can be at a time.
+    pub fn new(limits: &Limits, snapshots: usize) -> Self {
+        let share = |part: usize| (snapshots / part).max(1);
+        Self {
+            exports: ColdReads::new(limits.exports, share(4)),
+            lists: ColdReads::new(limits.cold, share(4)),
+            sidecars: ColdReads::new(limits.cold, share(2)),
+            imports: ColdReads::new(limits.imports, limits.imports),
+            models: ColdReads::new(MODELS, MODELS_AT_ONCE),
+        }
+    }
+}
+
+/// Places for what waits for the database or is being read.
 pub struct ColdReads {
     /// As many are read at once.
     turns: Semaphore,
@@ -21,18 +62,37 @@ pub struct ColdReads {
 #[derive(Default)]
 struct Places {
     taken: usize,
-    by_tenant: HashMap<TenantId, usize>,
+    by: HashMap<By, usize>,
 }
 
-/// A place of a question, given back when it goes, and its turn to read.
+/// Who takes places.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum By {
+    Tenant(TenantId),
+    /// What names no tenant.
+    NoTenant,
+    Caller(String),
+}
+
+impl By {
+    fn share(&self, most: usize) -> usize {
+        let share = match self {
+            Self::Tenant(_) | Self::NoTenant => SHARE_OF_TENANT,
+            Self::Caller(_) => SHARE_OF_CALLER,
+        };
+        (most / share).max(1)
+    }
+}
+
+/// A place, given back when it goes, and its turn to read while it has one.
 pub struct Place<'c> {
     reads: &'c ColdReads,
-    tenant: TenantId,
-    _turn: Option<SemaphorePermit<'c>>,
+    by: Vec<By>,
+    turn: Option<SemaphorePermit<'c>>,
 }
 
 impl ColdReads {
-    /// `most` questions wait or are read, `at_once` of them are read.
+    /// `most` wait or are read, `at_once` of them are read.
     pub fn new(most: usize, at_once: usize) -> Self {
         Self { turns: Semaphore::new(at_once), most, places: Mutex::default() }
     }
@@ -41,24 +101,64 @@ impl ColdReads {
         self.places.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// How many places are taken.
+    pub fn taken(&self) -> usize {
+        self.places().taken
+    }
+
     /// A place for a question about a tenant, once it has its turn; none if there is none left, for
     /// this tenant or at all.
     pub async fn enter(&self, tenant: &TenantId) -> Option<Place<'_>> {
-        let mut place = self.take(tenant)?;
-        // Nobody closes the semaphore.
-        place._turn = self.turns.acquire().await.ok();
-        Some(place)
+        self.take(vec![By::Tenant(tenant.clone())])?.entered().await
     }
 
-    fn take(&self, tenant: &TenantId) -> Option<Place<'_>> {
+    /// The same for what names no tenant.
+    pub async fn enter_without_tenant(&self) -> Option<Place<'_>> {
+        self.take(vec![By::NoTenant])?.entered().await
+    }
+
+    /// A place for a caller who reads a tenant, without a turn yet; none if there is none left, for
+    /// this tenant, for this caller or at all.
+    pub fn place(&self, tenant: &TenantId, caller: &str) -> Option<Place<'_>> {
+        self.take(vec![By::Tenant(tenant.clone()), By::Caller(caller.to_owned())])
+    }
+
+    /// A place for a caller who has named no tenant yet.
+    pub fn place_of_caller(&self, caller: &str) -> Option<Place<'_>> {
+        self.take(vec![By::Caller(caller.to_owned())])
+    }
+
+    fn take(&self, by: Vec<By>) -> Option<Place<'_>> {
         let mut places = self.places();
-        let of_tenant = places.by_tenant.get(tenant).copied().unwrap_or_default();
-        if places.taken >= self.most || of_tenant >= (self.most / SHARE).max(1) {
+        let full = |by: &By| places.by.get(by).is_some_and(|taken| *taken >= by.share(self.most));
+        if places.taken >= self.most || by.iter().any(full) {
             return None;
         }
         places.taken += 1;
-        places.by_tenant.insert(tenant.clone(), of_tenant + 1);
-        Some(Place { reads: self, tenant: tenant.clone(), _turn: None })
+        for by in &by {
+            *places.by.entry(by.clone()).or_default() += 1;
+        }
+        Some(Place { reads: self, by, turn: None })
+    }
+}
+
+impl Place<'_> {
+    async fn entered(mut self) -> Option<Self> {
+        self.turn().await;
+        Some(self)
+    }
+
+    /// Waits for a turn, unless it has one.
+    pub async fn turn(&mut self) {
+        if self.turn.is_none() {
+            // Nobody closes the semaphore.
+            self.turn = self.reads.turns.acquire().await.ok();
+        }
+    }
+
+    /// Gives the turn back and keeps the place.
+    pub fn rest(&mut self) {
+        self.turn = None;
     }
 }
 
@@ -66,10 +166,12 @@ impl Drop for Place<'_> {
     fn drop(&mut self) {
         let mut places = self.reads.places();
         places.taken -= 1;
-        if let Some(count) = places.by_tenant.get_mut(&self.tenant) {
-            *count -= 1;
-            if *count == 0 {
-                places.by_tenant.remove(&self.tenant);
+        for by in &self.by {
+            if let Some(count) = places.by.get_mut(by) {
+                *count -= 1;
+                if *count == 0 {
+                    places.by.remove(by);
+                }
             }
         }
     }
@@ -123,7 +225,7 @@ mod tests {
         assert_eq!(reads.places().taken, 1);
         drop(first);
         let places = reads.places();
-        assert_eq!((places.taken, places.by_tenant.len()), (0, 0));
+        assert_eq!((places.taken, places.by.len()), (0, 0));
     }
 
     #[tokio::test]
@@ -134,5 +236,28 @@ mod tests {
             kept.push(reads.enter(&tenant(id)).await.unwrap());
         }
         assert!(reads.enter(&tenant("e")).await.is_none());
+    }
+
+    #[tokio::test]
+    async fn a_caller_has_half_of_the_places_and_keeps_its_own_while_it_rests() {
+        let reads = ColdReads::new(8, 1);
+        let place = |tenant_id: &str, caller| reads.place(&tenant(tenant_id), caller);
+        let mut first = place("a", "one").unwrap();
+        let _rest = (place("a", "one").unwrap(), place("b", "one").unwrap());
+        assert!(place("a", "two").is_none(), "a quarter of them is of this tenant");
+        let _last = place("b", "one").unwrap();
+        assert!(place("c", "one").is_none(), "half of them are of this caller");
+        let mut second = place("c", "two").unwrap();
+        first.turn().await;
+        {
+            let mut waits = pin!(second.turn());
+            let mut context = Context::from_waker(Waker::noop());
+            assert!(waits.as_mut().poll(&mut context).is_pending(), "the turn is taken");
+            first.rest();
+            assert!(waits.as_mut().poll(&mut context).is_ready());
+        }
+        assert_eq!(reads.taken(), 5);
+        drop(first);
+        assert_eq!(reads.taken(), 4);
     }
 }

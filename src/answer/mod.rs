@@ -6,12 +6,14 @@
 //! | `gathering` | what one question reads, and what its answer was built from |
 //! | `caches` | the caches, their keys and what they weigh |
 //! | `cold` | a bound on what is read from the database at a time |
+//! | `paused` | a snapshot that is given back while a client does nothing |
 //! | `outage` | what is answered while the present state cannot be known |
 
 mod caches;
 mod cold;
 mod gathering;
 mod outage;
+mod paused;
 mod question;
 mod traced;
 
@@ -26,9 +28,10 @@ use lineguard_core::stamp::{Shard, Stamp};
 use lineguard_lease::Sight;
 
 pub use caches::{CacheSize, Caches, Setting};
-pub use cold::ColdReads;
+pub use cold::{ColdReads, LongReads};
 pub use gathering::Gathering;
 pub use outage::Contract;
+pub use paused::{KEPT, Paused, turn};
 pub use question::{Answer, Method, Question};
 
 use crate::app::App;
@@ -308,10 +311,7 @@ async fn read_snapshot<Q: Ask>(
     sight: Option<Sight>,
     keep: Keep<'_, Q::Answer>,
 ) -> Result<Answered<Q::Answer>, Failure> {
-    let _place = app.cold.enter(asked.tenant()).await.ok_or_else(|| {
-        app.metrics.shed();
-        Failure::Overloaded
-    })?;
+    let _place = app.cold.enter(asked.tenant()).await.ok_or_else(|| app.shed())?;
     let reading = Gathering::read(app, asked.tenant(), sight, app.clock.now()).await?;
     let Some(mut from) = reading else {
         return asked.nowhere().map(|answer| Answered::fresh(answer, Revision(0)));

@@ -8,12 +8,15 @@ use lineguard_core::model::render::{diff, matrix, render_diff};
 use lineguard_core::model::{BUILT_IN, Model, TextError, built_in_vocabulary, parse};
 use lineguard_core::{model_test, suggest};
 use serde_json::json;
+use tonic::Status;
 
 use super::client::{admin, ask, failed};
 use super::paint::{Paint, columns, plain};
 use super::{Exit, Failure, Output, Target, note, print};
+use crate::dial::Connection;
 use crate::wire::models::model_info;
 use crate::wire::pb;
+use crate::wire::pb::admin_service_client::AdminServiceClient;
 
 /// Check, show and compare product models. Needs no server but for `list --from-server`.
 #[derive(Debug, Subcommand)]
@@ -257,8 +260,23 @@ impl List {
 
     async fn of_server(&self) -> Result<Vec<pb::ModelInfo>, Failure> {
         let mut client = admin(&self.target).await?;
-        let answer = client.list_models(ask(pb::ListModelsRequest {})).await;
-        Ok(answer.map_err(|status| failed(&status))?.into_inner().models)
+        listed(&mut client).await.map_err(|status| failed(&status))
+    }
+}
+
+/// All models that a server lists.
+pub(super) async fn listed(
+    client: &mut AdminServiceClient<Connection>,
+) -> Result<Vec<pb::ModelInfo>, Status> {
+    let mut models = Vec::new();
+    let mut question = pb::ListModelsRequest::default();
+    loop {
+        let page = client.list_models(ask(question.clone())).await?.into_inner();
+        models.extend(page.models);
+        if page.next_page_token.is_empty() {
+            return Ok(models);
+        }
+        question.page_token = page.next_page_token;
     }
 }
 

@@ -2,13 +2,16 @@
 
 use clap::Args;
 use serde_json::json;
-use tonic::Code;
+use tonic::{Code, Status};
 
 use super::client::{Client, ask, bare, failed, said};
 use super::paint::{Paint, columns, plain};
 use super::who::Who;
 use super::{Exit, Failure, Output, check, print};
+use crate::dial::Connection;
 use crate::wire::pb;
+use crate::wire::pb::authorization_service_client::AuthorizationServiceClient;
+use crate::wire::status;
 
 /// Show the permission screen of a member: what they hold, and where it comes from.
 #[derive(Debug, Args)]
@@ -36,13 +39,15 @@ impl Permissions {
             subject: self.who.wire_subject(),
             account: account.clone(),
             consistency: None,
+            page_size: 0,
+            page_token: String::new(),
         };
         let mut client = self.client.authorization().await?;
-        let answer = client.list_permissions(ask(question)).await;
+        let answer = whole(&mut client, question).await;
         if answer.as_ref().is_err_and(|status| status.code() == Code::NotFound) {
             self.who.note_no_member(&self.client, &account).await;
         }
-        let mut answer = answer.map_err(|status| failed(&status))?.into_inner();
+        let mut answer = answer.map_err(|status| failed(&status))?;
         if self.held {
             answer.permissions.retain(|permission| permission.held);
         }
@@ -52,6 +57,24 @@ impl Permissions {
         }
         Ok(Exit::Ok)
     }
+}
+
+/// All pages as one. Those of different revisions may not fit together.
+async fn whole(
+    client: &mut AuthorizationServiceClient<Connection>,
+    mut question: pb::ListPermissionsRequest,
+) -> Result<pb::ListPermissionsResponse, Status> {
+    let mut whole = client.list_permissions(ask(question.clone())).await?.into_inner();
+    while !whole.next_page_token.is_empty() {
+        question.page_token = std::mem::take(&mut whole.next_page_token);
+        let page = client.list_permissions(ask(question.clone())).await?.into_inner();
+        if page.revision != whole.revision {
+            return Err(status::Failure::TenantChanged.into());
+        }
+        whole.permissions.extend(page.permissions);
+        whole.next_page_token = page.next_page_token;
+    }
+    Ok(whole)
 }
 
 fn text(answer: &pb::ListPermissionsResponse, paint: Paint) -> String {

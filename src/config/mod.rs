@@ -190,6 +190,10 @@ pub struct Limits {
     pub in_flight: usize,
     /// Questions that wait for the database or are read from it.
     pub cold: usize,
+    /// Exports under way.
+    pub exports: usize,
+    /// Imports under way.
+    pub imports: usize,
     /// Open connections of one listener.
     pub connections: usize,
     /// Open connections from one IP address.
@@ -211,6 +215,8 @@ pub struct Deadlines {
     pub write: Duration,
     /// An import with its upload.
     pub import: Duration,
+    /// A stream whose client neither takes nor sends anything.
+    pub stalled: Duration,
 }
 
 /// How to stop.

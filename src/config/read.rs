@@ -67,6 +67,8 @@ impl Reader<'_> {
                 concurrent_streams: self.one("limits.concurrent_streams", count(1, 10_000)),
                 in_flight: self.one("limits.in_flight", count(1, 1_000_000)),
                 cold: self.one("limits.cold", count(4, 1_000_000)),
+                exports: self.one("limits.exports", count(1, 10_000)),
+                imports: self.one("limits.imports", count(1, 1_000)),
                 connections: self.one("limits.connections", count(1, 100_000)),
                 connections_per_address: self
                     .one("limits.connections_per_address", count(1, 100_000)),
@@ -79,6 +81,7 @@ impl Reader<'_> {
                 list: self.one("deadline.list", deadline),
                 write: self.one("deadline.write", deadline),
                 import: self.one("deadline.import", deadline),
+                stalled: self.one("deadline.stalled", deadline),
             },
             drain: Drain {
                 delay: self.one("drain.delay", pause),

@@ -600,6 +600,27 @@ pub const SETTINGS: &[Setting] = &[
         ..PLAIN
     },
     Setting {
+        key: "limits.exports",
+        flag: Some("limits-exports"),
+        value: "COUNT",
+        default: "16",
+        group: "Limits",
+        help: "Exports under way, a quarter of them of one tenant and half of them for one caller; \
+               more are refused at once with `RESOURCE_EXHAUSTED`. Together they read over at most a \
+               quarter of the connections that read.",
+        ..PLAIN
+    },
+    Setting {
+        key: "limits.imports",
+        flag: Some("limits-imports"),
+        value: "COUNT",
+        default: "8",
+        group: "Limits",
+        help: "Imports under way, half of them for one caller; more are refused at once with \
+               `RESOURCE_EXHAUSTED`. Each may hold 256 MiB, all together 512 MiB.",
+        ..PLAIN
+    },
+    Setting {
         key: "limits.connections",
         flag: Some("limits-connections"),
         value: "COUNT",
@@ -682,6 +703,17 @@ pub const SETTINGS: &[Setting] = &[
         default: "10m",
         group: "Deadlines",
         help: "The longest that an import may take, its upload included.",
+        ..PLAIN
+    },
+    Setting {
+        key: "deadline.stalled",
+        flag: Some("deadline-stalled"),
+        value: "DURATION",
+        default: "10s",
+        group: "Deadlines",
+        help: "How long an export may wait for its client to take anything, and an import or a \
+               sidecar's stream of reads for its client to send anything, before it ends with \
+               `DEADLINE_EXCEEDED`.",
         ..PLAIN
     },
     Setting {

@@ -1,6 +1,6 @@
 //! From rows to objects: links and names are read for all of them at once.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use lineguard_core::change::{AccountKind, NumberTarget, UserOrGroup};
 use lineguard_core::facts::Capabilities;
@@ -16,7 +16,9 @@ use lineguard_core::row::{
 use serde::de::DeserializeOwned;
 
 use super::member::{member, scope_values};
-use super::{Account, Definition, Faxbox, Group, Invitation, Number, Role, Stored, Switches};
+use super::{
+    Account, Definition, Faxbox, Group, Invitation, Number, Relation, Role, Stored, Switches,
+};
 use crate::names::Names;
 
 /// The objects of these rows, in their order. Rows that are plain names give an error: nobody
@@ -25,17 +27,46 @@ pub async fn load(
     reader: &mut dyn TenantReader,
     rows: &[Object],
 ) -> Result<Vec<Stored>, StoreError> {
+    let (all, _) = read(reader, rows, usize::MAX).await?;
+    rows.iter().map(|row| all.of(row).stored()).collect()
+}
+
+/// The same, with the first `most` elements of each relation, and the relations that have more.
+pub async fn load_first(
+    reader: &mut dyn TenantReader,
+    rows: &[Object],
+    most: usize,
+) -> Result<Vec<(Stored, BTreeSet<Relation>)>, StoreError> {
+    let (all, mut cut) = read(reader, rows, most).await?;
+    let told = |row: &Object| Ok((all.of(row).stored()?, cut.remove(&row.num).unwrap_or_default()));
+    rows.iter().map(told).collect()
+}
+
+type Cut = HashMap<Num, BTreeSet<Relation>>;
+
+async fn read(
+    reader: &mut dyn TenantReader,
+    rows: &[Object],
+    most: usize,
+) -> Result<(All, Cut), StoreError> {
     let tenant = reader.tenant().await?.num;
     let nums: Vec<Num> = rows.iter().map(|row| row.num).collect();
     let mut links: HashMap<(LinkKind, Num), Vec<Num>> = HashMap::new();
     let mut wanted: Vec<Num> = rows.iter().filter_map(|row| row.account).collect();
     for link in reader.links_of(&nums).await? {
         links.entry((link.kind, link.a)).or_default().push(link.b);
-        if link.kind != LinkKind::AttachmentSource && link.b != ALL {
-            wanted.push(link.b);
+    }
+    let mut cut = Cut::new();
+    for ((kind, a), ends) in &mut links {
+        ends.sort_unstable();
+        if let Some(relation) = Relation::of(*kind).filter(|_| ends.len() > most) {
+            ends.truncate(most);
+            cut.entry(*a).or_default().insert(relation);
+        }
+        if *kind != LinkKind::AttachmentSource {
+            wanted.extend(ends.iter().filter(|end| **end != ALL));
         }
     }
-    links.values_mut().for_each(|ends| ends.sort_unstable());
     for row in rows.iter().filter(|row| row.kind == ObjectKind::Member) {
         wanted.extend(scope_values(tenant, row)?);
     }
@@ -51,8 +82,7 @@ pub async fn load(
         wanted.extend(root);
     }
     let names = Names::load(reader, wanted).await?;
-    let all = All { tenant, links, names, root };
-    rows.iter().map(|row| all.of(row).stored()).collect()
+    Ok((All { tenant, links, names, root }, cut))
 }
 
 /// What is known of all the rows.

@@ -4,6 +4,7 @@
 
 mod load;
 mod member;
+mod relation;
 
 use std::collections::BTreeMap;
 
@@ -14,7 +15,8 @@ use lineguard_core::id::{
     Timestamp,
 };
 
-pub use load::load;
+pub use load::{load, load_first};
+pub use relation::{Element, Place, Relation};
 
 /// A stored object.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,6 +8,7 @@ use lineguard_core::row::{AccountBody, MemberBody};
 use crate::app::App;
 use crate::token::Query;
 use crate::wire::invalid::InvalidRequest;
+use crate::wire::page::Filled;
 use crate::wire::pb;
 use crate::wire::permissions::{AccountMembership, list_accounts_call, membership_to_wire};
 use crate::wire::status::Failure;
@@ -27,41 +28,43 @@ pub(super) async fn list(
                 .ok_or_else(|| InvalidRequest::one("page_token", "is not a token of this list"))?,
         ),
     };
-    let mut accounts = Vec::new();
+    let _place = app.long.lists.enter_without_tenant().await.ok_or_else(|| app.shed())?;
+    let mut accounts = Filled::new(page.size);
     let mut more = true;
-    while more && accounts.len() < page.size {
-        (after, more) = read_on(app, &subject, after, page.size, &mut accounts).await?;
+    let mut full = false;
+    while more && !full {
+        (after, more, full) = read_on(app, &subject, after, page.size, &mut accounts).await?;
     }
     let next = after.filter(|_| more).map(|after| app.tokens.seal(&query, &encode(after)));
     let next_page_token = next
         .transpose()
         .map_err(|_| Failure::Internal("the system gave no randomness".into()))?
         .unwrap_or_default();
-    Ok(pb::ListAccountsResponse { accounts, next_page_token })
+    Ok(pb::ListAccountsResponse { accounts: accounts.items, next_page_token })
 }
 
 type Position = (Num, Num);
 
-/// Adds the next memberships that can be selected: active ones. Says where it stopped, and whether
-/// there may be more.
+/// Adds the next memberships that can be selected: active ones. Says where it stopped, whether there
+/// may be more, and whether there is no room for them.
 async fn read_on(
     app: &App,
     subject: &Subject,
     after: Option<Position>,
     size: usize,
-    accounts: &mut Vec<pb::AccountMembership>,
-) -> Result<(Option<Position>, bool), StoreError> {
+    accounts: &mut Filled<pb::AccountMembership>,
+) -> Result<(Option<Position>, bool, bool), StoreError> {
     let read = app.store.accounts_of(subject, after, size).await?;
     let whole = read.len() == size;
     let mut last = after;
     for (tenant, membership) in read {
-        if accounts.len() == size {
-            return Ok((last, true));
+        let selectable = selectable(&membership)?.map(membership_to_wire);
+        if selectable.is_some_and(|one| !accounts.add(one)) {
+            return Ok((last, true, true));
         }
         last = Some((tenant, membership.account.num));
-        accounts.extend(selectable(&membership)?.map(membership_to_wire));
     }
-    Ok((last, whole))
+    Ok((last, whole, accounts.items.len() == size))
 }
 
 fn selectable(membership: &AccountOfSubject) -> Result<Option<AccountMembership>, StoreError> {

@@ -76,6 +76,7 @@ async fn change(app: &App, batch: &Batch) -> Result<(u64, bool, String), Failure
 async fn get(app: &App, message: pb::GetFaxRequest) -> Result<pb::GetFaxResponse, Failure> {
     let (tenant, fax) = wire::get_fax_call(message)?;
     let unknown = || Failure::NotFound("fax");
+    let _place = app.cold.enter(&tenant).await.ok_or_else(|| app.shed())?;
     let mut reader = app.snapshot(&tenant).await?.ok_or_else(unknown)?;
     let revision = reader.tenant().await?.revision.0;
     let row = reader.fax(&fax).await?.ok_or_else(unknown)?;

@@ -12,6 +12,7 @@ mod conferred;
 mod faxes;
 mod models_in_use;
 mod operations;
+mod outbox;
 mod permissions;
 mod sidecar;
 mod visibility;

@@ -17,7 +17,10 @@ use crate::answer::{Ask, Gathering, Recency, Setting, from_database};
 use crate::app::App;
 use crate::metrics::Operation;
 use crate::names::Names;
+use crate::token::Query;
 use crate::wire::enums::WireEnum;
+use crate::wire::invalid::InvalidRequest;
+use crate::wire::page::{Filled, Page};
 use crate::wire::pb;
 use crate::wire::permissions::{
     EffectivePermission, ListPermissionsCall, list_permissions_call, permission_to_wire,
@@ -48,7 +51,7 @@ impl Ask for Listing<'_> {
         None
     }
 
-    async fn ask(&self, _app: &App, from: &mut Gathering<'_>) -> Result<Self::Answer, Failure> {
+    async fn ask(&self, app: &App, from: &mut Gathering<'_>) -> Result<Self::Answer, Failure> {
         let not_found = || Failure::NotFound("member");
         let setting = from.setting()?;
         let read = from.read_member(&self.0.account, &self.0.subject).await?;
@@ -59,16 +62,28 @@ impl Ask for Listing<'_> {
         let authority = read.authority.as_deref().ok_or_else(not_found)?;
         let levels = levels(&setting, facts)?;
         let names = Names::load(from, scope_values(membership)).await?;
-        let permissions = (0u16..)
-            .zip(&setting.model.permissions)
-            .map(|(ix, permission)| {
-                let ix = PermissionIx(ix);
-                let effective = effective(authority, ix, permission, membership, &names);
-                effective.map(permission_to_wire)
-            })
-            .collect::<Result<_, StoreError>>()?;
+        let ListPermissionsCall { tenant, account, subject, page, consistency: _ } = self.0;
+        let query = Query::of("ListPermissions")
+            .with(tenant.as_str())
+            .with(account.as_str())
+            .with(subject.qualified())
+            .with(setting.tenant.model.0);
+        let first = first_of(app, &query, page)?;
+        let mut filled = Filled::new(page.size);
+        let mut next = None;
+        for (ix, permission) in (0u16..).zip(&setting.model.permissions).skip(first.into()) {
+            let one = effective(authority, PermissionIx(ix), permission, membership, &names)?;
+            if !filled.add(permission_to_wire(one)) {
+                next = Some(ix.to_be_bytes());
+                break;
+            }
+        }
+        let token = next.map(|next| app.tokens.seal(&query, &next)).transpose();
         Ok(pb::ListPermissionsResponse {
-            permissions,
+            permissions: filled.items,
+            next_page_token: token
+                .map_err(|_| Failure::Internal("the system gave no randomness".into()))?
+                .unwrap_or_default(),
             status: WireEnum::to_wire(membership.status),
             visibility: levels.join(","),
             revision: from.revision().0,
@@ -79,6 +94,14 @@ impl Ask for Listing<'_> {
     fn nowhere(&self) -> Result<Self::Answer, Failure> {
         Err(Failure::NotFound("member"))
     }
+}
+
+/// The permission that a page begins with.
+fn first_of(app: &App, query: &Query, page: &Page) -> Result<u16, InvalidRequest> {
+    let Some(token) = &page.token else { return Ok(0) };
+    let opened = app.tokens.open(query, token);
+    let first = opened.and_then(|position| position.try_into().ok()).map(u16::from_be_bytes);
+    first.ok_or_else(|| InvalidRequest::one("page_token", "is not a token of this list"))
 }
 
 fn levels<'a>(setting: &'a Setting, facts: &'a MemberFacts) -> Result<Vec<&'a str>, StoreError> {

@@ -1,6 +1,6 @@
 //! `SidecarService`: what the sidecars that follow this replica ask it.
 
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,12 +10,15 @@ use lineguard_core::row::ObjectKind;
 use lineguard_core::stamp::{Shard, ShardSet};
 use lineguard_lease::{Grants, Hints, Incarnation, NotGranted};
 use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::admit::{caller_of, not_permitted, permitted};
 use super::models_in_use;
+use super::outbox::{Emptying, Gone, Outbox, outbox};
 use crate::access::{Caller, Touches, caller::Scoped};
+use crate::answer::{KEPT, Paused, turn};
 use crate::app::App;
 use crate::wire::id::{ParseId, subject_at};
 use crate::wire::pb;
@@ -27,8 +30,9 @@ use crate::wire::pb::sidecar_service_server::SidecarService;
 use crate::wire::sidecar as wire;
 use crate::wire::status::Failure;
 
-/// How long a snapshot is kept for a caller that asks nothing: it holds a connection.
-const IDLE: Duration = Duration::from_secs(2);
+/// How long a stream is kept for a follower that says nothing, or hears nothing. One that follows
+/// renews its lease every second.
+const SILENT: Duration = Duration::from_secs(30);
 
 /// Most keys of one read.
 const MAX_KEYS: usize = 500;
@@ -89,16 +93,21 @@ impl SidecarService for Sidecars {
         request: Request<Streaming<pb::ReadTenantRequest>>,
     ) -> Result<Response<Self::ReadTenantStream>, Status> {
         let caller = caller_of(&request)?;
-        let (answers, stream) = mpsc::channel(4);
+        // An answer is read when the one before it was taken.
+        let (answers, taken) = outbox(1);
         let app = self.0.clone();
         tokio::spawn(async move {
-            let ended = read(&app, &caller, request.into_inner(), &answers).await;
-            if let Err(status) = ended {
-                // Whoever asked may be gone.
-                let _ = answers.send(Err(status)).await;
+            let read = read(&app, &caller, request.into_inner(), &answers);
+            let ended = tokio::select! {
+                ended = read => ended,
+                () = answers.gone() => return,
+            };
+            match ended {
+                Ok(()) => answers.end(),
+                Err(status) => answers.fail(status),
             }
         });
-        Ok(Response::new(Box::pin(ReceiverStream::new(stream))))
+        Ok(Response::new(Box::pin(taken)))
     }
 
     async fn read_model(
@@ -133,6 +142,7 @@ struct Link {
 impl Link {
     /// Until the stream ends. The grant of a follower does not end with it: its lease goes on.
     async fn serve(self, mut says: Streaming<pb::FollowRequest>) {
+        let mut silent = pin!(sleep(SILENT));
         let mut closing = self.app.closing.subscribe();
         let begin = match first(&mut says).await {
             Ok(begin) => begin,
@@ -143,7 +153,7 @@ impl Link {
             Err(status) => return self.end(status).await,
         };
         self.answer(Answer::Begun(pb::Begun {})).await;
-        loop {
+        while !self.answers.is_closed() {
             tokio::select! {
                 // Grants nothing any more, and lets connections end.
                 () = closed(&mut closing) => return,
@@ -151,18 +161,16 @@ impl Link {
                     true => self.answer(Answer::Moved(pb::Moved {})).await,
                     false => return,
                 },
+                () = silent.as_mut() => return self.end(Failure::Stalled.into()).await,
                 said = says.message() => match said {
                     Ok(Some(pb::FollowRequest { says: Some(said) })) => match self.hear(by, said).await {
-                        Ok(true) => {}
+                        Ok(true) => silent.as_mut().reset(Instant::now() + SILENT),
                         Ok(false) => return,
                         Err(status) => return self.end(status).await,
                     },
                     Ok(Some(_)) => return self.end(bad("says", "is missing")).await,
                     Ok(None) | Err(_) => return,
                 },
-            }
-            if self.answers.is_closed() {
-                return;
             }
         }
     }
@@ -209,17 +217,21 @@ impl Link {
     }
 
     async fn answer(&self, says: Answer) {
-        // Whoever asked may be gone.
-        let _ = self.answers.send(Ok(pb::FollowResponse { says: Some(says) })).await;
+        self.tell(Ok(pb::FollowResponse { says: Some(says) })).await;
     }
 
     async fn end(&self, status: Status) {
-        let _ = self.answers.send(Err(status)).await;
+        self.tell(Err(status)).await;
+    }
+
+    /// Whoever asked may be gone, or not listen: then the silence that follows ends it.
+    async fn tell(&self, says: Result<pb::FollowResponse, Status>) {
+        let _ = timeout(SILENT, self.answers.send(says)).await;
     }
 }
 
 async fn first(says: &mut Streaming<pb::FollowRequest>) -> Result<pb::Begin, Status> {
-    match says.message().await? {
+    match timeout(SILENT, says.message()).await.map_err(stalled)?? {
         Some(pb::FollowRequest { says: Some(Says::Begin(begin)) }) => Ok(begin),
         _ => Err(bad("begin", "must come first")),
     }
@@ -239,43 +251,84 @@ fn no_lease(number: u64, refused: &NotGranted) -> pb::NoLease {
     pb::NoLease { number, reason: reason.into(), detail: refused.to_string() }
 }
 
-type FoundSender = mpsc::Sender<Result<pb::ReadTenantResponse, Status>>;
+type Answered = Outbox<pb::ReadTenantResponse>;
 
-/// Answers the reads of one stream from one snapshot.
+fn stalled<E>(_: E) -> Status {
+    Failure::Stalled.into()
+}
+
+/// Answers the reads of one stream from one snapshot; from another one of the same set-up after a
+/// pause.
 async fn read(
     app: &App,
     caller: &Caller,
     mut reads: Streaming<pb::ReadTenantRequest>,
-    answers: &FoundSender,
+    answers: &Answered,
 ) -> Result<(), Status> {
-    let open = match reads.message().await? {
-        Some(pb::ReadTenantRequest { read: Some(Read::Open(open)) }) => open,
-        _ => return Err(bad("open", "must come first")),
+    let open = timeout(app.patience, reads.message()).await.map_err(stalled)??;
+    let Some(pb::ReadTenantRequest { read: Some(Read::Open(open)) }) = open else {
+        return Err(bad("open", "must come first"));
     };
     permitted(app, caller, &open)?;
     let tenant =
         TenantId::parse_id(&open.tenant).map_err(|error| bad("open.tenant", &error.to_string()))?;
-    let say = |found| answers.send(Ok(pb::ReadTenantResponse { read: Some(found) }));
-    let Some(mut reader) = app.snapshot(&tenant).await.map_err(Failure::from)? else {
-        let _ = say(Found::Nothing(pb::Nothing {})).await;
-        return Ok(());
+    let place = app.long.sidecars.place(&tenant, &caller.name);
+    let mut place = place.ok_or_else(|| app.shed())?;
+    turn(app, &mut place).await?;
+    let Some(reader) = app.snapshot(&tenant).await.map_err(Failure::from)? else {
+        drop(place);
+        say(answers, Found::Nothing(pb::Nothing {}));
+        return emptied(app, answers).await;
     };
+    let mut reader = Paused::new(app, reader, place).await.map_err(Failure::from)?;
     let row = reader.tenant().await.map_err(Failure::from)?;
     let stamp = reader.stamp().await.map_err(Failure::from)?;
-    if say(Found::Tenant(wire::tenant_to_wire(row, Shard::of(&tenant), stamp))).await.is_err() {
-        return Ok(());
-    }
+    say(answers, Found::Tenant(wire::tenant_to_wire(row, Shard::of(&tenant), stamp)));
     loop {
-        let next = tokio::time::timeout(IDLE, reads.message()).await;
-        let read = match next.map_err(|_| Failure::DeadlineExceeded)?? {
+        let read = match next(app, &mut reads, answers, &mut reader).await? {
             Some(pb::ReadTenantRequest { read: Some(read) }) => read,
             Some(_) => return Err(bad("read", "is missing")),
-            None => return Ok(()),
+            None => return emptied(app, answers).await,
         };
-        let found = find(reader.as_mut(), read).await?;
-        if say(found).await.is_err() {
-            return Ok(());
+        match find(&mut reader, read).await {
+            Ok(found) => say(answers, found),
+            Err(status) => return Err(reader.why().map_or(status, Status::from)),
         }
+    }
+}
+
+fn say(answers: &Answered, found: Found) {
+    answers.put(pb::ReadTenantResponse { read: Some(found) }, 1);
+}
+
+/// The next read, once the answer before it was taken. While the caller takes its time, nothing is
+/// held for it.
+async fn next(
+    app: &App,
+    reads: &mut Streaming<pb::ReadTenantRequest>,
+    answers: &Answered,
+    reader: &mut Paused<'_>,
+) -> Result<Option<pb::ReadTenantRequest>, Status> {
+    let next = async {
+        let (read, room) = tokio::join!(reads.message(), answers.room());
+        match room {
+            Ok(()) => read,
+            Err(Gone) => Ok(None),
+        }
+    };
+    let mut next = pin!(next);
+    if let Ok(next) = timeout(KEPT, next.as_mut()).await {
+        return next;
+    }
+    reader.pause();
+    timeout(app.patience, next).await.map_err(stalled)?
+}
+
+/// Keeps the stream until its last answer was taken.
+async fn emptied(app: &App, answers: &Answered) -> Result<(), Status> {
+    match answers.emptied(app.patience).await {
+        Ok(()) | Err(Emptying::Gone) => Ok(()),
+        Err(Emptying::Stalled) => Err(Failure::Stalled.into()),
     }
 }
 

@@ -18,6 +18,7 @@ use lineguard_core::port::{StoreError, TenantReader};
 use lineguard_core::request::{Context, Question};
 use lineguard_core::row::ObjectKind;
 use lineguard_core::vocabulary::{ActionDef, ActionKind, FactName, ResourceDef, StoredType};
+use prost::Message as _;
 
 use super::words::{decided, no_member, stamped};
 use crate::answer::{self, Answer, Answered, Ask, Gathering, Recency, remembered};
@@ -26,6 +27,7 @@ use crate::gather::Member;
 use crate::metrics::Operation;
 use crate::names::Names;
 use crate::wire::invalid::InvalidRequest;
+use crate::wire::page::MAX_PAGE_BYTES;
 use crate::wire::pb;
 use crate::wire::status::Failure;
 use crate::wire::visibility::{
@@ -47,7 +49,11 @@ pub(super) async fn get(
     };
     let decision = response.decision.map(|decision| stamped(decision, revision, staleness));
     let revision = decision.as_ref().map_or(0, |decision| decision.revision);
-    Ok(pb::GetVisibilityResponse { decision, revision, ..response })
+    let response = pb::GetVisibilityResponse { decision, revision, ..response };
+    if response.encoded_len() > MAX_PAGE_BYTES {
+        return Err(Failure::TooLarge);
+    }
+    Ok(response)
 }
 
 struct Seen<'a> {

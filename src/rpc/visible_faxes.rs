@@ -7,7 +7,7 @@ use lineguard_core::decision::Decision;
 use lineguard_core::engine::{may_see, not_a_member};
 use lineguard_core::id::{ExternalId, FaxId, Num, Revision, TenantId, Timestamp};
 use lineguard_core::list::{Filter, Limits, Page, Terms, Walk, cursor};
-use lineguard_core::port::{FaxCursor, FaxSlice, StoreError, TenantReader};
+use lineguard_core::port::{FaxCursor, FaxRow, FaxSlice, StoreError, TenantReader};
 use lineguard_core::row::ObjectKind;
 use lineguard_core::vocabulary::Action;
 
@@ -25,6 +25,7 @@ use crate::wire::consistency::Consistency;
 use crate::wire::facts::SentFacts;
 use crate::wire::faxes::{FaxFilter, ListFaxesCall, fax_to_wire, list_faxes_call};
 use crate::wire::invalid::InvalidRequest;
+use crate::wire::page::Filled;
 use crate::wire::pb;
 use crate::wire::status::Failure;
 
@@ -88,7 +89,7 @@ impl Ask for Listing<'_> {
                 return Ok(answer(Vec::new(), String::new(), revision));
             }
         };
-        let faxes = named_faxes(from, &faxes).await?.iter().map(fax_to_wire).collect();
+        let (faxes, next) = fill(from, &faxes, next).await?;
         let token = match next {
             None => String::new(),
             Some(next) => app
@@ -102,6 +103,28 @@ impl Ask for Listing<'_> {
     fn nowhere(&self) -> Result<Self::Answer, Failure> {
         Ok(pb::ListVisibleFaxesResponse::default())
     }
+}
+
+/// How many faxes of a page are read at once: it may end after any of them.
+const AT_ONCE: usize = 100;
+
+/// As many of the faxes as there is room for, and where to go on.
+async fn fill(
+    from: &mut Gathering<'_>,
+    rows: &[FaxRow],
+    next: Option<FaxCursor>,
+) -> Result<(Vec<pb::Fax>, Option<FaxCursor>), StoreError> {
+    let mut page = Filled::new(rows.len());
+    let mut last = None;
+    for rows in rows.chunks(AT_ONCE) {
+        for (row, named) in rows.iter().zip(named_faxes(from, rows).await?) {
+            if !page.add(fax_to_wire(&named)) {
+                return Ok((page.items, last));
+            }
+            last = Some(cursor(row));
+        }
+    }
+    Ok((page.items, next))
 }
 
 impl Listing<'_> {

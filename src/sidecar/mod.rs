@@ -110,7 +110,7 @@ pub fn open(config: &Config, upstream: &Upstream) -> Result<Sidecar, SidecarErro
         clock: Arc::new(crate::clock::SystemClock),
         metrics,
     });
-    let app = open::observed(app, config);
+    let app = open::observed(app, config, config.database.max_connections as usize);
     let routes = pass_on::routes(&app, &parent);
     Ok(Sidecar { app, routes, parent })
 }

@@ -12,6 +12,7 @@ use super::invalid::{Faults, InvalidRequest, Path};
 use super::page::{self, Page};
 use super::status::Failure;
 use super::{change, enums, id, pb};
+use crate::objects::Relation;
 
 /// Greatest number of changes of a batch, and of changes or faxes of a part of an import.
 pub const MAX_CHANGES: usize = 10_000;
@@ -218,6 +219,24 @@ fn read_key(faults: &mut Faults, at: &Path<'_>, message: pb::ObjectKey) -> Optio
     }
 }
 
+impl ObjectKey {
+    /// The kind of object that it names; none for the tenant.
+    pub const fn kind(&self) -> Option<ObjectKind> {
+        match self {
+            Self::Tenant => None,
+            Self::Account(_) => Some(ObjectKind::Account),
+            Self::Member(..) => Some(ObjectKind::Member),
+            Self::Group(_) => Some(ObjectKind::Group),
+            Self::Role(..) => Some(ObjectKind::Role),
+            Self::Number(_) => Some(ObjectKind::Number),
+            Self::Extension(_) => Some(ObjectKind::Extension),
+            Self::Queue(_) => Some(ObjectKind::Queue),
+            Self::Faxbox(_) => Some(ObjectKind::Faxbox),
+            Self::Invitation(_) => Some(ObjectKind::Invitation),
+        }
+    }
+}
+
 /// A request of `List`, parsed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListCall {
@@ -245,6 +264,62 @@ pub fn list_call(message: pb::ListRequest) -> Result<ListCall, InvalidRequest> {
         let page = page::page(faults, at, page_size, page_token);
         Some(ListCall { tenant: tenant?, kind: kind?, account: account?, page: page? })
     })
+}
+
+/// A request of `ListRelated`, parsed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListRelatedCall {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The object.
+    pub key: ObjectKey,
+    /// The key as it was sent, for the tokens of its pages.
+    pub sent: Vec<u8>,
+    /// Which of its sets.
+    pub relation: Relation,
+    /// Which page.
+    pub page: Page,
+}
+
+/// Reads a request of `ListRelated`.
+pub fn list_related_call(
+    message: pb::ListRelatedRequest,
+) -> Result<ListRelatedCall, InvalidRequest> {
+    let pb::ListRelatedRequest { tenant, key, relation, page_size, page_token } = message;
+    let sent = key.as_ref().map(prost::Message::encode_to_vec).unwrap_or_default();
+    let get = pb::GetRequest { tenant, key };
+    let read = get_call(get);
+    let rest = Faults::collect(|faults, at| {
+        let at_relation = at.field("relation");
+        let relation = match pb::Relation::try_from(relation) {
+            Ok(relation) => faults.required(&at_relation, Relation::from_wire(relation)),
+            Err(_) => faults.add(&at_relation, enums::unknown_number(relation)),
+        };
+        let page = page::page(faults, at, page_size, page_token);
+        let (relation, page) = (relation?, page?);
+        if let Ok((_, key)) = &read
+            && key.kind().is_none_or(|kind| relation.links(kind).is_empty())
+        {
+            return faults.add(&at_relation, "is none that such an object has");
+        }
+        Some((relation, page))
+    });
+    match (read, rest) {
+        (Ok((tenant, key)), Ok((relation, page))) => {
+            Ok(ListRelatedCall { tenant, key, sent, relation, page })
+        }
+        (Err(one), Err(other)) => {
+            let violations = one.violations.into_iter().chain(other.violations).collect();
+            Err(InvalidRequest { violations })
+        }
+        (Err(error), _) | (_, Err(error)) => Err(error),
+    }
+}
+
+/// Reads a request of `ListModels`.
+pub fn list_models_call(message: pb::ListModelsRequest) -> Result<Page, InvalidRequest> {
+    let pb::ListModelsRequest { page_size, page_token } = message;
+    Faults::collect(|faults, at| page::whole_page(faults, at, page_size, page_token))
 }
 
 /// Reads a request of `ListTenants`.

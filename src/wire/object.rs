@@ -1,6 +1,6 @@
 //! Stored objects on the wire.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use lineguard_core::change::{MemberList, OverrideValue};
 use lineguard_core::facts::MemberStatus;
@@ -10,7 +10,8 @@ use lineguard_core::port::TenantRow;
 use super::field::Field;
 use super::{pb, setup};
 use crate::objects::{
-    Account, Definition, Faxbox, Group, Invitation, Member, Number, Role, Stored, Switches,
+    Account, Definition, Element, Faxbox, Group, Invitation, Member, Number, Relation, Role,
+    Stored, Switches,
 };
 
 /// A tenant.
@@ -26,11 +27,11 @@ pub fn tenant_to_wire(tenant: &TenantRow) -> pb::Tenant {
 
 /// The tenant as one of its own objects.
 pub fn tenant_object(tenant: &TenantRow) -> pb::Object {
-    pb::Object { kind: Some(pb::object::Kind::Tenant(tenant_to_wire(tenant))) }
+    pb::Object { kind: Some(pb::object::Kind::Tenant(tenant_to_wire(tenant))), cut: Vec::new() }
 }
 
-/// An object.
-pub fn object_to_wire(object: &Stored) -> pb::Object {
+/// An object, and which of its relations have more elements than it tells.
+pub fn object_to_wire(object: &Stored, cut: &BTreeSet<Relation>) -> pb::Object {
     use pb::object::Kind;
 
     let kind = match object {
@@ -55,7 +56,10 @@ pub fn object_to_wire(object: &Stored) -> pb::Object {
         Stored::Faxbox(faxbox) => Kind::Faxbox(faxbox_to_wire(faxbox)),
         Stored::Invitation(invitation) => Kind::Invitation(invitation_to_wire(invitation)),
     };
-    pb::Object { kind: Some(kind) }
+    pb::Object {
+        kind: Some(kind),
+        cut: cut.iter().map(|relation| relation.to_wire().into()).collect(),
+    }
 }
 
 fn all<W>(values: &[impl Field<Option<W>>]) -> Vec<W> {
@@ -182,4 +186,39 @@ fn invitation_to_wire(invitation: &Invitation) -> pb::Invitation {
         accepted_by: accepted_by.to_wire(),
         revoked: *revoked,
     }
+}
+
+impl Relation {
+    /// What it is called on the wire.
+    pub const fn to_wire(self) -> pb::Relation {
+        match self {
+            Self::Members => pb::Relation::Members,
+            Self::Owners => pb::Relation::Owners,
+            Self::Delegates => pb::Relation::Delegates,
+            Self::Targets => pb::Relation::Targets,
+        }
+    }
+
+    /// What is called so on the wire; none for the unspecified one.
+    pub const fn from_wire(wire: pb::Relation) -> Option<Self> {
+        match wire {
+            pb::Relation::Unspecified => None,
+            pb::Relation::Members => Some(Self::Members),
+            pb::Relation::Owners => Some(Self::Owners),
+            pb::Relation::Delegates => Some(Self::Delegates),
+            pb::Relation::Targets => Some(Self::Targets),
+        }
+    }
+}
+
+/// An element of a relation.
+pub fn element_to_wire(element: &Element) -> pb::Related {
+    use pb::related::Kind;
+
+    let kind = match element {
+        Element::Subject(subject) => subject.to_wire().map(Kind::Subject),
+        Element::Group(group) => Some(Kind::Group(group.to_wire())),
+        Element::Faxbox(faxbox) => Some(Kind::Faxbox(faxbox.to_wire())),
+    };
+    pb::Related { kind }
 }

@@ -25,23 +25,28 @@ pub struct ListPermissionsCall {
     pub subject: Subject,
     /// How recent the state must be.
     pub consistency: Consistency,
+    /// Which page.
+    pub page: Page,
 }
 
 /// Reads a request of `ListPermissions`.
 pub fn list_permissions_call(
     message: pb::ListPermissionsRequest,
 ) -> Result<ListPermissionsCall, InvalidRequest> {
-    let pb::ListPermissionsRequest { tenant, subject, account, consistency } = message;
+    let pb::ListPermissionsRequest { tenant, subject, account, consistency, page_size, page_token } =
+        message;
     Faults::collect(|faults, at| {
         let tenant = Field::read(faults, &at.field("tenant"), tenant);
         let subject = Field::read(faults, &at.field("subject"), subject);
         let account = Field::read(faults, &at.field("account"), account);
         let consistency = consistency::read(faults, &at.field("consistency"), consistency);
+        let page = page::whole_page(faults, at, page_size, page_token);
         Some(ListPermissionsCall {
             tenant: tenant?,
             account: account?,
             subject: subject?,
             consistency: consistency?,
+            page: page?,
         })
     })
 }

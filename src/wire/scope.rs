@@ -57,7 +57,7 @@ scoped! {
     }
     GetVisibilityRequest [] { tenant subject action; account channel consistency }
     ResolveAutoAssignRequest [FAX] { tenant; number consistency }
-    ListPermissionsRequest [] { tenant subject; account consistency }
+    ListPermissionsRequest [] { tenant subject; account consistency page_size page_token }
     ListAccountsRequest [Touches::EveryTenant] { subject; page_size page_token }
 
     RegisterFaxRequest [FAX] { tenant actor; request_id fax }
@@ -75,8 +75,9 @@ scoped! {
     ApplyRequest [] { tenant actor; request_id changes if_exists }
     GetRequest [] { tenant; key }
     ListRequest [] { tenant; kind account page_size page_token }
+    ListRelatedRequest [] { tenant; key relation page_size page_token }
     ListTenantsRequest [Touches::EveryTenant] { ; page_size page_token }
-    ListModelsRequest [] { ; }
+    ListModelsRequest [] { ; page_size page_token }
     GetModelRequest [] { ; digest }
     PutModelRequest [Touches::EveryTenant] { actor; text }
 

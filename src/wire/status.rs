@@ -49,6 +49,12 @@ pub enum Failure {
     Overloaded,
     /// The caller's deadline has passed.
     DeadlineExceeded,
+    /// The client of a stream has neither taken nor sent anything for too long.
+    Stalled,
+    /// The answer is larger than a client reads, and comes in one piece.
+    TooLarge,
+    /// The tenant was changed while it was read piece by piece.
+    TenantChanged,
     /// The caller did not identify itself.
     Unauthenticated,
     /// The caller offered a proof that does not say who it is; the text says why, to the caller.
@@ -167,6 +173,18 @@ impl Failure {
             }
             Self::DeadlineExceeded => {
                 Parts::new(Code::DeadlineExceeded, "DEADLINE_EXCEEDED", "the deadline has passed")
+            }
+            Self::Stalled => {
+                let message = "the client has neither taken nor sent anything for too long";
+                Parts::new(Code::DeadlineExceeded, "STALLED", message)
+            }
+            Self::TooLarge => {
+                let message = "the answer is larger than 3 MiB and has no pages";
+                Parts::new(Code::ResourceExhausted, "ANSWER_TOO_LARGE", message)
+            }
+            Self::TenantChanged => {
+                let message = "the tenant was changed while the client was slow; begin again";
+                Parts::new(Code::Aborted, "TENANT_CHANGED", message).worth_a_retry()
             }
             Self::Unauthenticated => {
                 let message = "the caller did not identify itself";

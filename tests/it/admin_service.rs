@@ -406,7 +406,7 @@ async fn models_are_listed_read_and_kept() {
     assert_eq!((read.text.as_str(), read.model), (PLAIN, Some(kept.clone())));
 
     let list = async || {
-        let models = admin(&harness).list_models(pb::ListModelsRequest {}).await.unwrap();
+        let models = admin(&harness).list_models(pb::ListModelsRequest::default()).await.unwrap();
         models.into_inner().models
     };
     assert_eq!(list().await.len(), BUILT_IN.len());

@@ -127,7 +127,7 @@ async fn reads_of_what_does_not_exist_have_the_same_not_found() {
             tenant: tenant.into(),
             subject: Some(user(subject)),
             account: account.into(),
-            consistency: None,
+            ..Default::default()
         };
         statuses.push(client.list_permissions(request).await.unwrap_err());
     }

@@ -28,7 +28,7 @@ async fn forms(harness: &Harness, account: &str) -> pb::EffectivePermission {
         tenant: "t1".into(),
         subject: Some(user("me")),
         account: account.into(),
-        consistency: None,
+        ..Default::default()
     };
     let listed = harness.client().list_permissions(request).await.unwrap().into_inner();
     listed.permissions.into_iter().find(|one| one.key == "forms").unwrap()

@@ -38,6 +38,8 @@ pub struct Harness {
     pub address: String,
     /// A connection to it, or to the sidecar beside it.
     pub channel: Channel,
+    /// How many snapshots its store gives at a time.
+    pub snapshots: usize,
     sidecar: Option<Beside>,
     /// The same store without caches, if the server has some: every question is asked there too.
     plain: Option<App>,
@@ -165,7 +167,16 @@ impl Harness {
         Self::start_on(Ground { caches: Use::L1, ..Ground::chosen() }).await
     }
 
+    /// The same, with something of the service changed before it serves.
+    pub async fn start_with(change: impl FnOnce(App) -> App) -> Self {
+        Self::start_changed(Ground::chosen(), change).await
+    }
+
     async fn start_on(ground: Ground) -> Self {
+        Self::start_changed(ground, |app| app).await
+    }
+
+    async fn start_changed(ground: Ground, change: impl FnOnce(App) -> App) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let databases = Databases::new(ground.store);
         let url = match ground.store {
@@ -177,8 +188,9 @@ impl Harness {
         for (_, text) in BUILT_IN {
             store.put_model(text).await.unwrap();
         }
+        let snapshots = store.snapshots();
         let store = Arc::new(store);
-        let app = app(&store, ground.caches);
+        let app = change(app(&store, ground.caches));
         let plain = (ground.caches != Use::Off).then(|| without_caches(&store, &app));
         app.freshness.sight_or_poll(Shard(0), std::time::Duration::from_secs(5)).await.unwrap();
 
@@ -205,7 +217,18 @@ impl Harness {
         let channel =
             Channel::from_shared(format!("http://{asked}")).unwrap().connect().await.unwrap();
         let (stop, served) = (Some(stop), Some(served));
-        Self { app, address, channel, sidecar, plain, stop, served, databases, _folder: folder }
+        Self {
+            app,
+            address,
+            channel,
+            snapshots,
+            sidecar,
+            plain,
+            stop,
+            served,
+            databases,
+            _folder: folder,
+        }
     }
 
     /// The answer of a service without caches to the same question, where this one has some.

@@ -28,6 +28,7 @@ use crate::writer::{Turn, Writer};
 /// A store in an SQL database.
 pub struct SqlStore {
     pub(crate) readers: DatabaseConnection,
+    snapshots: usize,
     pub(crate) feed: DatabaseConnection,
     pub(crate) writer: Writer,
     pub(crate) models: Models,
@@ -67,12 +68,18 @@ impl SqlStore {
         let opened = connect::open(url, mode, options).await?;
         Ok(Self {
             readers: opened.readers,
+            snapshots: opened.snapshots,
             feed: opened.feed,
             writer: Writer::new(opened.writer, opened.writers),
             models: Models::new(),
             watcher: None,
             held: opened.held,
         })
+    }
+
+    /// How many snapshots can be read at a time.
+    pub const fn snapshots(&self) -> usize {
+        self.snapshots
     }
 
     /// Tells `watch` of the statements that questions and writes send from now on.
@@ -85,7 +92,7 @@ impl SqlStore {
 
     /// Waits for what is under way, closes the connections and lets go of the lock.
     pub async fn close(self) -> Result<(), StoreError> {
-        let Self { readers, feed, writer, models: _, watcher: _, held } = self;
+        let Self { readers, snapshots: _, feed, writer, models: _, watcher: _, held } = self;
         readers.close().await.map_err(unavailable)?;
         feed.close().await.map_err(unavailable)?;
         writer.close().await?;

@@ -19,6 +19,7 @@ use mistakes::Mistake;
 use outcome::{Done, Imported, refused, result, texts};
 
 use super::client::{Client, ask, failed, subject};
+use super::models::listed;
 use super::paint::{Paint, plain};
 use super::{Exit, Failure, Output, note, print};
 use crate::config::{Config, StoreFlags, layers};
@@ -188,8 +189,8 @@ impl Import {
             return world;
         }
         let Ok(mut client) = self.client.admin().await else { return world };
-        let models = match client.list_models(ask(pb::ListModelsRequest {})).await {
-            Ok(answer) => answer.into_inner().models,
+        let models = match listed(&mut client).await {
+            Ok(models) => models,
             Err(status) => {
                 let why = status.message();
                 note(format_args!("the server did not say which models it has: {}", plain(why)));

@@ -2,18 +2,21 @@
 
 mod faxes;
 
+use std::time::Duration;
+
 use lineguard_core::change::{AccountKind, Change, NewFax};
 use lineguard_core::id::{Num, TenantId};
 use lineguard_core::port::{StoreError, TenantReader, TenantRow};
 use lineguard_core::row::{self, ObjectKind};
 use prost::Message as _;
-use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
+use tokio::time::timeout;
 use tokio_stream::{Stream, StreamExt as _};
 use tonic::Status;
 
+use super::super::outbox::{Emptying, Gone, Outbox, outbox};
 use super::recreate;
-use crate::answer::Setting;
+use crate::access::Caller;
+use crate::answer::{KEPT, Paused, Setting, turn};
 use crate::app::App;
 use crate::objects::{self, Account, Stored};
 use crate::wire::admin::export_call;
@@ -24,14 +27,14 @@ use crate::wire::status::Failure;
 /// How many rows are read at once, and most changes and faxes of a part.
 const PAGE: usize = 500;
 
-/// About how many bytes make a part; any client takes a few times that.
-const MAX_PART_BYTES: usize = 1 << 20;
+/// About how many bytes make a part. What a client does not take, the transport keeps by whole parts.
+const MAX_PART_BYTES: usize = 64 << 10;
+
+/// How many bytes are read ahead of a slow client.
+const MAX_READY_BYTES: usize = 256 << 10;
 
 /// How long an export may take, its caller's reading included.
-const LONGEST: std::time::Duration = std::time::Duration::from_secs(600);
-
-/// Parts that wait for a slow reader.
-const WAITING: usize = 2;
+const LONGEST: Duration = Duration::from_secs(600);
 
 /// Kinds in the order in which they can be made: each needs only those before it.
 const MADE: [ObjectKind; 8] = [
@@ -60,26 +63,31 @@ type Sent = Result<pb::ExportResponse, Status>;
 /// the call.
 pub(super) async fn export(
     app: &App,
+    caller: &Caller,
     message: pb::ExportRequest,
 ) -> Result<impl Stream<Item = Sent> + Send + use<>, Status> {
     let (tenant, include_faxes) = export_call(message).map_err(Failure::from)?;
-    let (parts, mut receiver) = mpsc::channel(WAITING);
-    let app = app.clone();
+    let (parts, mut taken) = outbox(MAX_READY_BYTES);
+    let (app, caller) = (app.clone(), caller.name.clone());
     tokio::spawn(async move {
-        // A caller that stops reading must not hold a snapshot for ever.
-        let exported = run(&app, &tenant, include_faxes, &parts);
-        let ended = match tokio::time::timeout(LONGEST, exported).await {
-            Ok(ended) => ended,
-            Err(_) => Err(Ended::Failed(Failure::DeadlineExceeded)),
+        let exported = run(&app, &caller, &tenant, include_faxes, &parts);
+        // Nobody reads for somebody who has gone.
+        let exported = async {
+            tokio::select! {
+                ended = exported => ended,
+                () = parts.gone() => Err(Ended::Unheard),
+            }
         };
-        if let Err(Ended::Failed(failure)) = ended {
-            // Nobody may be left to hear it.
-            let _ = parts.send(Err(failure.into())).await;
+        match timeout(LONGEST, exported).await {
+            Ok(Ok(())) => parts.end(),
+            Ok(Err(Ended::Unheard)) => {}
+            Ok(Err(Ended::Failed(failure))) => parts.fail(failure.into()),
+            Err(_) => parts.fail(Failure::DeadlineExceeded.into()),
         }
     });
     let ended = || Status::from(Failure::Internal("an export ended before its first part".into()));
-    let first = receiver.recv().await.ok_or_else(ended)??;
-    Ok(tokio_stream::once(Ok(first)).chain(ReceiverStream::new(receiver)))
+    let first = taken.next().await.ok_or_else(ended)??;
+    Ok(tokio_stream::once(Ok(first)).chain(taken))
 }
 
 /// Why an export ended early.
@@ -95,41 +103,72 @@ impl From<StoreError> for Ended {
     }
 }
 
-async fn run(
-    app: &App,
-    tenant: &TenantId,
-    include_faxes: bool,
-    parts: &mpsc::Sender<Sent>,
-) -> Result<(), Ended> {
-    let unknown = || Ended::Failed(Failure::NotFound("tenant"));
-    let (mut reader, setting) = app.with_model(tenant).await?.ok_or_else(unknown)?;
-    let Setting { tenant: row, model } = setting;
-    let reader = reader.as_mut();
-    let mut out = Out::new(parts, row.revision.0);
-    tenant_and_accounts(reader, &row, &mut out).await?;
-    for kind in MADE {
-        each(reader, kind, &mut out, recreate::make).await?;
+impl From<Failure> for Ended {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
     }
-    for kind in TIED {
-        each(reader, kind, &mut out, recreate::tie).await?;
-    }
-    if include_faxes {
-        faxes::faxes(app, reader, &row, model, &mut out).await?;
-    }
-    out.send().await
 }
 
-/// Collects changes and faxes and sends them in parts.
+impl From<Gone> for Ended {
+    fn from(_: Gone) -> Self {
+        Self::Unheard
+    }
+}
+
+async fn run(
+    app: &App,
+    caller: &str,
+    tenant: &TenantId,
+    include_faxes: bool,
+    parts: &Outbox<pb::ExportResponse>,
+) -> Result<(), Ended> {
+    let unknown = || Ended::Failed(Failure::NotFound("tenant"));
+    let mut place = app.long.exports.place(tenant, caller).ok_or_else(|| app.shed())?;
+    turn(app, &mut place).await?;
+    let (reader, setting) = app.with_model(tenant).await?.ok_or_else(unknown)?;
+    let Setting { tenant: row, model } = setting;
+    let reader = Paused::new(app, reader, place).await?;
+    let mut out = Out::new(parts, reader, app.patience, row.revision.0);
+    let all = async {
+        tenant_and_accounts(&row, &mut out).await?;
+        for kind in MADE {
+            each(kind, &mut out, recreate::make).await?;
+        }
+        for kind in TIED {
+            each(kind, &mut out, recreate::tie).await?;
+        }
+        if include_faxes {
+            faxes::faxes(app, &row, model, &mut out).await?;
+        }
+        out.send().await
+    };
+    all.await.map_err(|ended| out.reader.why().map_or(ended, Ended::Failed))?;
+    // The place is kept until nothing is held for the client any more.
+    out.reader.pause();
+    parts.emptied(app.patience).await.map_err(|why| match why {
+        Emptying::Gone => Ended::Unheard,
+        Emptying::Stalled => Ended::Failed(Failure::Stalled),
+    })
+}
+
+/// Where everything is read from, and the parts that it is sent in.
 struct Out<'a> {
-    parts: &'a mpsc::Sender<Sent>,
+    parts: &'a Outbox<pb::ExportResponse>,
+    reader: Paused<'a>,
+    patience: Duration,
     part: pb::ExportResponse,
     bytes: usize,
 }
 
 impl<'a> Out<'a> {
-    fn new(parts: &'a mpsc::Sender<Sent>, revision: u64) -> Self {
+    fn new(
+        parts: &'a Outbox<pb::ExportResponse>,
+        reader: Paused<'a>,
+        patience: Duration,
+        revision: u64,
+    ) -> Self {
         let part = pb::ExportResponse { revision, ..Default::default() };
-        Self { parts, part, bytes: 0 }
+        Self { parts, reader, patience, part, bytes: 0 }
     }
 
     /// A change comes after all the faxes before it. A part has its changes first, so it needs one
@@ -160,22 +199,30 @@ impl<'a> Out<'a> {
         let revision = self.part.revision;
         let next = pb::ExportResponse { revision, ..Default::default() };
         let part = std::mem::replace(&mut self.part, next);
-        self.bytes = 0;
+        let bytes = std::mem::take(&mut self.bytes);
         if part.changes.is_empty() && part.faxes.is_empty() {
             return Ok(());
         }
-        self.parts.send(Ok(part)).await.map_err(|_| Ended::Unheard)
+        self.room().await?;
+        self.parts.put(part, bytes);
+        Ok(())
+    }
+
+    /// Waits for the client, at first with the snapshot and then without it.
+    async fn room(&mut self) -> Result<(), Ended> {
+        let Ok(room) = timeout(KEPT, self.parts.room()).await else {
+            self.reader.pause();
+            let room = timeout(self.patience, self.parts.room()).await;
+            return Ok(room.map_err(|_| Failure::Stalled)??);
+        };
+        Ok(room?)
     }
 }
 
 /// The tenant with its root, then all accounts: parents were made before their children.
-async fn tenant_and_accounts(
-    reader: &mut dyn TenantReader,
-    tenant: &TenantRow,
-    out: &mut Out<'_>,
-) -> Result<(), Ended> {
-    let first = reader.list(ObjectKind::Account, None, Num(0), 1).await?;
-    let first = objects::load(reader, &first).await?;
+async fn tenant_and_accounts(tenant: &TenantRow, out: &mut Out<'_>) -> Result<(), Ended> {
+    let first = out.reader.list(ObjectKind::Account, None, Num(0), 1).await?;
+    let first = objects::load(&mut out.reader, &first).await?;
     let Some(Stored::Account(root)) = first.first() else {
         // A tenant always has its root.
         return Err(row::corrupt(tenant.num, "num", Num(0)).into());
@@ -198,24 +245,33 @@ async fn tenant_and_accounts(
         let account = account.clone();
         out.change(&Change::SetPersonal { account, personal: true }).await?;
     }
-    each(reader, ObjectKind::Account, out, recreate::make).await
+    each(ObjectKind::Account, out, recreate::make).await
+}
+
+/// How many objects are held at once; some kinds may be linked to everybody.
+const fn at_once(kind: ObjectKind) -> usize {
+    match kind {
+        ObjectKind::Group | ObjectKind::Faxbox => 5,
+        _ => PAGE,
+    }
 }
 
 /// Goes through all objects of a kind in the order in which they were made.
 async fn each(
-    reader: &mut dyn TenantReader,
     kind: ObjectKind,
     out: &mut Out<'_>,
     changes_of: fn(&Stored, &mut Vec<Change>),
 ) -> Result<(), Ended> {
     let mut after = Num(0);
     loop {
-        let rows = reader.list(kind, None, after, PAGE).await?;
-        for object in objects::load(reader, &rows).await? {
-            let mut changes = Vec::new();
-            changes_of(&object, &mut changes);
-            for change in &changes {
-                out.change(change).await?;
+        let rows = out.reader.list(kind, None, after, PAGE).await?;
+        for rows in rows.chunks(at_once(kind)) {
+            for object in objects::load(&mut out.reader, rows).await? {
+                let mut changes = Vec::new();
+                changes_of(&object, &mut changes);
+                for change in &changes {
+                    out.change(change).await?;
+                }
             }
         }
         match rows.last() {

@@ -1,12 +1,12 @@
 //! `Import`: parts are collected by tenant, and each tenant is one transaction.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use lineguard_core::change::{Change, Import, Imported, Part, Warning};
 use lineguard_core::id::TenantId;
 use lineguard_core::port::Fault;
 use prost::Message as _;
-use tokio::sync::Semaphore;
 use tonic::{Status, Streaming};
 
 use super::super::admit::permitted;
@@ -24,20 +24,26 @@ const MAX_ITEMS: usize = 1_000_000;
 /// Most bytes of one stream, as they are sent.
 const MAX_BYTES: usize = 256 << 20;
 
+/// Most bytes of all streams together.
+const MAX_BYTES_OF_ALL: usize = 512 << 20;
+
 /// Most faults that are told for one tenant.
 const MAX_FAULTS: usize = 1_000;
 
 pub(super) async fn import(
     app: &App,
-    imports: &Semaphore,
+    imported: &AtomicUsize,
     caller: &Caller,
     mut stream: Streaming<pb::ImportRequest>,
 ) -> Result<pb::ImportResponse, Status> {
-    let _turn = imports.try_acquire().map_err(|_| Failure::Overloaded)?;
+    let place = app.long.imports.place_of_caller(&caller.name);
+    let _place = place.ok_or_else(|| app.shed())?;
+    let mut held = Held { of_all: imported, bytes: 0 };
     let mut collected = Collected::default();
     let mut index = 0;
-    while let Some(message) = stream.message().await? {
+    while let Some(message) = next(app, &mut stream).await? {
         permitted(app, caller, &message)?;
+        held.add(message.encoded_len()).ok_or_else(|| app.shed())?;
         collected.add(message, index).map_err(Failure::from)?;
         index += 1;
     }
@@ -50,6 +56,36 @@ pub(super) async fn import(
         results.push((tenant, result));
     }
     Ok(import_response(results))
+}
+
+/// The next message of a client that sends one every so often.
+async fn next(
+    app: &App,
+    stream: &mut Streaming<pb::ImportRequest>,
+) -> Result<Option<pb::ImportRequest>, Status> {
+    let next = tokio::time::timeout(app.patience, stream.message()).await;
+    next.map_err(|_| Failure::Stalled)?
+}
+
+/// The bytes of a stream among those of all, for as long as it is there.
+struct Held<'a> {
+    of_all: &'a AtomicUsize,
+    bytes: usize,
+}
+
+impl Held<'_> {
+    /// None if there is no room for so many more.
+    fn add(&mut self, bytes: usize) -> Option<()> {
+        self.bytes += bytes;
+        let before = self.of_all.fetch_add(bytes, Ordering::Relaxed);
+        (before + bytes <= MAX_BYTES_OF_ALL).then_some(())
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.of_all.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
 }
 
 /// The tenants of a stream in the order of their first parts.

@@ -9,8 +9,8 @@ mod recreate;
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
-use tokio::sync::Semaphore;
 use tokio_stream::Stream;
 use tonic::{Request, Response, Status, Streaming};
 
@@ -19,20 +19,18 @@ use crate::app::App;
 use crate::wire::pb;
 use crate::wire::pb::admin_service_server::AdminService;
 
-/// How many imports are collected at once; each may hold a whole tenant in memory.
-const MAX_IMPORTS: usize = 2;
-
 /// Sets up tenants in an [`App`].
 #[derive(Clone)]
 pub struct Admin {
     app: App,
-    imports: Arc<Semaphore>,
+    /// How many bytes imports hold in memory.
+    imported: Arc<AtomicUsize>,
 }
 
 impl Admin {
     /// The service.
     pub fn new(app: App) -> Self {
-        Self { app, imports: Arc::new(Semaphore::new(MAX_IMPORTS)) }
+        Self { app, imported: Arc::default() }
     }
 }
 
@@ -62,7 +60,7 @@ impl AdminService for Admin {
     ) -> Result<Response<pb::ImportResponse>, Status> {
         let caller = caller_of(&request)?;
         let parts = request.into_inner();
-        let answer = import::import(&self.app, &self.imports, &caller, parts).await?;
+        let answer = import::import(&self.app, &self.imported, &caller, parts).await?;
         Ok(Response::new(answer))
     }
 
@@ -78,6 +76,13 @@ impl AdminService for Admin {
         request: Request<pb::ListRequest>,
     ) -> Result<Response<pb::ListResponse>, Status> {
         answer!(read::list, self, request)
+    }
+
+    async fn list_related(
+        &self,
+        request: Request<pb::ListRelatedRequest>,
+    ) -> Result<Response<pb::ListRelatedResponse>, Status> {
+        answer!(read::list_related, self, request)
     }
 
     async fn list_tenants(
@@ -118,7 +123,9 @@ impl AdminService for Admin {
         &self,
         request: Request<pb::ExportRequest>,
     ) -> Result<Response<Self::ExportStream>, Status> {
-        let parts = export::export(&self.app, admitted(&self.app, request)?).await?;
+        let caller = caller_of(&request)?;
+        let message = admitted(&self.app, request)?;
+        let parts = export::export(&self.app, &caller, message).await?;
         Ok(Response::new(Box::pin(parts)))
     }
 }

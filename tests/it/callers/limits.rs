@@ -99,7 +99,7 @@ async fn who_speaks_for_itself_asks_for_nobody_else() {
     let nobody = "methods = [\"*\"]\ntenants = [\"*\"]\nproducts = [\"*\"]";
     let (silent, channel) = limited(&harness, nobody).await;
     not_for_this_caller(check(&channel, of_subject("service", "router")).await);
-    AdminServiceClient::new(channel).list_models(pb::ListModelsRequest {}).await.unwrap();
+    AdminServiceClient::new(channel).list_models(pb::ListModelsRequest::default()).await.unwrap();
     silent.stop().await;
     server.stop().await;
     harness.stop().await;

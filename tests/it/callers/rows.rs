@@ -53,7 +53,7 @@ impl As {
     }
 
     async fn lists_models(&self, channel: &Channel) -> usize {
-        let request = self.says(pb::ListModelsRequest {});
+        let request = self.says(pb::ListModelsRequest::default());
         let answer = AdminServiceClient::new(channel.clone()).list_models(request).await;
         answer.unwrap().into_inner().models.len()
     }

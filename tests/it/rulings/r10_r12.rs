@@ -92,7 +92,7 @@ async fn level_in_force(harness: &Harness) -> String {
         tenant: "t1".into(),
         subject: Some(crate::ask::user("me")),
         account: "team".into(),
-        consistency: None,
+        ..Default::default()
     };
     harness.client().list_permissions(request).await.unwrap().into_inner().visibility
 }

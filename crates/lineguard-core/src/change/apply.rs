@@ -10,6 +10,7 @@ mod fax;
 mod faxbox;
 mod group;
 mod invitation;
+pub mod limits;
 mod list;
 mod member;
 mod number;

@@ -134,7 +134,7 @@ pub enum OriginKind {
 }
 
 /// What a permission came from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Origin {
     /// Role, overlay, override, or everybody.
     pub kind: OriginKind,

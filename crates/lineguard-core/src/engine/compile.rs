@@ -1,6 +1,6 @@
 //! From facts about a member to an [`Authority`].
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
 
 use super::authority::{
@@ -8,8 +8,8 @@ use super::authority::{
     Team, Term, state_bit,
 };
 use super::effective::{
-    Contribution, Effective, Worth, effective, entitled, flag_on, role_in_force, setting_on,
-    switched_on,
+    Contribution, Definitions, Effective, Worth, effective, entitled, flag_on, setting_on,
+    switched_on, visibility_in_force,
 };
 use crate::decision::{OriginIx, Reason};
 use crate::facts::{GrantList, ListOf, MemberFacts, MemberStatus, SupervisedBelow, Taken};
@@ -365,13 +365,14 @@ fn surviving<'w, 'a>(worth: &'w Worth<'a>) -> impl Iterator<Item = &'w Contribut
 /// What a permission comes from, each once: a role may be held at several accounts of the path, and
 /// everybody has what everybody has at each.
 fn origins(worth: &Worth<'_>) -> Vec<OriginIx> {
-    let mut origins = Vec::new();
-    for from in surviving(worth) {
-        if !origins.contains(&from.origin) {
-            origins.push(from.origin);
-        }
-    }
-    origins
+    let from = |from: &Contribution<'_>| {
+        let also = from.also.iter().copied();
+        std::iter::once((from.at, from.origin)).chain(also).collect::<Vec<_>>()
+    };
+    let mut origins: Vec<_> = surviving(worth).flat_map(from).collect();
+    origins.sort_unstable_by_key(|(at, _)| *at);
+    let mut seen = HashSet::new();
+    origins.into_iter().map(|(_, origin)| origin).filter(|origin| seen.insert(*origin)).collect()
 }
 
 fn holds(worth: &Worth<'_>) -> bool {
@@ -446,7 +447,8 @@ pub fn levels_in_force<'a>(
     }
     let groups = facts.groups.iter().filter(|group| group.account == acting.account);
     let roles = membership.roles.iter().chain(groups.flat_map(|group| &group.roles));
-    let defaults = roles.map(|key| Ok(role_in_force(model, facts, 0, key)?.visibility));
+    let defined = Definitions::of(facts);
+    let defaults = roles.map(|key| visibility_in_force(model, &defined, key));
     let mut keys: Vec<&Key> =
         defaults.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
     keys.sort_unstable();

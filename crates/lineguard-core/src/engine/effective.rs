@@ -1,7 +1,8 @@
 //! What each permission is worth to a member before any resource is looked at: where it comes
 //! from, and which gates are open.
 
-use std::collections::BTreeMap;
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::authority::{Origin, OriginKind};
 use super::compile::UnknownKey;
@@ -17,6 +18,11 @@ use crate::model::{
 #[derive(Debug, Clone)]
 pub(super) struct Contribution<'a> {
     pub(super) origin: OriginIx,
+    /// Its place among all contributions.
+    pub(super) at: u32,
+    /// The same from other roles, with their places. Only the first of them makes terms: the others
+    /// would cover nothing else, and many roles of many permissions would make terms without end.
+    pub(super) also: Vec<(u32, OriginIx)>,
     /// Replaces the reach of the permission.
     pub(super) reach: Option<&'a [Clause]>,
     /// Limits of a scoped override.
@@ -39,11 +45,10 @@ pub(super) struct Worth<'a> {
 
 /// A role as it is in force at an account.
 #[derive(Debug, Clone)]
-pub(super) struct RoleInForce<'a> {
-    pub(super) title: &'a str,
-    pub(super) locked: bool,
-    pub(super) visibility: Option<&'a Key>,
-    pub(super) permissions: Vec<(PermissionIx, Option<&'a [Clause]>)>,
+struct RoleInForce<'a> {
+    title: &'a str,
+    locked: bool,
+    permissions: Vec<(PermissionIx, Option<&'a [Clause]>)>,
 }
 
 pub(super) struct Effective<'a> {
@@ -56,8 +61,84 @@ pub(super) struct Effective<'a> {
 
 struct Walk<'a> {
     model: &'a Model,
+    keys: Keys<'a>,
+    defined: Definitions<'a>,
     facts: &'a MemberFacts,
     out: Effective<'a>,
+    /// When a role last gave all it gives, so that it need not at each account of a path.
+    given: HashMap<Given, u32>,
+    /// When an override last replaced what was given of a permission.
+    replaced: HashMap<PermissionIx, u32>,
+    /// How many contributions there were so far.
+    contributions: u32,
+    /// Where the origins stand, once there are many.
+    origins: HashMap<Origin, OriginIx>,
+}
+
+/// A role as it is defined, where it is, and whether from above a seal.
+type Given = (OriginIx, Option<*const RoleDefinition>, bool);
+
+/// So few are looked through as they stand.
+const FEW: usize = 32;
+
+/// What the accounts of a path say about roles, by the keys of the roles where there are many.
+pub(super) struct Definitions<'a> {
+    facts: &'a MemberFacts,
+    by_key: Option<ByKey<'a>>,
+}
+
+/// With the depths of their accounts, the nearest first.
+type ByKey<'a> = HashMap<&'a Key, Vec<(usize, &'a RoleDefinition)>>;
+
+impl<'a> Definitions<'a> {
+    pub(super) fn of(facts: &'a MemberFacts) -> Self {
+        let many = facts.path.iter().map(|level| level.roles.len()).sum::<usize>() > FEW;
+        let by_key = many.then(|| {
+            let mut by_key = ByKey::new();
+            for (depth, level) in facts.path.iter().enumerate() {
+                for role in &level.roles {
+                    by_key.entry(role.key()).or_default().push((depth, role));
+                }
+            }
+            by_key
+        });
+        Self { facts, by_key }
+    }
+
+    /// What the account at `depth` sees of a role: the nearest definition wins.
+    fn find(&self, depth: usize, key: &Key) -> Option<&'a RoleDefinition> {
+        match &self.by_key {
+            None => {
+                let levels = self.facts.path.iter().skip(depth);
+                levels.flat_map(|level| &level.roles).find(|one| one.key() == key)
+            }
+            Some(by_key) => {
+                let mut all = by_key.get(key)?.iter();
+                all.find(|(at, _)| *at >= depth).map(|(_, one)| *one)
+            }
+        }
+    }
+}
+
+/// Permissions by their keys: a tenant's own roles may name many.
+struct Keys<'a> {
+    model: &'a Model,
+    by_key: OnceCell<HashMap<&'a str, PermissionIx>>,
+}
+
+impl<'a> Keys<'a> {
+    const fn of(model: &'a Model) -> Self {
+        Self { model, by_key: OnceCell::new() }
+    }
+
+    fn find(&self, key: &Key) -> Result<PermissionIx, UnknownKey> {
+        let by_key = self.by_key.get_or_init(|| {
+            let all = self.model.permissions.iter().zip((0u16..).map(PermissionIx));
+            all.map(|(permission, ix)| (permission.key.as_str(), ix)).collect()
+        });
+        let unknown = || UnknownKey { what: "permission", key: key.clone() };
+        by_key.get(key.as_str()).copied().ok_or_else(unknown)
+    }
 }
 
 /// Walks from the root to the acting account and gathers what every level contributes.
@@ -67,7 +148,11 @@ pub(super) fn effective<'a>(
 ) -> Result<Effective<'a>, UnknownKey> {
     let worth = vec![Worth::default(); model.permissions.len()];
     let out = Effective { worth, origins: Vec::new(), everything: None };
-    let mut walk = Walk { model, facts, out };
+    let (keys, defined) = (Keys::of(model), Definitions::of(facts));
+    let origins = HashMap::new();
+    let (given, replaced) = (HashMap::new(), HashMap::new());
+    let mut walk =
+        Walk { model, keys, defined, facts, out, given, replaced, contributions: 0, origins };
     for (depth, level) in facts.path.iter().enumerate().rev() {
         // The acting account's own seal also stops what its ancestors give.
         let sealed_off = facts.path.iter().take(depth).any(|below| below.sealed);
@@ -113,14 +198,7 @@ impl<'a> Walk<'a> {
                 key: permission.key.clone(),
                 title: permission.title.clone(),
             });
-            let contribution = Contribution {
-                origin,
-                reach: None,
-                scopes: None,
-                owned: None,
-                locked: false,
-                sealed_off,
-            };
+            let contribution = Contribution { sealed_off, ..contribution(origin) };
             self.contribute(*ix, contribution);
         }
     }
@@ -133,17 +211,26 @@ impl<'a> Walk<'a> {
         group: Option<&str>,
         sealed_off: bool,
     ) -> Result<(), UnknownKey> {
-        let role = role_in_force(self.model, self.facts, depth, key)?;
+        let defined = self.defined.find(depth, key);
+        let role = role_defined(&self.keys, defined, key)?;
         let title = match group {
             Some(group) => format!("{} (group {group})", role.title).into(),
             None => role.title.into(),
         };
         let origin = self.origin(Origin { kind, key: key.clone(), title });
+        // Most people have the same roles at several accounts of a path: then a role gives again only
+        // what was replaced since.
+        let now = self.next();
+        let this = (origin, defined.map(std::ptr::from_ref), sealed_off);
+        let before = self.given.insert(this, now);
         for (permission, reach) in role.permissions {
+            let replaced = || self.replaced.get(&permission).copied().unwrap_or_default();
+            if before.is_some_and(|before| replaced() < before) {
+                continue;
+            }
             let locked = role.locked;
-            let contribution =
-                Contribution { origin, reach, scopes: None, owned: None, locked, sealed_off };
-            self.contribute(permission, contribution);
+            let contribution = Contribution { reach, locked, sealed_off, ..contribution(origin) };
+            self.contribute_with_others(permission, contribution);
         }
         Ok(())
     }
@@ -165,17 +252,12 @@ impl<'a> Walk<'a> {
                 Override::Scoped(scopes) => Some(scopes),
             };
             let origin = self.override_origin(key, &permission.title);
+            let now = self.next();
+            self.replaced.insert(ix, now);
             if let Some(worth) = self.worth(ix) {
                 worth.contributions.retain(|from| from.locked);
-                worth.contributions.push(Contribution {
-                    origin,
-                    reach: None,
-                    scopes,
-                    owned: None,
-                    locked: false,
-                    sealed_off,
-                });
             }
+            self.contribute(ix, Contribution { scopes, sealed_off, ..contribution(origin) });
         }
         Ok(())
     }
@@ -216,12 +298,10 @@ impl<'a> Walk<'a> {
             };
             for permission in given {
                 let contribution = Contribution {
-                    origin,
                     reach: Some(ACCOUNT.as_slice()),
-                    scopes: None,
-                    owned: None,
                     locked: true,
                     sealed_off,
+                    ..contribution(origin)
                 };
                 self.contribute(permission, contribution);
             }
@@ -244,23 +324,43 @@ impl<'a> Walk<'a> {
             }
             let origin = self.overlay_origin(overlay);
             for permission in permissions {
-                let contribution = Contribution {
-                    origin,
-                    reach: None,
-                    scopes: None,
-                    owned: Some(overlay.of),
-                    locked: false,
-                    sealed_off: false,
-                };
+                let contribution = Contribution { owned: Some(overlay.of), ..contribution(origin) };
                 self.contribute(*permission, contribution);
             }
         }
     }
 
     fn contribute(&mut self, permission: PermissionIx, contribution: Contribution<'a>) {
+        let at = self.next();
         if let Some(worth) = self.worth(permission) {
-            worth.contributions.push(contribution);
+            worth.contributions.push(Contribution { at, ..contribution });
         }
+    }
+
+    /// The contribution of a role, together with that of another role that comes to the same. Roles
+    /// alone: where something comes from an overlay, its origin counts.
+    fn contribute_with_others(&mut self, permission: PermissionIx, contribution: Contribution<'a>) {
+        let at = self.next();
+        let origin = contribution.origin;
+        let is_role = |kind| matches!(kind, OriginKind::Role | OriginKind::GroupRole);
+        let Effective { worth, origins, .. } = &mut self.out;
+        let Some(worth) = worth.get_mut(usize::from(permission.0)) else { return };
+        let same = worth.contributions.iter_mut().find(|other| {
+            let from = origins.get(usize::from(other.origin.0));
+            from.is_some_and(|from| is_role(from.kind))
+                && (other.locked, other.sealed_off)
+                    == (contribution.locked, contribution.sealed_off)
+                && other.reach == contribution.reach
+        });
+        match same {
+            Some(other) => other.also.push((at, origin)),
+            None => worth.contributions.push(Contribution { at, ..contribution }),
+        }
+    }
+
+    const fn next(&mut self) -> u32 {
+        self.contributions += 1;
+        self.contributions
     }
 
     fn worth(&mut self, permission: PermissionIx) -> Option<&mut Worth<'a>> {
@@ -280,12 +380,40 @@ impl<'a> Walk<'a> {
     }
 
     fn origin(&mut self, origin: Origin) -> OriginIx {
-        let known = self.out.origins.iter().position(|one| *one == origin);
-        let at = known.unwrap_or_else(|| {
-            self.out.origins.push(origin);
-            self.out.origins.len() - 1
-        });
-        OriginIx(u16::try_from(at).unwrap_or(u16::MAX))
+        let all = &self.out.origins;
+        if all.len() > FEW && self.origins.is_empty() {
+            self.origins = all.iter().cloned().zip((0u16..).map(OriginIx)).collect();
+        }
+        let known = match all.len() {
+            0..=FEW => {
+                let at = all.iter().position(|one| *one == origin);
+                at.and_then(|at| u16::try_from(at).ok()).map(OriginIx)
+            }
+            _ => self.origins.get(&origin).copied(),
+        };
+        if let Some(known) = known {
+            return known;
+        }
+        let ix = OriginIx(u16::try_from(self.out.origins.len()).unwrap_or(u16::MAX));
+        if !self.origins.is_empty() {
+            self.origins.insert(origin.clone(), ix);
+        }
+        self.out.origins.push(origin);
+        ix
+    }
+}
+
+/// One that only says where it comes from.
+const fn contribution<'a>(origin: OriginIx) -> Contribution<'a> {
+    Contribution {
+        origin,
+        at: 0,
+        also: Vec::new(),
+        reach: None,
+        scopes: None,
+        owned: None,
+        locked: false,
+        sealed_off: false,
     }
 }
 
@@ -318,15 +446,21 @@ pub(super) fn permission<'a>(
     Ok((PermissionIx(ix), permission))
 }
 
-/// A role as the account at `depth` of the path sees it: the nearest definition wins.
-pub(super) fn role_in_force<'a>(
+/// The default visibility level of a role as the acting account sees it.
+pub(super) fn visibility_in_force<'a>(
     model: &'a Model,
-    facts: &'a MemberFacts,
-    depth: usize,
+    defined: &Definitions<'a>,
     key: &Key,
-) -> Result<RoleInForce<'a>, UnknownKey> {
-    let mut levels = facts.path.iter().skip(depth).flat_map(|level| &level.roles);
-    role_defined(model, levels.find(|definition| definition.key() == key), key)
+) -> Result<Option<&'a Key>, UnknownKey> {
+    let built_in = model.role(key.as_str()).map(|(_, role)| role.visibility.as_ref());
+    match (defined.find(0, key), built_in) {
+        (Some(RoleDefinition::Custom { visibility, .. }), _) => Ok(visibility.as_ref()),
+        (Some(RoleDefinition::Adjusted { visibility, .. }), Some(built_in)) => {
+            Ok(visibility.as_ref().or(built_in))
+        }
+        (None, Some(built_in)) => Ok(built_in),
+        (_, None) => Err(UnknownKey { what: "role", key: key.clone() }),
+    }
 }
 
 /// What a role gives where this is its nearest definition or adjustment, or where there is none;
@@ -339,35 +473,32 @@ pub fn role_permissions(
     if defined.is_none() && model.role(key.as_str()).is_none() {
         return Ok(None);
     }
-    let role = role_defined(model, defined, key)?;
+    let role = role_defined(&Keys::of(model), defined, key)?;
     Ok(Some(role.permissions.into_iter().map(|(ix, _)| ix).collect()))
 }
 
 fn role_defined<'a>(
-    model: &'a Model,
+    keys: &Keys<'a>,
     defined: Option<&'a RoleDefinition>,
     key: &Key,
 ) -> Result<RoleInForce<'a>, UnknownKey> {
-    let built_in = model.role(key.as_str()).map(|(_, role)| role);
+    let built_in = keys.model.role(key.as_str()).map(|(_, role)| role);
     match (defined, built_in) {
-        (Some(RoleDefinition::Custom { title, permissions, visibility, .. }), _) => {
+        (Some(RoleDefinition::Custom { title, permissions, .. }), _) => {
             let permissions = permissions
                 .iter()
-                .map(|key| permission(model, key).map(|(ix, _)| (ix, None)))
+                .map(|key| keys.find(key).map(|ix| (ix, None)))
                 .collect::<Result<_, _>>()?;
-            let visibility = visibility.as_ref();
-            Ok(RoleInForce { title, locked: false, visibility, permissions })
+            Ok(RoleInForce { title, locked: false, permissions })
         }
-        (Some(RoleDefinition::Adjusted { add, remove, visibility, .. }), Some(role)) => {
+        (Some(RoleDefinition::Adjusted { add, remove, .. }), Some(role)) => {
             let mut in_force = as_built(role);
-            for key in remove {
-                let (ix, _) = permission(model, key)?;
-                in_force.permissions.retain(|(one, _)| *one != ix);
-            }
+            let removed: HashSet<PermissionIx> =
+                remove.iter().map(|key| keys.find(key)).collect::<Result<_, _>>()?;
+            in_force.permissions.retain(|(one, _)| !removed.contains(one));
             for key in add {
-                in_force.permissions.push((permission(model, key)?.0, None));
+                in_force.permissions.push((keys.find(key)?, None));
             }
-            in_force.visibility = visibility.as_ref().or(in_force.visibility);
             Ok(in_force)
         }
         (None, Some(role)) => Ok(as_built(role)),
@@ -379,7 +510,6 @@ fn as_built(role: &crate::model::Role) -> RoleInForce<'_> {
     RoleInForce {
         title: &role.title,
         locked: role.locked,
-        visibility: role.visibility.as_ref(),
         permissions: role
             .permissions
             .iter()

@@ -53,24 +53,52 @@ impl From<TestFailure> for TextError {
 /// Reads a model text that somebody brings and runs its tests: the one door for new texts. All
 /// mistakes at once, or all tests that fail.
 pub fn check(text: &str, vocabulary: &Vocabulary) -> Result<Model, Vec<TextError>> {
-    let model = parse_new(text, vocabulary)?;
-    let failures = run(&model, vocabulary);
-    if failures.is_empty() {
+    check_while(text, vocabulary, &|| true).unwrap_or_else(|| Err(Vec::new()))
+}
+
+/// The same for as long as somebody wants to know, who is asked before each test; none once nobody
+/// does.
+pub fn check_while(
+    text: &str,
+    vocabulary: &Vocabulary,
+    wanted: &dyn Fn() -> bool,
+) -> Option<Result<Model, Vec<TextError>>> {
+    let model = match parse_new(text, vocabulary) {
+        Ok(model) => model,
+        Err(mistakes) => return Some(Err(mistakes)),
+    };
+    let failures = run_while(&model, vocabulary, wanted)?;
+    Some(if failures.is_empty() {
         Ok(model)
     } else {
         Err(failures.into_iter().map(Into::into).collect())
-    }
+    })
 }
 
 /// Runs every test of a model and returns those that failed. A test with a mistake in it is not
 /// among those of a model: [`parse_new`] tells it.
 pub fn run(model: &Model, vocabulary: &Vocabulary) -> Vec<TestFailure> {
+    run_while(model, vocabulary, &|| true).unwrap_or_default()
+}
+
+fn run_while(
+    model: &Model,
+    vocabulary: &Vocabulary,
+    wanted: &dyn Fn() -> bool,
+) -> Option<Vec<TestFailure>> {
     let failed = |test: &ModelTest| {
         let ModelTest { name, line, column, says } = test;
         let problem = says.run(model, vocabulary).err()?;
         Some(TestFailure { name: name.clone(), line: *line, column: *column, problem })
     };
-    model.tests.iter().filter_map(failed).collect()
+    let mut failures = Vec::new();
+    for test in &model.tests {
+        if !wanted() {
+            return None;
+        }
+        failures.extend(failed(test));
+    }
+    Some(failures)
 }
 
 /// Reads a test; every mistake in it is remembered.

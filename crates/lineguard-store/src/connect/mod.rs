@@ -207,6 +207,8 @@ impl From<StoreError> for OpenError {
 pub(crate) struct Opened {
     pub(crate) writer: DatabaseConnection,
     pub(crate) readers: DatabaseConnection,
+    /// How many of them there can be.
+    pub(crate) snapshots: usize,
     /// For the feed of changes, which must not wait behind questions.
     pub(crate) feed: DatabaseConnection,
     /// How many transactions may write at the same time.

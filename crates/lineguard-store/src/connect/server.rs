@@ -223,6 +223,7 @@ pub(super) async fn open(
     let writers = (options.max_connections / 4).max(1);
     let readers = options.max_connections.saturating_sub(writers).max(1);
     Ok(Opened {
+        snapshots: usize::try_from(readers).unwrap_or(1),
         readers: address.connect(Role::Reads, readers, patience).await?,
         feed: address.connect(Role::Reads, FEED, patience).await?,
         writer: address.connect(Role::Writes, writers, patience).await?,

@@ -76,7 +76,7 @@ async fn open_file(
     let readers = connect(&path, durability, false).await?;
     check_settings(&readers, &settings(durability)).await?;
     let feed = connect(&path, durability, false).await?;
-    Ok(Opened { writer, readers, feed, writers: 1, held })
+    Ok(Opened { writer, readers, snapshots: READERS as usize, feed, writers: 1, held })
 }
 
 /// The one name of a file, so that two names do not give two locks.

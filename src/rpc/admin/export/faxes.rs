@@ -21,7 +21,6 @@ use crate::wire::faxes::NamedFax;
 /// elsewhere than it is now, a change after it puts it right.
 pub(super) async fn faxes(
     app: &App,
-    reader: &mut dyn TenantReader,
     tenant: &TenantRow,
     model: Arc<Model>,
     out: &mut Out<'_>,
@@ -29,13 +28,13 @@ pub(super) async fn faxes(
     let mut places = Places { app, model: OneModel(tenant.model, model), known: HashMap::new() };
     let mut after = Num(0);
     loop {
-        let rows = reader.faxes(after, PAGE).await?;
-        let named = named_faxes(reader, &rows).await?;
+        let rows = out.reader.faxes(after, PAGE).await?;
+        let named = named_faxes(&mut out.reader, &rows).await?;
         for fax in &named {
             out.fax(&new_fax(fax)).await?;
         }
         for (row, named) in rows.iter().zip(named) {
-            let stamped = places.of(reader, row, named.number.is_some()).await?;
+            let stamped = places.of(&mut out.reader, row, named.number.is_some()).await?;
             if stamped.assignee != row.assignee {
                 let (fax, assignee) = (named.fax.clone(), named.assignee.clone());
                 out.change(&Change::AssignFax { fax, assignee }).await?;

@@ -56,6 +56,7 @@ impl Door<'_> {
         if self.body::<AccountBody>(parent)?.personal {
             return Err(self.refused("parent", "a personal account has no accounts below it"));
         }
+        self.check_level(parent.num).await?;
         let title = title_or_id(title, account.as_str()).to_owned();
         let body = AccountBody { title, sealed, ..AccountBody::default() };
         let parent = Some(parent.num);
@@ -125,6 +126,7 @@ impl Door<'_> {
             }
         }
         self.unlink_from(&[LinkKind::AccountOwner], account.num).await?;
+        self.own_roles.remove(&account.num);
         self.tx.remove_object(account.num).await?;
         Ok(true)
     }

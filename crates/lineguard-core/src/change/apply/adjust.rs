@@ -124,6 +124,11 @@ impl Door<'_> {
         if locked && narrows {
             return Err(self.refused("remove", "the role is locked and cannot be narrowed"));
         }
+        if undone {
+            self.own_roles.remove(&account);
+        } else {
+            self.check_own_role(account, role, "add", &body).await?;
+        }
         match existing {
             None if undone => Ok(false),
             None => {

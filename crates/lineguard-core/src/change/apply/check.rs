@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::ModelSource;
+use super::limits::{MAX_GROUP_ROLES, MAX_ROLES};
 use crate::change::{
     AccountKind, Change, ListValue, MemberList, NumberList, NumberTarget, OverrideValue,
 };
@@ -110,8 +111,18 @@ impl Check<'_> {
             }
             Change::AddMember { roles: Some(roles), .. }
             | Change::Invite { roles: Some(roles), .. }
-            | Change::SetRoles { roles, .. } => self.main_roles(roles),
-            Change::AddGroup { title, .. } | Change::AddFaxbox { title, .. } => self.title(title),
+            | Change::SetRoles { roles, .. } => {
+                self.main_roles(roles);
+                self.at_most("roles", roles, MAX_ROLES);
+            }
+            Change::AddGroup { title, roles, .. } => {
+                self.title(title);
+                self.at_most("roles", roles, MAX_GROUP_ROLES);
+            }
+            Change::SetGroupRoles { roles, .. } => {
+                self.at_most("roles", roles, MAX_GROUP_ROLES);
+            }
+            Change::AddFaxbox { title, .. } => self.title(title),
             _ => {}
         }
     }
@@ -182,6 +193,13 @@ impl Check<'_> {
         self.permissions("remove", remove);
         for key in add.iter().filter(|key| remove.contains(key)) {
             self.fault("remove", format!("`{key}` is both added and removed"));
+        }
+    }
+
+    fn at_most(&mut self, field: &'static str, keys: &[Key], most: usize) {
+        let names = BTreeSet::from_iter(keys).len();
+        if names > most {
+            self.fault(field, format!("has {names} elements, at most {most} are allowed"));
         }
     }
 

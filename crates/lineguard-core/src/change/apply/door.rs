@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::ModelSource;
+use super::limits::OwnRoles;
 use super::warn::Routed;
 use crate::change::{Activation, IfExists};
 use crate::facts::MemberStatus;
@@ -43,6 +44,8 @@ pub(super) struct Door<'a> {
     /// The members who stay removed or suspended although a change says something else, each with
     /// the first change that does.
     pub left_out: BTreeMap<Num, usize>,
+    /// The roles that accounts define or adjust, of those accounts whose roles were written.
+    pub own_roles: BTreeMap<Num, OwnRoles>,
     /// Remarks that need no look at the rest of the batch, with their positions.
     pub noted: Vec<(usize, &'static str)>,
 }
@@ -67,6 +70,7 @@ impl<'a> Door<'a> {
             routed: Vec::new(),
             passed_over: false,
             left_out: BTreeMap::new(),
+            own_roles: BTreeMap::new(),
             noted: Vec::new(),
         }
     }

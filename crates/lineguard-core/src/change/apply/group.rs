@@ -95,6 +95,11 @@ impl Door<'_> {
         if on {
             let account = self.account_of(&group)?;
             self.member(account, "subject", subject).await?;
+            if let Some(subject) = self.known_subject(subject).await?
+                && kind == LinkKind::GroupMember
+            {
+                self.check_groups(group.num, subject).await?;
+            }
         }
         self.set_subject_link(kind, group.num, subject, on).await
     }

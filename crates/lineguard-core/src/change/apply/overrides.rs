@@ -35,6 +35,7 @@ impl Door<'_> {
         // What is so already, from a time before the role was held, may stay.
         if body != before {
             self.check_not_narrowing(account, &before, permission, value).await?;
+            self.check_scope_values(&body)?;
         }
         self.save_sight(&member, &body).await
     }

@@ -24,6 +24,7 @@ impl Door<'_> {
         let Some(existing) = self.find(ObjectKind::Role, account, role.as_str()).await? else {
             let title = title_or_id(title, role.as_str()).to_owned();
             let body = RoleBody::Custom { title, permissions, visibility };
+            self.check_own_role(account, role, "permissions", &body).await?;
             self.insert(ObjectKind::Role, account, role.as_str(), Some(account), &body).await?;
             return Ok(true);
         };
@@ -58,6 +59,7 @@ impl Door<'_> {
             return Err(self.refused("role", "the role is an adjusted one"));
         };
         let body = RoleBody::Custom { title, permissions: texts(permissions), visibility };
+        self.check_own_role(account, role, "permissions", &body).await?;
         self.save(&existing, &body).await
     }
 
@@ -70,6 +72,7 @@ impl Door<'_> {
             return Err(self.refused("role", "a member, a group or an invitation has the role"));
         }
         self.tx.remove_object(existing.num).await?;
+        self.own_roles.remove(&account);
         Ok(true)
     }
 

@@ -4,6 +4,7 @@
 //! mistake neither hides others nor looks like many. A text with any mistake gives no model.
 
 mod fit;
+mod limits;
 mod parts;
 mod permission;
 mod reach;
@@ -86,6 +87,8 @@ fn model<'s, 't>(source: &'s Source<'t>, root: &Fields<'s, 't>, vocabulary: &Voc
     let overlay = Keyed::of(source, "overlay", entries("overlay", role::OVERLAY_KEYS));
     let cx = Context { source, vocabulary, product, flag, level, permission, role };
     let permissions = cx.permissions();
+    let (roles, levels) = (cx.roles(&permissions), cx.levels());
+    cx.limits(&permissions, &roles, &levels);
     Model {
         name,
         title,
@@ -95,8 +98,8 @@ fn model<'s, 't>(source: &'s Source<'t>, root: &Fields<'s, 't>, vocabulary: &Voc
         products: cx.products(),
         flags: cx.flags(),
         settings: cx.settings(&setting),
-        levels: cx.levels(),
-        roles: cx.roles(&permissions),
+        levels,
+        roles,
         overlays: cx.overlays(&overlay, &permissions),
         outgoing: cx.outgoing(root),
         caller_id: cx.caller_id(root),
