@@ -182,7 +182,8 @@ impl Prepared {
             clock: Arc::new(SystemClock),
             metrics: self.metrics.clone(),
         });
-        Ok(observed(App { folder: self.folder.clone().into(), ..app }, config))
+        // There is no store to read a snapshot of.
+        Ok(observed(App { folder: self.folder.clone().into(), ..app }, config, 1))
     }
 }
 
