@@ -133,6 +133,7 @@ fn member(levels: usize, own: usize, groups: usize, of_group: usize) -> MemberFa
         supervised: Vec::new(),
         supervised_below: Vec::new(),
         delegators: Vec::new(),
+        taken: None,
     }
 }
 
