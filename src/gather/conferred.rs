@@ -10,13 +10,10 @@ use lineguard_core::id::{AccountId, Key, Num};
 use lineguard_core::model::Model;
 use lineguard_core::port::{StoreError, TenantReader};
 use lineguard_core::request::Conferred;
-use lineguard_core::row::{Object, ObjectKind};
+use lineguard_core::row::{self, ObjectKind};
 
 use super::known::{Known, account_of_member, find_all};
 use crate::wire::check::CheckCall;
-
-/// More levels than a tree of accounts may have; ends the walk if a tree were a circle.
-const MAX_DEPTH: usize = 256;
 
 /// The roles that are to be conferred, each as the nearest account that says something about it
 /// defines or adjusts it. What no account speaks of is left out.
@@ -30,7 +27,7 @@ pub(super) async fn load(
     for (id, key) in wanted {
         let Some(account) = known.object(ObjectKind::Account, id.as_str()) else { continue };
         if !paths.contains_key(id) {
-            paths.insert(id, path(account, reader).await?);
+            paths.insert(id, row::path(reader, account.num).await?);
         }
         let path = paths.get(id).map(Vec::as_slice).unwrap_or_default();
         let keys: Vec<_> =
@@ -43,22 +40,6 @@ pub(super) async fn load(
         }
     }
     Ok(roles)
-}
-
-/// The account and its ancestors, nearest first.
-async fn path(account: &Object, reader: &mut dyn TenantReader) -> Result<Vec<Num>, StoreError> {
-    let mut path = vec![account.num];
-    let mut next = account.account;
-    while let Some(num) = next {
-        let parent = reader.get(&[num]).await?.into_iter().next();
-        let parent = parent.filter(|_| path.len() < MAX_DEPTH).ok_or_else(|| {
-            let row = format!("num {}", account.num.0);
-            StoreError::Corrupt { table: "object", column: "account", row }
-        })?;
-        path.push(parent.num);
-        next = parent.account;
-    }
-    Ok(path)
 }
 
 /// What a question confers, with what that is worth.

@@ -248,9 +248,12 @@ impl Known {
         }
         // One that was given back goes out with nothing (rulings R39).
         numbers.retain(|number| !number.is_retired_number());
+        if numbers.is_empty() {
+            return Ok(());
+        }
+        let tenant = reader.tenant().await?.num;
         for number in numbers {
             let faxboxes = reader.links_from(LinkKind::NumberFaxbox, number.num).await?;
-            let tenant = reader.tenant().await?.num;
             self.numbers.insert(number.num, number_facts(tenant, &number, &faxboxes)?);
         }
         Ok(())

@@ -8,7 +8,7 @@ use lineguard_core::decision::{Decision, Reason};
 use lineguard_core::engine::caller_id::{
     CallerId, Candidates, Lost, NoNumber, Outcome, Won, resolve as decide,
 };
-use lineguard_core::engine::{Authority, Term, not_a_member};
+use lineguard_core::engine::{Authority, Term, by_faxbox, not_a_member};
 use lineguard_core::facts::{Capabilities, NumberFacts};
 use lineguard_core::id::{Num, PhoneNumber, Revision, TenantId};
 use lineguard_core::port::{StoreError, TenantReader};
@@ -91,7 +91,7 @@ async fn resolved(
     let (numbers, complete) = numbers(from, &member, authority, question.requested).await?;
     let mut candidates = Vec::with_capacity(numbers.len() + 1);
     for number in &numbers {
-        let faxboxes = match member.model.outgoing.by_faxbox {
+        let faxboxes = match by_faxbox(&member.model, question.channel) {
             true => from.links_from(LinkKind::NumberFaxbox, number.num).await?,
             false => Vec::new(),
         };

@@ -65,8 +65,12 @@ pub fn member_facts(rows: &MemberRows) -> Result<Option<MemberFacts>, StoreError
     let path = path.collect::<Result<Vec<_>, _>>()?;
     let below = rows.below(acting)?;
     let given = rows.ties(acting, subject, &below, Use::Gives)?;
-    let taken = rows.ties(acting, subject, &below, Use::Takes)?;
-    let taken = (taken != given).then(|| Box::new(taken));
+    // Nearly always nobody is suspended, and an exception takes out what counts for giving.
+    let taken = match rows.standings.is_anybody_suspended() {
+        true => Some(rows.ties(acting, subject, &below, Use::Takes)?),
+        false => None,
+    };
+    let taken = taken.filter(|taken| *taken != given).map(Box::new);
     let mut owned_accounts = rows.near(LinkKind::AccountOwner, subject);
     owned_accounts.retain(|account| rows.rows.path.contains(account));
     Ok(Some(MemberFacts {

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::id::Num;
-use crate::port::StoreError;
+use crate::port::{StoreError, TenantReader};
 
 /// What an object is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -101,6 +101,23 @@ impl Object {
     pub fn is_retired_number(&self) -> bool {
         self.kind == ObjectKind::Number && self.account.is_none()
     }
+}
+
+/// An account, then its ancestors up to the root.
+pub async fn path(reader: &mut dyn TenantReader, account: Num) -> Result<Vec<Num>, StoreError> {
+    let tenant = reader.tenant().await?.num;
+    let mut path = Vec::new();
+    let mut next = Some(account);
+    while let Some(num) = next {
+        // A circle would otherwise be walked for ever.
+        if path.contains(&num) {
+            return Err(corrupt(tenant, "account", num));
+        }
+        path.push(num);
+        let found = reader.get(&[num]).await?.into_iter().next();
+        next = found.ok_or_else(|| corrupt(tenant, "num", num))?.account;
+    }
+    Ok(path)
 }
 
 /// The account where a number is set up, or was when it was given back.

@@ -26,9 +26,14 @@ const CONCERN: &str = "shard, counter, nonce, tenant, revision, kind, num";
 
 #[async_trait]
 impl Feed for SqlStore {
-    /// Nobody ever sees the row: it is there within its transaction only.
+    /// Nobody ever sees the row: it is there within its transaction only. Each try has a key of
+    /// its own: several with the same one deadlock on MariaDB, and a deadlock would be told as a
+    /// database that takes no writes.
     async fn try_write(&self) -> Result<(), StoreError> {
-        let nobody = || Incarnation([0; 16]).0.to_vec();
+        let mut key = [0; 16];
+        getrandom::fill(&mut key)
+            .map_err(|_| refused("the system gave no randomness for a key"))?;
+        let nobody = || key.to_vec();
         let insert = Sql::new(
             "INSERT INTO confirmation (shard, incarnation, counter, nonce) VALUES (0, ?, 0, 0)",
         );

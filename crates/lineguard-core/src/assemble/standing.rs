@@ -60,6 +60,11 @@ impl<'a> Standings<'a> {
         Ok(Self { tenant, homes, statuses })
     }
 
+    /// Whether it matters to anything that was read what it is looked at for.
+    pub(super) fn is_anybody_suspended(&self) -> bool {
+        self.statuses.values().any(|status| *status == MemberStatus::Suspended)
+    }
+
     /// The account that a group or a faxbox belongs to. Where it was not read there is no answer:
     /// to leave the thing out would be to guess.
     pub(super) fn account_of(&self, thing: Num) -> Result<Num, StoreError> {

@@ -237,7 +237,11 @@ impl Registering {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(unknown) => {
                 let flow_down = model.tree.numbers_flow_down;
-                unknown.insert(if flow_down { path(tx, account).await? } else { vec![account] })
+                unknown.insert(if flow_down {
+                    row::path(tx, account).await?
+                } else {
+                    vec![account]
+                })
             }
         };
         let belongs = formerly.accounts().chain([set_up_at]).any(|at| serving.contains(&at));
@@ -267,23 +271,6 @@ async fn model_of(
     let digest = tx.tenant().await?.model;
     let unreadable = || StoreError::UnreadableModel { digest, detail: "not loaded".into() };
     models.model(&digest).ok_or_else(unreadable)
-}
-
-/// An account, then its ancestors up to the root.
-async fn path(tx: &mut dyn TenantTx, account: Num) -> Result<Vec<Num>, StoreError> {
-    let tenant = tx.tenant().await?.num;
-    let mut path = Vec::new();
-    let mut next = Some(account);
-    while let Some(num) = next {
-        // A circle would otherwise be walked for ever.
-        if path.contains(&num) {
-            return Err(row::corrupt(tenant, "account", num));
-        }
-        path.push(num);
-        let found = tx.get(&[num]).await?.into_iter().next();
-        next = found.ok_or_else(|| row::corrupt(tenant, "num", num))?.account;
-    }
-    Ok(path)
 }
 
 /// Where a received fax goes: to a user or group as its assignee, or into a faxbox.

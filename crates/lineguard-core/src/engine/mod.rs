@@ -20,3 +20,4 @@ pub use decide::{decide, emergency_call, is_seen, may_know, may_see, not_a_membe
 pub use effective::role_permissions;
 pub(crate) use evaluate::Sides;
 pub use evaluate::Truth;
+pub use outgoing::by_faxbox;

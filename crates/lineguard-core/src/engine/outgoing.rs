@@ -64,7 +64,7 @@ impl NumberFacts {
 
 /// Whether faxes go out only with a number of the faxbox that they go out from. Other channels have
 /// no faxboxes.
-pub(super) fn by_faxbox(model: &Model, channel: SendChannel) -> bool {
+pub fn by_faxbox(model: &Model, channel: SendChannel) -> bool {
     model.outgoing.by_faxbox && channel == SendChannel::Fax
 }
 

@@ -216,8 +216,8 @@ async fn a_write_is_tried_and_nothing_of_it_stays(databases: &Databases) {
     let store = std::sync::Arc::new(furnished(databases).await);
     let before = stamp(&store).await;
     store.try_write().await.unwrap();
-    // Several replicas may try at the same time.
-    let tries: Vec<_> = (0..4)
+    // Several replicas may try at the same time, and none is in the way of another.
+    let tries: Vec<_> = (0..200)
         .map(|_| {
             let store = std::sync::Arc::clone(&store);
             tokio::spawn(async move { store.try_write().await })

@@ -187,18 +187,7 @@ impl Door<'_> {
 
     /// An account, then its ancestors up to the root.
     pub async fn path(&mut self, account: Num) -> Result<Vec<Num>, StoreError> {
-        let mut path = Vec::new();
-        let mut next = Some(account);
-        while let Some(num) = next {
-            // A circle would otherwise be walked for ever.
-            if path.contains(&num) {
-                return Err(row::corrupt(self.tenant, "account", num));
-            }
-            path.push(num);
-            let found = self.tx.get(&[num]).await?.into_iter().next();
-            next = found.ok_or_else(|| row::corrupt(self.tenant, "num", num))?.account;
-        }
-        Ok(path)
+        row::path(self.tx, account).await
     }
 
     /// Accounts that an account's members may use numbers of: its own and, where the model says
