@@ -1,7 +1,8 @@
 //! A fax is listed if and only if `Check` allows to view it, and `GetVisibility` says the same: on
 //! generated worlds of all built-in models, over the wire.
 //!
-//! `LINEGUARD_WORLDS=1000` asks about more worlds; `LINEGUARD_SEED` starts from another one.
+//! `LINEGUARD_WORLDS=1000` asks about more worlds, `LINEGUARD_ROWS=250` about more rows under each
+//! filter; `LINEGUARD_SEED` starts from another world.
 
 use std::collections::BTreeMap;
 
@@ -242,8 +243,9 @@ impl<'a> World<'a> {
         for _ in 0..4 {
             let Some((_, def)) = rng.pick(&self.focus).copied() else { return };
             let kind = vocabulary.resource(def.resource).unwrap();
-            let rows: Vec<_> =
-                (0..10).map(|at| self.random_row(rng, &kind.facts, &format!("r{at}"))).collect();
+            let rows: Vec<_> = (0..tally.of_a_filter)
+                .map(|at| self.random_row(rng, &kind.facts, &format!("r{at}")))
+                .collect();
             let check = |row: &Row| {
                 let properties = Some(facts(row, &kind.facts));
                 let id = Some(row.id.clone());
@@ -343,6 +345,8 @@ fn make_strange(rng: &mut Rng, facts: &mut BTreeMap<&'static str, Vec<String>>) 
 /// What was asked.
 #[derive(Debug, Default)]
 struct Tally {
+    /// Rows that each filter is tried with.
+    of_a_filter: u64,
     worlds: usize,
     checks: usize,
     lists: usize,
@@ -533,7 +537,8 @@ async fn lists_checks_and_filters_agree() {
     let models: Vec<_> =
         BUILT_IN.iter().map(|(_, text)| (text, parse(text, vocabulary).unwrap())).collect();
     let harness = Harness::start().await;
-    let mut tally = Tally::default();
+    let of_a_filter = number("LINEGUARD_ROWS").unwrap_or(10);
+    let mut tally = Tally { of_a_filter, ..Tally::default() };
     for seed in first..first + worlds {
         let (text, model) = &models[seed as usize % models.len()];
         let world = World::make(&harness, seed, model, text).await;

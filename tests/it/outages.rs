@@ -26,6 +26,8 @@ use crate::ask::{ask, service, user};
 use crate::harness::text_of;
 use crate::process::{check, run};
 
+mod table;
+
 const AUTHORIZATION: &str = "lineguard.v1.AuthorizationService";
 const ADMIN: &str = "lineguard.v1.AdminService";
 const FAXES: &str = "lineguard.v1.FaxService";
@@ -396,26 +398,33 @@ async fn figure(server: &Running, name: &str) -> String {
 /// A way to a server that is closed at first.
 struct Relay {
     listen: std::net::SocketAddr,
-    tasks: Mutex<JoinSet<()>>,
+    tasks: Arc<Mutex<JoinSet<()>>>,
 }
 
 impl Relay {
     fn new(listen: std::net::SocketAddr) -> Self {
-        Self { listen, tasks: Mutex::default() }
+        Self { listen, tasks: Arc::default() }
     }
 
     /// From now on connections are passed on.
     async fn open(&self, to: std::net::SocketAddr) {
         let listener = TcpListener::bind(self.listen).await.unwrap();
+        let tasks = Arc::clone(&self.tasks);
         self.tasks.lock().unwrap().spawn(async move {
             loop {
                 let (mut from, _) = listener.accept().await.unwrap();
-                tokio::spawn(async move {
+                tasks.lock().unwrap().spawn(async move {
                     let Ok(mut to) = TcpStream::connect(to).await else { return };
                     let _ = tokio::io::copy_bidirectional(&mut from, &mut to).await;
                 });
             }
         });
+    }
+
+    /// Ends all connections; new ones are refused.
+    async fn close(&self) {
+        let mut tasks = std::mem::take(&mut *self.tasks.lock().unwrap());
+        tasks.shutdown().await;
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use lineguard_lease::Seldom;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, RedisResult};
 use tokio::sync::watch;
@@ -64,34 +65,52 @@ impl Link {
 }
 
 async fn keep(redis: Redis, what_for: &'static str, lines: Arc<watch::Sender<Option<Line>>>) {
-    let (mut pause, mut told) = (PAUSES.0, false);
+    let mut pause = PAUSES.0;
+    let mut log = Log { redis: &redis, what_for, trouble: Seldom::new(), news: true };
     for number in 0.. {
         match timeout(CONNECT, connect(&redis)).await {
             Ok(Ok(connection)) => {
-                tracing::info!(?redis, what_for, "connected to redis");
+                log.connected();
                 let since = Instant::now();
                 lines.send_replace(Some(Line { number, connection }));
                 // Ends only with the link itself otherwise, and so does this task.
-                let cut = lines.subscribe().wait_for(Option::is_none).await.is_ok();
-                tracing::warn!(?redis, what_for, "gave up a connection to redis");
-                told = cut;
+                let _ = lines.subscribe().wait_for(Option::is_none).await;
+                log.trouble("a connection was given up");
                 if since.elapsed() > PAUSES.1 {
                     pause = PAUSES.0;
                 }
             }
-            // Said once, not at each attempt.
-            Ok(Err(error)) if !told => {
-                tracing::warn!(?redis, what_for, reason = error.category(), "redis is not there");
-                told = true;
-            }
-            Err(_) if !told => {
-                tracing::warn!(?redis, what_for, reason = "too slow", "redis is not there");
-                told = true;
-            }
-            Ok(Err(_)) | Err(_) => {}
+            Ok(Err(error)) => log.trouble(error.category()),
+            Err(_) => log.trouble("too slow"),
         }
         sleep(pause).await;
         pause = pause.saturating_mul(2).min(PAUSES.1);
+    }
+}
+
+/// What is said of a connection: neither an outage nor a server that comes and goes floods the log.
+struct Log<'a> {
+    redis: &'a Redis,
+    what_for: &'static str,
+    trouble: Seldom,
+    /// Whether trouble was said since the last connection was.
+    news: bool,
+}
+
+impl Log<'_> {
+    fn trouble(&mut self, reason: &str) {
+        if let Some(times) = self.trouble.again(Instant::now()) {
+            let Self { redis, what_for, .. } = self;
+            tracing::warn!(?redis, what_for, reason, times, "redis is not there");
+            self.news = true;
+        }
+    }
+
+    fn connected(&mut self) {
+        if std::mem::take(&mut self.news) {
+            let Self { redis, what_for, .. } = self;
+            tracing::info!(?redis, what_for, "connected to redis");
+        }
     }
 }
 

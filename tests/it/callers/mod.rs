@@ -4,7 +4,7 @@ mod attacks;
 mod certificates;
 mod keys;
 mod limits;
-mod pki;
+pub(crate) mod pki;
 mod provisioning;
 mod rotation;
 mod rows;

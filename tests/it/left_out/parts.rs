@@ -2,7 +2,8 @@
 //! tenant changes nothing, on generated worlds of all built-in models; and an old export gives
 //! nobody and no number back what was taken since.
 //!
-//! `LINEGUARD_WORLDS=1000` imports into more worlds; `LINEGUARD_SEED` starts from another one.
+//! `LINEGUARD_WORLDS=1000` imports into more worlds, `LINEGUARD_PARTS=100` more parts of each;
+//! `LINEGUARD_SEED` starts from another world.
 
 use std::collections::BTreeSet;
 
@@ -24,7 +25,7 @@ use crate::writing::{again, export, import};
 const USUAL: u64 = 12;
 
 /// Parts of each export that are imported.
-const PARTS: usize = 8;
+const PARTS: u64 = 8;
 
 /// Keys that say which thing is meant.
 const NAMES: [&str; 8] = ["id", "root", "parent", "account", "key", "role", "subject", "number"];
@@ -150,7 +151,7 @@ impl<'a> Lived<'a> {
         let whole = import(self.harness, again(&self.tenant, "whole", &self.exported)).await;
         let whole = whole[0].as_ref().unwrap();
         assert_eq!((whole.changed, whole.registered_faxes), (0, 0), "{}: the export", self.told);
-        for at in 0..PARTS {
+        for at in 0..number("LINEGUARD_PARTS").unwrap_or(PARTS) {
             let part = if at == 0 { self.tables.clone() } else { some(rng, &self.tables) };
             let world = closed(part);
             let told = || format!("{}, part {at}:\n{}", self.told, print(&world));
