@@ -16,6 +16,8 @@ use lineguard_core::id::{AccountId, Revision, Subject};
 use lineguard_core::model::Model;
 use lineguard_core::port::{StoreError, TenantReader, TenantRow};
 use lineguard_core::vocabulary::Vocabulary;
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::task::block_in_place;
 
 pub use askers::Askers;
 pub use facts::question;
@@ -64,10 +66,61 @@ pub async fn read_member(
     let Some(facts) = member_facts(&rows)? else {
         return Ok(Read { facts: None, authority: None, concerns: None });
     };
-    let authority = compile(model, vocabulary, &facts).map_err(|unknown| {
+    let compiled = out_of_the_way(weight(model, &facts), || compile(model, vocabulary, &facts));
+    let authority = compiled.map_err(|unknown| {
         let row = format!("tenant {} subject {}: {unknown}", rows.tenant.num.0, facts.subject.0);
         StoreError::Corrupt { table: "object", column: "body", row }
     })?;
     let concerns = of_member_rows(&rows).map(Arc::from);
     Ok(Read { facts: Some(facts), authority: Some(Arc::new(authority)), concerns })
+}
+
+/// What is compiled at least before others on the same thread are given another one: about two
+/// milliseconds.
+const HEAVY: usize = 1_000;
+
+/// About how much there is to compile: permissions of the model for each role that is held.
+fn weight(model: &Model, facts: &MemberFacts) -> usize {
+    let own = facts.path.iter().filter_map(|level| level.membership.as_ref());
+    let held: usize = own.map(|membership| membership.roles.len()).sum();
+    let of_groups: usize = facts.groups.iter().map(|group| group.roles.len()).sum();
+    (held + of_groups).saturating_mul(model.permissions.len())
+}
+
+/// Computes something without keeping others waiting who are served by the same thread. How much
+/// there can be of it is bounded when it is written, and how many do it by the places of cold reads.
+fn out_of_the_way<T>(weight: usize, compute: impl FnOnce() -> T) -> T {
+    let flavor = Handle::try_current().map(|runtime| runtime.runtime_flavor());
+    if weight > HEAVY && matches!(flavor, Ok(RuntimeFlavor::MultiThread)) {
+        return block_in_place(compute);
+    }
+    compute()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn others_go_on_while_much_is_compiled() {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build();
+        let (tell, told) = mpsc::channel();
+        let heard = runtime.unwrap().block_on(async {
+            let much = tokio::spawn(async move {
+                // On the only thread, which gets to it only if it is let go.
+                tokio::spawn(async move { tell.send(()) });
+                out_of_the_way(HEAVY + 1, || told.recv_timeout(Duration::from_secs(10)))
+            });
+            much.await.unwrap()
+        });
+        assert_eq!(heard, Ok(()));
+    }
+
+    #[tokio::test]
+    async fn a_runtime_without_other_threads_computes_all_the_same() {
+        assert_eq!(out_of_the_way(HEAVY + 1, || 1), 1);
+    }
 }
