@@ -12,6 +12,7 @@ mod admin_service;
 mod agreement;
 mod ask;
 mod bad_input;
+mod burden;
 mod caller_id;
 mod callers;
 mod changes;

@@ -36,17 +36,17 @@ const FAXES: &str = "lineguard.v1.FaxService";
 const LONG: Duration = Duration::from_secs(60);
 
 /// The program, serving, and what it has logged so far.
-struct Running {
-    child: Child,
+pub(crate) struct Running {
+    pub(crate) child: Child,
     log: Arc<Mutex<Vec<String>>>,
-    channel: Channel,
-    listen: String,
+    pub(crate) channel: Channel,
+    pub(crate) listen: String,
 }
 
 impl Running {
     /// Starts it with what comes after its name. A disk that is full is an error to it, not the
     /// signal that it may be instead.
-    async fn start(folder: &Path, arguments: &[&str]) -> Self {
+    pub(crate) async fn start(folder: &Path, arguments: &[&str]) -> Self {
         let mut child = Command::new("sh")
             .args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_lineguard")])
             .args(arguments)
@@ -82,7 +82,7 @@ impl Running {
     }
 
     /// Waits until the health of a service is this; how long it took.
-    async fn until(&self, service: &str, wanted: ServingStatus) -> Duration {
+    pub(crate) async fn until(&self, service: &str, wanted: ServingStatus) -> Duration {
         let begun = Instant::now();
         let request = HealthCheckRequest { service: service.into() };
         let mut client = HealthClient::new(self.channel.clone());
@@ -134,8 +134,13 @@ impl Running {
         self.log.lock().unwrap().iter().filter(|line| line.contains(said)).count()
     }
 
+    /// The lines after so many.
+    fn said_since(&self, before: usize) -> Vec<String> {
+        self.log.lock().unwrap().get(before..).unwrap_or_default().to_vec()
+    }
+
     /// Ends it in order.
-    async fn stop(mut self) {
+    pub(crate) async fn stop(mut self) {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args(["-s", "TERM", &pid]).status().unwrap().success());
         assert_eq!(self.ended().await, Some(0), "{}", self.logged());
@@ -380,7 +385,7 @@ async fn stands(server: &Running) {
 }
 
 /// The value of a figure without labels.
-async fn figure(server: &Running, name: &str) -> String {
+pub(crate) async fn figure(server: &Running, name: &str) -> String {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let address = server.log.lock().unwrap().iter().find_map(|line| {
         let entry: serde_json::Value = serde_json::from_str(line).ok()?;
@@ -518,7 +523,7 @@ fn chosen() -> Option<Databases> {
 }
 
 /// Writes down an address that has a password.
-fn kept(folder: &Path, url: &str) -> String {
+pub(crate) fn kept(folder: &Path, url: &str) -> String {
     let file = folder.join("url");
     std::fs::write(&file, url).unwrap();
     format!("--database-url-file={}", file.display())
