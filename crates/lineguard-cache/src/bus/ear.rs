@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use lineguard_lease::Seldom;
 use redis::aio::PubSubStream;
 use redis::{Msg, RedisResult};
 use tokio::sync::mpsc;
@@ -49,6 +50,7 @@ impl Ear {
     /// Subscribes, listens, and begins again when the connection is lost. Never ends.
     pub(super) async fn listen(mut self) {
         let mut pause = PAUSES.0;
+        let unheard = Seldom::new();
         loop {
             // Beats go out there: without it, nothing would be heard.
             let _connected = self.link.connected().await;
@@ -57,7 +59,9 @@ impl Ear {
                     pause = PAUSES.0;
                 }
                 self.shared.set_connected(false);
-                tracing::warn!("messages of other replicas are not heard");
+                if let Some(times) = unheard.again(Instant::now()) {
+                    tracing::warn!(times, "messages of other replicas are not heard");
+                }
             }
             sleep(pause).await;
             pause = pause.saturating_mul(2).min(PAUSES.1);
