@@ -614,6 +614,9 @@ impl MemoryStore {
     ) -> Result<Imported, ApplyError> {
         let applied = Applied { revision: Revision(0), changed: 0, warnings: Vec::new() };
         let mut imported = Imported { applied, registered: 0 };
+        let sizes = parts.iter().map(|(changes, faxes)| (*changes, faxes.len()));
+        let sizes = Vec::from_iter(sizes);
+        let administrators = apply::Administrators::before(tx, &self.models, &sizes).await?;
         let mut at = 0;
         for (changes, faxes) in parts {
             let outcome = apply::run_changes(tx, &self.models, changes, if_exists, how, now)
@@ -627,6 +630,10 @@ impl MemoryStore {
                 .await
                 .map_err(|error| error.further_on(at))?;
             at += faxes.len();
+        }
+        if let Some(administrators) = administrators {
+            imported.applied.warnings.extend(administrators.after(tx, &self.models).await?);
+            imported.applied.warnings.sort_by_key(|warning| warning.change);
         }
         Ok(imported)
     }

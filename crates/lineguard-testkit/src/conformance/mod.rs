@@ -2,6 +2,7 @@
 
 mod batches;
 mod faxes;
+mod guards;
 mod ids;
 mod imports;
 mod lists;
@@ -87,6 +88,7 @@ fn all() -> Vec<Behaviour> {
         ids::ALL,
         objects::ALL,
         batches::ALL,
+        guards::ALL,
         imports::ALL,
         members::ALL,
         numbers::ALL,
