@@ -91,8 +91,7 @@ async fn run_parts(
     let applied = Applied { revision: before, changed: 0, warnings: Vec::new() };
     let mut imported = Imported { applied, registered: 0 };
     let parts = import.parts.iter().map(|part| (part.changes.as_slice(), part.faxes.len()));
-    let administrators =
-        Administrators::before(session, models, &Vec::from_iter(parts)).await?;
+    let administrators = Administrators::before(session, models, &Vec::from_iter(parts)).await?;
     let mut at = 0;
     for Part { changes, faxes } in &import.parts {
         if !changes.is_empty() {

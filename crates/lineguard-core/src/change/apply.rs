@@ -13,6 +13,7 @@ mod group;
 mod invitation;
 pub mod limits;
 mod list;
+mod lost;
 mod member;
 mod number;
 mod overrides;
@@ -115,6 +116,9 @@ impl Door<'_> {
                 Err(error) => return Err(error),
             }
         }
+        faults.extend(self.faults_of_invitations().await?);
+        faults.sort_by_key(|fault| fault.change);
+        faults.dedup();
         if !faults.is_empty() {
             return Err(ApplyError::Invalid(faults));
         }

@@ -127,7 +127,7 @@ pub struct Imported {
 pub struct Warning {
     /// Position of the change in its batch, from 0.
     pub change: usize,
-    /// What to know about it, without names or numbers.
+    /// What to know about it, without names of people or phone numbers.
     pub text: String,
 }
 

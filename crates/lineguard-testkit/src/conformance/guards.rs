@@ -54,7 +54,10 @@ fn adjust(role: &str, remove: &[&str]) -> Change {
 }
 
 /// Where a batch was refused for taking the last administrator away.
-async fn refused(store: &dyn Store, changes: Vec<Change>) -> Result<(usize, &'static str), Failure> {
+async fn refused(
+    store: &dyn Store,
+    changes: Vec<Change>,
+) -> Result<(usize, &'static str), Failure> {
     match apply(store, "refused", changes).await {
         Err(ApplyError::Refused(fault)) if fault.problem.contains("administrator") => {
             Ok((fault.change, fault.field))

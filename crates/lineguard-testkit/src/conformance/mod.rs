@@ -5,7 +5,9 @@ mod faxes;
 mod guards;
 mod ids;
 mod imports;
+mod invitations;
 mod lists;
+mod losses;
 mod members;
 mod numbers;
 mod objects;
@@ -89,6 +91,8 @@ fn all() -> Vec<Behaviour> {
         objects::ALL,
         batches::ALL,
         guards::ALL,
+        invitations::ALL,
+        losses::ALL,
         imports::ALL,
         members::ALL,
         numbers::ALL,

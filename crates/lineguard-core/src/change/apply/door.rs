@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 
 use super::ModelSource;
 use super::limits::OwnRoles;
+use super::lost::Lost;
 use super::warn::Routed;
 use crate::change::{Activation, IfExists};
 use crate::facts::MemberStatus;
@@ -48,6 +49,10 @@ pub(super) struct Door<'a> {
     pub own_roles: BTreeMap<Num, OwnRoles>,
     /// Remarks that need no look at the rest of the batch, with their positions.
     pub noted: Vec<(usize, &'static str)>,
+    /// What was taken away and may be missed, to be looked at when all changes have been applied.
+    pub lost: Vec<(usize, Lost)>,
+    /// The invitations that were made or prolonged, each with the last change that did it.
+    pub invited: BTreeMap<Num, usize>,
 }
 
 impl<'a> Door<'a> {
@@ -72,6 +77,8 @@ impl<'a> Door<'a> {
             left_out: BTreeMap::new(),
             own_roles: BTreeMap::new(),
             noted: Vec::new(),
+            lost: Vec::new(),
+            invited: BTreeMap::new(),
         }
     }
 }

@@ -64,7 +64,8 @@ impl<'a> Search<'a> {
         let (Some(model), Some(root)) = (models.model(&tenant.model), root) else {
             return Ok(None);
         };
-        let id = AccountId::parse(&root.id).map_err(|_| row::corrupt(tenant.num, "id", root.num))?;
+        let id =
+            AccountId::parse(&root.id).map_err(|_| row::corrupt(tenant.num, "id", root.num))?;
         let Some(action) = built_in_vocabulary().action(crate::ROLE_ASSIGN) else {
             return Ok(None);
         };
@@ -156,9 +157,7 @@ impl<'a> Search<'a> {
         ];
         let mut found = self.reader.find(&keys).await?.into_iter();
         match (found.next().flatten(), found.next().flatten()) {
-            (Some(member), Some(subject)) => {
-                self.of_member(&member, subject.num, usize::MAX).await
-            }
+            (Some(member), Some(subject)) => self.of_member(&member, subject.num, usize::MAX).await,
             _ => Ok(Standing::None),
         }
     }
@@ -296,7 +295,9 @@ impl<'a> Search<'a> {
             own.body.clone_from(&lifted);
         }
         match member_facts(&rows) {
-            Ok(Some(facts)) => Ok(holds_at_large(&self.model, &facts, self.action).unwrap_or(false)),
+            Ok(Some(facts)) => {
+                Ok(holds_at_large(&self.model, &facts, self.action).unwrap_or(false))
+            }
             Ok(None) | Err(StoreError::Corrupt { .. }) => Ok(false),
             Err(error) => Err(error),
         }
