@@ -88,7 +88,7 @@ async fn run_parts(
 ) -> Result<Imported, ApplyError> {
     let activation = Activation::of(&import.actor, import.provisions);
     let before = session.state.row.revision;
-    let applied = Applied { revision: before, changed: 0, warnings: Vec::new() };
+    let applied = Applied { revision: before, changed: 0, warnings: Vec::new(), repeated: false };
     let mut imported = Imported { applied, registered: 0 };
     let parts = import.parts.iter().map(|part| (part.changes.as_slice(), part.faxes.len()));
     let administrators = Administrators::before(session, models, &Vec::from_iter(parts)).await?;

@@ -83,6 +83,9 @@ pub struct Applied {
     pub changed: usize,
     /// Settings that do what was asked and perhaps not what was meant (rulings R18).
     pub warnings: Vec<Warning>,
+    /// Whether nothing was done now: this is what the same request did when it came first. What it
+    /// did may have been changed since.
+    pub repeated: bool,
 }
 
 /// A whole tenant, or a part of one, to be brought in as one transaction. Works like a batch with
