@@ -14,6 +14,7 @@ pub mod facts;
 pub mod feed;
 pub mod id;
 pub mod list;
+pub mod looks;
 pub mod model;
 pub mod model_test;
 pub mod port;

@@ -3,6 +3,7 @@
 mod account;
 mod adjust;
 mod administrators;
+mod alike;
 mod check;
 mod door;
 mod exists;

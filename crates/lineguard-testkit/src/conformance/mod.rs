@@ -7,6 +7,7 @@ mod ids;
 mod imports;
 mod invitations;
 mod lists;
+mod looks;
 mod losses;
 mod members;
 mod numbers;
@@ -92,6 +93,7 @@ fn all() -> Vec<Behaviour> {
         batches::ALL,
         guards::ALL,
         invitations::ALL,
+        looks::ALL,
         losses::ALL,
         imports::ALL,
         members::ALL,

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::ModelSource;
+use super::alike::Added;
 use super::limits::OwnRoles;
 use super::lost::Lost;
 use super::warn::Routed;
@@ -51,6 +52,8 @@ pub(super) struct Door<'a> {
     pub noted: Vec<(usize, &'static str)>,
     /// What was taken away and may be missed, to be looked at when all changes have been applied.
     pub lost: Vec<(usize, Lost)>,
+    /// What was added, to be compared with what there is when all changes have been applied.
+    pub added: Vec<(usize, Added)>,
     /// The invitations that were made or prolonged, each with the last change that did it.
     pub invited: BTreeMap<Num, usize>,
 }
@@ -78,6 +81,7 @@ impl<'a> Door<'a> {
             own_roles: BTreeMap::new(),
             noted: Vec::new(),
             lost: Vec::new(),
+            added: Vec::new(),
             invited: BTreeMap::new(),
         }
     }
@@ -299,9 +303,12 @@ impl Door<'_> {
         id: &str,
         account: Option<Num>,
         body: &impl Serialize,
-    ) -> Result<Num, StoreError> {
+    ) -> Result<Num, ApplyError> {
+        self.check_looks(kind, id, account)?;
         let body = row::write_body(body)?;
-        self.tx.insert_object(kind, scope, id, account, body).await
+        let num = self.tx.insert_object(kind, scope, id, account, body).await?;
+        self.adds(kind, num, id, account);
+        Ok(num)
     }
 
     /// Gives an object another body and account.

@@ -137,7 +137,7 @@ impl Door<'_> {
         let found = self.present_member(account, &subject.qualified()).await?;
         let Some((member, mut body)) = found else {
             self.check_still_there(invitation, account, &roles).await?;
-            self.admit(account, subject, MemberStatus::Active, roles).await?;
+            self.admit(account, "subject", subject, MemberStatus::Active, roles).await?;
             return Ok(());
         };
         match MemberStatus::from_word(&body.status) {

@@ -43,11 +43,11 @@ impl Door<'_> {
         let said = roles;
         let roles = self.roles_or_default(account, said).await?;
         let Some((member, body)) = self.any_member(account, &subject.qualified()).await? else {
-            return self.admit(account, subject, status, roles).await;
+            return self.admit(account, "subject", subject, status, roles).await;
         };
         if body.status == MemberStatus::Removed.as_str() {
             if !self.keeps_out() {
-                return self.admit(account, subject, status, roles).await;
+                return self.admit(account, "subject", subject, status, roles).await;
             }
             if status != MemberStatus::Removed {
                 self.leave_out(member.num);
@@ -79,18 +79,23 @@ impl Door<'_> {
     pub(super) async fn admit(
         &mut self,
         account: Num,
+        field: &'static str,
         subject: &Subject,
         status: MemberStatus,
         roles: Vec<String>,
     ) -> Done {
+        let qualified = subject.qualified();
+        let removed = self.find(ObjectKind::Member, account, &qualified).await?;
+        if removed.is_none() {
+            self.check_new_id(field, subject.id())?;
+        }
         self.subject(subject).await?;
         let mut body = body_of(status);
         if status != MemberStatus::Removed {
             body.roles = roles;
             self.share(account).await?;
         }
-        let qualified = subject.qualified();
-        if let Some(removed) = self.find(ObjectKind::Member, account, &qualified).await? {
+        if let Some(removed) = removed {
             return self.save(&removed, &body).await;
         }
         self.insert(ObjectKind::Member, account, &qualified, Some(account), &body).await?;
@@ -126,7 +131,7 @@ impl Door<'_> {
             let found = self.any_member(account.num, &subject.qualified()).await?;
             if found.is_some_and(|(_, body)| body.status == MemberStatus::Removed.as_str()) {
                 let roles = self.roles_or_default(account.num, None).await?;
-                return self.admit(account.num, subject, status, roles).await;
+                return self.admit(account.num, "subject", subject, status, roles).await;
             }
         }
         let (member, mut body) = self.member(account.num, "subject", subject).await?;

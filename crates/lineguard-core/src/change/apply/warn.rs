@@ -1,5 +1,5 @@
 //! Remarks on settings that route faxes to somebody who could not see them (rulings R18). Those on
-//! what was taken away are made in `lost`.
+//! what was taken away are made in `lost`, those on looks in `alike`.
 //!
 //! They are made when all changes of a batch have been applied: what is routed early in a batch may
 //! be opened to its receiver later in it.
@@ -63,6 +63,7 @@ impl Door<'_> {
             }
         }
         warnings.extend(self.remarks_on_losses().await?);
+        warnings.extend(self.remarks_on_looks().await?);
         Ok(warnings.into_iter().map(|(change, text)| Warning { change, text }).collect())
     }
 
