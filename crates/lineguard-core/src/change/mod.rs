@@ -419,7 +419,7 @@ pub enum Change {
         /// Level key; none for no level of its own, or for the model's.
         level: Option<Key>,
     },
-    /// Removes a role of the tenant's own that nobody holds.
+    /// Removes a role of the tenant's own that nobody holds, and no invitation that is open names.
     RemoveRole {
         /// The account where it is defined.
         account: AccountId,
@@ -537,7 +537,8 @@ pub enum Change {
         /// When it ends.
         expires_at: Timestamp,
     },
-    /// Binds an invitation to a subject, once.
+    /// Binds an invitation to a subject, once. Somebody who is a member already gets its roles
+    /// besides their own.
     AcceptInvitation {
         /// Its id.
         invitation: InvitationId,

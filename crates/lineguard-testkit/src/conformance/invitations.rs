@@ -75,9 +75,10 @@ fn place<T: std::fmt::Debug>(
 ) -> Result<(&'static str, usize, &'static str), Failure> {
     Ok(match answer {
         Err(ApplyError::Refused(fault)) => ("refused", fault.change, fault.field),
-        Err(ApplyError::Invalid(faults)) if faults.len() == 1 => {
-            ("invalid", faults[0].change, faults[0].field)
-        }
+        Err(ApplyError::Invalid(faults)) => match faults.as_slice() {
+            [fault] => ("invalid", fault.change, fault.field),
+            other => return Err(Failure(format!("not one fault: {other:?}"))),
+        },
         other => return Err(Failure(format!("not refused: {other:?}"))),
     })
 }

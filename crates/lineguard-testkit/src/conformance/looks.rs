@@ -56,9 +56,10 @@ fn fault<T: std::fmt::Debug>(
     answer: Result<T, ApplyError>,
 ) -> Result<(usize, &'static str, String), Failure> {
     match answer {
-        Err(ApplyError::Invalid(faults)) if faults.len() == 1 => {
-            Ok((faults[0].change, faults[0].field, faults[0].problem.clone()))
-        }
+        Err(ApplyError::Invalid(faults)) => match faults.as_slice() {
+            [fault] => Ok((fault.change, fault.field, fault.problem.clone())),
+            other => Err(Failure(format!("not one fault: {other:?}"))),
+        },
         other => Err(Failure(format!("not refused: {other:?}"))),
     }
 }

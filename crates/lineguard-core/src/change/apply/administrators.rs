@@ -7,8 +7,6 @@
 
 mod search;
 
-use std::collections::BTreeSet;
-
 use super::ModelSource;
 use crate::change::{Change, Warning};
 use crate::facts::MemberStatus;
@@ -31,6 +29,15 @@ enum Taking<'a> {
     FromAll(&'static str),
     /// The member is suspended.
     Suspends(&'a Subject),
+}
+
+impl<'a> Taking<'a> {
+    const fn subject(&self) -> Option<&'a Subject> {
+        match self {
+            Self::From(subject, _) | Self::Suspends(subject) => Some(subject),
+            Self::FromAll(_) => None,
+        }
+    }
 }
 
 /// The changes that may take administration away, and what they are called. Subscriptions, flags and
@@ -105,30 +112,24 @@ impl Administrators {
         let Some(mut search) = Search::new(tx, models).await? else { return Ok(None) };
         let root = search.root().clone();
         let is_root = |account: &AccountId| *account == root;
-        let mut seen = BTreeSet::new();
+        let takings = numbered(parts).filter_map(|(position, change)| {
+            taking(change, is_root).map(|taking| (position, taking))
+        });
+        let takings = Vec::from_iter(takings);
+        let subjects = takings.iter().filter_map(|(_, taking)| taking.subject()).collect();
+        let standings = search.standings(&subjects).await?;
         let mut found = Self { had: Standing::None, last: (0, ""), suspended: Vec::new() };
         let mut from_all = false;
-        for (position, change) in numbered(parts) {
-            let (subject, field) = match taking(change, is_root) {
-                None => continue,
-                Some(Taking::FromAll(field)) => {
-                    (found.last, from_all) = ((position, field), true);
-                    continue;
-                }
-                Some(Taking::From(subject, field)) => (subject, Some(field)),
-                Some(Taking::Suspends(subject)) => (subject, None),
-            };
-            let standing = search.standing(subject).await?;
-            if standing == Standing::None {
-                continue;
-            }
-            found.had = found.had.max(standing);
-            match field {
-                Some(field) => found.last = (position, field),
-                None if standing == Standing::Active && seen.insert(subject) => {
+        for (position, taking) in takings {
+            let standing = taking.subject().and_then(|subject| standings.get(subject).copied());
+            found.had = found.had.max(standing.unwrap_or(Standing::None));
+            match (taking, standing) {
+                (Taking::FromAll(field), _) => (found.last, from_all) = ((position, field), true),
+                (Taking::From(_, field), Some(_)) => found.last = (position, field),
+                (Taking::Suspends(subject), Some(Standing::Active)) => {
                     found.suspended.push((position, subject.clone()));
                 }
-                None => {}
+                (Taking::From(..) | Taking::Suspends(_), _) => {}
             }
         }
         if from_all && found.had != Standing::Active {

@@ -1,6 +1,8 @@
 //! Who administers a tenant, found without looking at everybody.
 
-use std::collections::{BTreeSet, HashMap};
+mod everybody;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::assemble::member_facts;
@@ -18,6 +20,9 @@ use crate::vocabulary::Action;
 
 /// Most different sets of roles and overrides that one search of everybody takes apart.
 const MOST_SHAPES: usize = 1_000;
+
+/// Of more subjects than that, groups are read once and not for each.
+const FEW: usize = 20;
 
 /// What somebody is at the root account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,8 +51,8 @@ pub(super) struct Search<'a> {
     permissions: BTreeSet<String>,
     /// Roles that name such a permission, as the root account knows them.
     roles: BTreeSet<String>,
-    /// Groups of the root account that have such a role.
-    groups: Vec<Num>,
+    /// By subject the groups of the root account that give such a role; none until they were read.
+    in_groups: Option<HashMap<Num, Vec<Num>>>,
     known: HashMap<Shape, bool>,
 }
 
@@ -83,11 +88,10 @@ impl<'a> Search<'a> {
             owners: owners.into_iter().collect(),
             permissions,
             roles: BTreeSet::new(),
-            groups: Vec::new(),
+            in_groups: None,
             known: HashMap::new(),
         };
         search.find_roles().await?;
-        search.find_groups().await?;
         Ok(Some(search))
     }
 
@@ -118,17 +122,45 @@ impl<'a> Search<'a> {
         Ok(())
     }
 
-    async fn find_groups(&mut self) -> Result<(), StoreError> {
-        for group in self.every(ObjectKind::Group).await? {
-            let Some(GroupBody { roles, .. }) = self.body(&group) else { continue };
-            if roles.iter().any(|role| self.roles.contains(role)) {
-                self.groups.push(group.num);
-            }
-        }
-        Ok(())
+    /// Whether being in a group makes an administrator.
+    fn gives(&self, group: &Object) -> bool {
+        let body: Option<GroupBody> = self.body(group);
+        group.account == Some(self.root.num)
+            && body.is_some_and(|body| body.roles.iter().any(|role| self.roles.contains(role)))
     }
 
-    /// All objects of a kind in the root account. Of roles and groups there are few.
+    /// Those groups of a subject that make an administrator.
+    async fn groups_of(&mut self, subject: Num) -> Result<Vec<Num>, StoreError> {
+        if let Some(known) = &self.in_groups {
+            return Ok(known.get(&subject).cloned().unwrap_or_default());
+        }
+        let groups = self.reader.links_to(LinkKind::GroupMember, subject).await?;
+        let mut giving = Vec::new();
+        for some in groups.chunks(PAGE) {
+            let groups = self.reader.get(some).await?;
+            giving.extend(groups.iter().filter(|one| self.gives(one)).map(|one| one.num));
+        }
+        giving.sort_unstable();
+        Ok(giving)
+    }
+
+    /// Reads all groups that make administrators, with their members.
+    async fn read_groups(&mut self) -> Result<&HashMap<Num, Vec<Num>>, StoreError> {
+        if self.in_groups.is_none() {
+            let mut groups = self.every(ObjectKind::Group).await?;
+            groups.retain(|group| self.gives(group));
+            let mut known: HashMap<Num, Vec<Num>> = HashMap::new();
+            for group in groups {
+                for subject in self.reader.links_from(LinkKind::GroupMember, group.num).await? {
+                    known.entry(subject).or_default().push(group.num);
+                }
+            }
+            self.in_groups = Some(known);
+        }
+        Ok(self.in_groups.get_or_insert_default())
+    }
+
+    /// All objects of a kind in the root account.
     async fn every(&mut self, kind: ObjectKind) -> Result<Vec<Object>, StoreError> {
         let mut all: Vec<Object> = Vec::new();
         loop {
@@ -150,88 +182,34 @@ impl<'a> Search<'a> {
 
     /// What a subject is.
     pub(super) async fn standing(&mut self, subject: &Subject) -> Result<Standing, StoreError> {
-        let qualified = subject.qualified();
-        let keys = [
-            (ObjectKind::Member, self.root.num, qualified.as_str()),
-            (ObjectKind::Subject, Num(0), qualified.as_str()),
-        ];
-        let mut found = self.reader.find(&keys).await?.into_iter();
-        match (found.next().flatten(), found.next().flatten()) {
-            (Some(member), Some(subject)) => self.of_member(&member, subject.num, usize::MAX).await,
-            _ => Ok(Standing::None),
-        }
+        let one = BTreeSet::from([subject]);
+        Ok(self.standings(&one).await?.remove(subject).unwrap_or(Standing::None))
     }
 
-    /// The best standing that anybody has, or one that is enough. Looks at owners first, then at
-    /// members of groups, then at all others, and stops as soon as it is enough.
-    ///
-    /// At worst, in a tenant that has nobody, it reads each member of the root account once (some 3 µs
-    /// each) and takes [`MOST_SHAPES`] of them apart (a few hundred µs each): those who hold a role or
-    /// an override that names the permission, once for each different row.
-    pub(super) async fn anybody(&mut self, enough: Standing) -> Result<Standing, StoreError> {
-        let mut best = Standing::None;
-        let owners = Vec::from_iter(self.owners.iter().copied());
-        best = best.max(self.best_of(&owners, enough).await?);
-        for group in self.groups.clone() {
-            if best >= enough {
-                return Ok(best);
-            }
-            let members = self.reader.links_from(LinkKind::GroupMember, group).await?;
-            best = best.max(self.best_of(&members, enough).await?);
-        }
-        let mut after = Num(0);
-        while best < enough {
-            let (kind, root) = (ObjectKind::Member, self.root.num);
-            let page = self.reader.list(kind, Some(root), after, PAGE).await?;
-            let Some(last) = page.last() else { break };
-            after = last.num;
-            best = best.max(self.best_of_page(page, enough).await?);
-        }
-        Ok(best)
-    }
-
-    /// The best standing among subjects.
-    async fn best_of(
+    /// Those of some subjects who are or were administrators. An import may name very many.
+    pub(super) async fn standings<'s>(
         &mut self,
-        subjects: &[Num],
-        enough: Standing,
-    ) -> Result<Standing, StoreError> {
-        let mut best = Standing::None;
-        for chunk in subjects.chunks(PAGE) {
-            let subjects = self.reader.get(chunk).await?;
-            let keys = subjects.iter().map(|one| (ObjectKind::Member, self.root.num, &*one.id));
-            let members = self.reader.find(&Vec::from_iter(keys)).await?;
-            for (subject, member) in subjects.iter().zip(members) {
-                let Some(member) = member else { continue };
-                best = best.max(self.of_member(&member, subject.num, MOST_SHAPES).await?);
-                if best >= enough {
-                    return Ok(best);
+        subjects: &BTreeSet<&'s Subject>,
+    ) -> Result<BTreeMap<&'s Subject, Standing>, StoreError> {
+        if subjects.len() > FEW {
+            self.read_groups().await?;
+        }
+        let mut standings = BTreeMap::new();
+        let subjects = Vec::from_iter(subjects.iter().map(|one| (*one, one.qualified())));
+        for some in subjects.chunks(PAGE / 2) {
+            let members = some.iter().map(|(_, id)| (ObjectKind::Member, self.root.num, &**id));
+            let known = some.iter().map(|(_, id)| (ObjectKind::Subject, Num(0), &**id));
+            let mut members = self.reader.find(&Vec::from_iter(members.chain(known))).await?;
+            let known = members.split_off(some.len());
+            for ((subject, _), (member, known)) in some.iter().zip(members.iter().zip(known)) {
+                let (Some(member), Some(known)) = (member, known) else { continue };
+                let standing = self.of_member(member, known.num, usize::MAX).await?;
+                if standing != Standing::None {
+                    standings.insert(*subject, standing);
                 }
             }
         }
-        Ok(best)
-    }
-
-    async fn best_of_page(
-        &mut self,
-        mut members: Vec<Object>,
-        enough: Standing,
-    ) -> Result<Standing, StoreError> {
-        // Others have been looked at with their groups.
-        members.retain(|member| {
-            self.body(member).is_some_and(|body: MemberBody| self.may_give(&body))
-        });
-        let keys = members.iter().map(|member| (ObjectKind::Subject, Num(0), &*member.id));
-        let subjects = self.reader.find(&Vec::from_iter(keys)).await?;
-        let mut best = Standing::None;
-        for (member, subject) in members.iter().zip(subjects) {
-            let Some(subject) = subject else { continue };
-            best = best.max(self.of_member(member, subject.num, MOST_SHAPES).await?);
-            if best >= enough {
-                break;
-            }
-        }
-        Ok(best)
+        Ok(standings)
     }
 
     /// Whether what a member's own row says might give the permission.
@@ -262,11 +240,7 @@ impl<'a> Search<'a> {
         if self.owners.contains(&subject) {
             return Ok(standing);
         }
-        let mut groups = Vec::new();
-        if !self.groups.is_empty() {
-            groups = self.reader.links_to(LinkKind::GroupMember, subject).await?;
-            groups.retain(|group| self.groups.contains(group));
-        }
+        let groups = self.groups_of(subject).await?;
         if groups.is_empty() && !self.may_give(&body) {
             return Ok(Standing::None);
         }
