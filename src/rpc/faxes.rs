@@ -1,6 +1,6 @@
 //! `FaxService`: the fax index that Lineguard keeps.
 
-use lineguard_core::change::{Batch, NewFax};
+use lineguard_core::change::{Applied, Batch, NewFax};
 use lineguard_core::id::{Revision, TenantId};
 use lineguard_core::port::{ApplyError, Fault, Registered, StoreError, TenantReader};
 use tonic::{Request, Response, Status};
@@ -28,8 +28,10 @@ macro_rules! changes {
                 request: Request<pb::$request>,
             ) -> Result<Response<pb::$response>, Status> {
                 let batch = wire::$method(admitted(&self.0, request)?).map_err(Failure::from)?;
-                let (revision, changed, revision_token) = change(&self.0, &batch).await?;
-                Ok(Response::new(pb::$response { revision, changed, revision_token }))
+                let (applied, revision_token) = change(&self.0, &batch).await?;
+                let (revision, changed) = (applied.revision.0, applied.changed > 0);
+                let repeated = applied.repeated;
+                Ok(Response::new(pb::$response { revision, changed, revision_token, repeated }))
             })+
 
             async fn register_fax(
@@ -66,11 +68,11 @@ changes! {
 }
 
 /// Applies a batch of one change, whose fields are those of the message that it came in.
-async fn change(app: &App, batch: &Batch) -> Result<(u64, bool, String), Failure> {
+async fn change(app: &App, batch: &Batch) -> Result<(Applied, String), Failure> {
     let applied = app.store.apply(batch, app.clock.now()).await;
     let applied = applied.map_err(|error| Failure::of_write(error, |fault| fault.field.into()))?;
     let token = app.revision_token(&batch.tenant, applied.revision)?;
-    Ok((applied.revision.0, applied.changed > 0, token))
+    Ok((applied, token))
 }
 
 async fn get(app: &App, message: pb::GetFaxRequest) -> Result<pb::GetFaxResponse, Failure> {

@@ -53,12 +53,13 @@ fn read_changes(
 
 /// The answer to `Apply`. The token is empty where there is none.
 pub fn apply_response(applied: Applied, revision_token: String) -> pb::ApplyResponse {
-    let Applied { revision, changed, warnings } = applied;
+    let Applied { revision, changed, warnings, repeated } = applied;
     pb::ApplyResponse {
         revision: revision.0,
         changed: count(changed),
         warnings: warnings.into_iter().map(warning_to_wire).collect(),
         revision_token,
+        repeated,
     }
 }
 
@@ -126,7 +127,7 @@ pub fn import_response(
 
     let result = |result| match result {
         Ok((Imported { applied, registered }, token)) => {
-            let pb::ApplyResponse { revision, changed, warnings, revision_token } =
+            let pb::ApplyResponse { revision, changed, warnings, revision_token, repeated } =
                 apply_response(applied, token);
             Wire::Imported(pb::ImportedTenant {
                 revision,
@@ -134,6 +135,7 @@ pub fn import_response(
                 warnings,
                 registered_faxes: count(registered),
                 revision_token,
+                repeated,
             })
         }
         Err(failure) => Wire::Error(Failure::into_item_error(failure)),

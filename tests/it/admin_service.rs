@@ -168,6 +168,8 @@ async fn a_repeat_returns_the_first_result_and_other_changes_are_refused() {
     let again = apply(&harness, "r1", &[faxbox("a"), faxbox("b")]).await.unwrap();
     // Each token is sealed anew.
     let unsealed = |answer| pb::ApplyResponse { revision_token: String::new(), ..answer };
+    assert_eq!((first.repeated, again.repeated), (false, true));
+    let first = pb::ApplyResponse { repeated: true, ..first };
     assert_eq!(unsealed(again), unsealed(first));
     let other = apply(&harness, "r1", &[faxbox("a")]).await;
     expect(other, Code::Aborted, "REQUEST_ID_REUSED", &[]);

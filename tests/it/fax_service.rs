@@ -98,9 +98,11 @@ async fn the_same_fax_again_is_success_and_another_with_its_id_is_not() {
         request_id: "delete".into(),
         fax: "f1".into(),
     };
-    assert!(index(&harness).delete_fax(delete()).await.unwrap().into_inner().changed);
-    // A repeat of the request has the first result.
-    assert!(index(&harness).delete_fax(delete()).await.unwrap().into_inner().changed);
+    let deleted = index(&harness).delete_fax(delete()).await.unwrap().into_inner();
+    assert_eq!((deleted.changed, deleted.repeated), (true, false));
+    // A repeat of the request has the first result, and says so.
+    let again = index(&harness).delete_fax(delete()).await.unwrap().into_inner();
+    assert_eq!((again.changed, again.repeated, again.revision), (true, true, deleted.revision));
     expect(get(&harness, "f1").await, Code::NotFound, "NOT_FOUND", &[]);
     let back = register(&harness, &on("f1", NUMBERS[0])).await;
     expect(back, Code::AlreadyExists, "ALREADY_EXISTS", &["fax.fax"]);

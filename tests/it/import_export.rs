@@ -117,7 +117,9 @@ async fn a_second_import_changes_nothing_and_a_repeat_returns_the_first_result()
         pb::ImportedTenant { revision_token: String::new(), ..tenant }
     };
     let again: Vec<_> = import(&harness, parts()).await.iter().map(unsealed).collect();
-    assert_eq!(again, first.iter().map(unsealed).collect::<Vec<_>>());
+    assert!(!imported.repeated);
+    let repeated = |tenant| pb::ImportedTenant { repeated: true, ..unsealed(tenant) };
+    assert_eq!(again, first.iter().map(repeated).collect::<Vec<_>>());
 
     let renamed = || {
         parts().into_iter().map(|part| pb::ImportRequest { request_id: "second".into(), ..part })

@@ -79,6 +79,8 @@ async fn a_member_and_a_group_hold_so_many_roles() {
     let own = keys(MAX_ROLES + 1);
     let few = ids::keys(&["fax.view"]);
     let office = product("standard").account("home").member("me").role("administrator");
+    // Somebody is left who may assign roles.
+    let office = office.member("boss").role("administrator");
     let office = own.iter().map(|key| own_role(key, &few)).fold(office, World::change);
     harness.build(office.group("g", &[])).await;
     let roles = |count| Change::SetRoles {

@@ -1,7 +1,8 @@
 //! Identifiers, each parsed once at the door.
 //!
 //! External identifiers are opaque byte strings given by the identity provider or a sibling
-//! service. They are compared byte for byte: `Bob`, `bob` and `bob ` are three identifiers.
+//! service. They are compared byte for byte: `Bob`, `bob` and `bob ` are three identifiers. What may
+//! not be given to something new is refused where it is added: see [`crate::looks`].
 
 use std::fmt;
 
@@ -20,6 +21,10 @@ pub enum IdError {
     },
     /// The text contains a control character.
     ControlCharacter,
+    /// The text contains a character that cannot be seen, or that changes how others are shown.
+    Unseen,
+    /// The text begins or ends with a blank.
+    BlankAtEnd,
     /// The text is not `+` followed by 7 to 15 digits, the first of them not zero.
     NotE164,
     /// The text has a character other than `a-z 0-9 _ . -`.
@@ -32,6 +37,10 @@ impl fmt::Display for IdError {
             Self::Empty => f.write_str("must not be empty"),
             Self::TooLong { max } => write!(f, "must be at most {max} bytes long"),
             Self::ControlCharacter => f.write_str("must not contain control characters"),
+            Self::Unseen => f.write_str(
+                "must not contain invisible characters, or such as change the direction of writing",
+            ),
+            Self::BlankAtEnd => f.write_str("must not begin or end with a blank"),
             Self::NotE164 => {
                 f.write_str("must be in E.164 form: `+` and 7 to 15 digits, without blanks")
             }

@@ -14,6 +14,7 @@ pub mod facts;
 pub mod feed;
 pub mod id;
 pub mod list;
+pub mod looks;
 pub mod model;
 pub mod model_test;
 pub mod port;
@@ -24,6 +25,10 @@ pub mod suggest;
 pub mod text;
 pub mod vocabulary;
 
-/// The action that makes a fax visible; the one action that code names, because the list of faxes
-/// is the list of those it covers.
+/// The action that makes a fax visible; one of the two actions that code names, because the list of
+/// faxes is the list of those it covers.
 pub const FAX_VIEW: &str = "fax.view";
+
+/// The action that makes an administrator, which is the other one: whoever may give roles at the
+/// root account can give everything else there.
+pub const ROLE_ASSIGN: &str = "role.assign";

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::id::Num;
+use crate::id::{Num, Timestamp};
 use crate::port::{StoreError, TenantReader};
 
 /// What an object is.
@@ -417,6 +417,14 @@ pub struct InvitationBody {
     /// Whether it was revoked.
     #[serde(default)]
     pub revoked: bool,
+}
+
+impl InvitationBody {
+    /// Whether it can still be accepted. One that cannot is history: it gives no role to anybody, so
+    /// the roles it names need not exist.
+    pub fn is_open(&self, now: Timestamp) -> bool {
+        self.accepted_by.is_none() && !self.revoked && self.expires_at > now.0
+    }
 }
 
 /// The error for a row of the object table that does not parse.

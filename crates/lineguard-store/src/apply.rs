@@ -133,7 +133,8 @@ async fn attempt(
         audit::append(session, &batch.actor, &batch.request_id, now).await?;
         session.save_tenant().await?;
     }
-    let applied = Applied { revision: session.state.row.revision, changed, warnings };
+    let revision = session.state.row.revision;
+    let applied = Applied { revision, changed, warnings, repeated: false };
     let result = Imported { applied, registered: 0 };
     request::keep(session, &batch.request_id, digest, &result).await?;
     concern::publish(session, now).await?;

@@ -1,6 +1,6 @@
 //! An import: the changes and faxes of all its parts in one transaction, or nothing.
 
-use lineguard_core::change::apply::{ModelSource, run_changes};
+use lineguard_core::change::apply::{Administrators, ModelSource, run_changes};
 use lineguard_core::change::register::Registering;
 use lineguard_core::change::{
     Activation, Applied, IfExists, Import, Imported, NewFax, Part, Warning,
@@ -88,8 +88,10 @@ async fn run_parts(
 ) -> Result<Imported, ApplyError> {
     let activation = Activation::of(&import.actor, import.provisions);
     let before = session.state.row.revision;
-    let applied = Applied { revision: before, changed: 0, warnings: Vec::new() };
+    let applied = Applied { revision: before, changed: 0, warnings: Vec::new(), repeated: false };
     let mut imported = Imported { applied, registered: 0 };
+    let parts = import.parts.iter().map(|part| (part.changes.as_slice(), part.faxes.len()));
+    let administrators = Administrators::before(session, models, &Vec::from_iter(parts)).await?;
     let mut at = 0;
     for Part { changes, faxes } in &import.parts {
         if !changes.is_empty() {
@@ -108,6 +110,10 @@ async fn run_parts(
         let new = register(session, models, faxes, now).await;
         imported.registered += new.map_err(|error| error.further_on(at))?;
         at += faxes.len();
+    }
+    if let Some(administrators) = administrators {
+        imported.applied.warnings.extend(administrators.after(session, models).await?);
+        imported.applied.warnings.sort_by_key(|warning| warning.change);
     }
     Ok(imported)
 }

@@ -34,6 +34,7 @@ pub(crate) async fn earlier(
         revision: Revision(row.count(1, "revision")?),
         changed: size(2, "changed")?,
         warnings: warnings(&row.text(3, "warnings")?).ok_or_else(|| row.corrupt("warnings"))?,
+        repeated: true,
     };
     let imported = Imported { applied, registered: size(4, "registered")? };
     if row.hash(0, "digest")? == digest {

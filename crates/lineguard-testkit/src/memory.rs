@@ -588,8 +588,11 @@ impl MemoryStore {
             let before = self.tenant(id);
             let earlier = before.as_ref().and_then(|tenant| tenant.requests.get(&request));
             if let Some((first, imported)) = earlier {
-                let same = *first == asked;
-                return if same { Ok(imported.clone()) } else { Err(ApplyError::RequestIdReused) };
+                if *first != asked {
+                    return Err(ApplyError::RequestIdReused);
+                }
+                let applied = Applied { repeated: true, ..imported.applied.clone() };
+                return Ok(Imported { applied, ..*imported });
             }
             let first = parts.first().and_then(|(changes, _)| changes.first());
             let mut tx = self.begin(self.working_copy(before.as_deref(), id, first)?);
@@ -612,8 +615,12 @@ impl MemoryStore {
         how: Activation,
         now: Timestamp,
     ) -> Result<Imported, ApplyError> {
-        let applied = Applied { revision: Revision(0), changed: 0, warnings: Vec::new() };
+        let applied =
+            Applied { revision: Revision(0), changed: 0, warnings: Vec::new(), repeated: false };
         let mut imported = Imported { applied, registered: 0 };
+        let sizes = parts.iter().map(|(changes, faxes)| (*changes, faxes.len()));
+        let sizes = Vec::from_iter(sizes);
+        let administrators = apply::Administrators::before(tx, &self.models, &sizes).await?;
         let mut at = 0;
         for (changes, faxes) in parts {
             let outcome = apply::run_changes(tx, &self.models, changes, if_exists, how, now)
@@ -627,6 +634,10 @@ impl MemoryStore {
                 .await
                 .map_err(|error| error.further_on(at))?;
             at += faxes.len();
+        }
+        if let Some(administrators) = administrators {
+            imported.applied.warnings.extend(administrators.after(tx, &self.models).await?);
+            imported.applied.warnings.sort_by_key(|warning| warning.change);
         }
         Ok(imported)
     }

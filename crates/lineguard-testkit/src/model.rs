@@ -143,3 +143,29 @@ targets = ["user"]
 pub fn several_targets() -> String {
     format!("{PLAIN}several = true\n")
 }
+
+/// The plain model, with a permission that makes administrators and a role `boss` that has it.
+pub fn administered() -> String {
+    let boss = boss(&["view", "send", "roles"]);
+    format!("{PLAIN}{ROLES}{boss}")
+}
+
+/// The same, where the role no longer has it.
+pub fn no_longer_administered() -> String {
+    let boss = boss(&["view", "send"]);
+    format!("{PLAIN}{ROLES}{boss}")
+}
+
+const ROLES: &str = r#"
+[[permission]]
+key = "roles"
+title = "Assign roles"
+category = "Members"
+actions = ["role.assign"]
+"#;
+
+fn boss(permissions: &[&str]) -> String {
+    format!(
+        "\n[[role]]\nkey = \"boss\"\ntitle = \"Boss\"\nvisibility = \"all\"\npermissions = {permissions:?}\n"
+    )
+}

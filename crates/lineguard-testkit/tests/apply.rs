@@ -860,7 +860,7 @@ fn suspension_wins_over_an_invitation() {
     office.refuses(accept("bob"), "subject");
     assert_eq!(office.member("bob").status, "suspended");
     office.does(accept("ada"));
-    assert_eq!(office.member("ada").roles, ["user"]);
+    assert_eq!(office.member("ada").roles, ["user", "admin"]);
 }
 
 #[test]

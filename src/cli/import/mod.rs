@@ -133,6 +133,7 @@ impl Import {
                 changed: imported.applied.changed as u64,
                 faxes: imported.registered as u64,
                 warnings: texts(imported.applied.warnings, |warning| warning.text),
+                repeated: imported.applied.repeated,
             });
             done.push(Done { tenant: upload.tenant.to_string(), result });
         }

@@ -21,6 +21,20 @@ pub(super) struct Imported {
     pub(super) changed: u64,
     pub(super) faxes: u64,
     pub(super) warnings: Vec<String>,
+    pub(super) repeated: bool,
+}
+
+impl Imported {
+    fn text(&self) -> String {
+        let Self { revision, changed, faxes, repeated, .. } = self;
+        let done = match (changed, faxes) {
+            (0, 0) => "nothing to change".to_owned(),
+            _ => format!("{changed} changes, {faxes} new faxes"),
+        };
+        // An attempt whose answer was lost.
+        let before = if *repeated { ", by an earlier attempt of the same request" } else { "" };
+        format!("{done}, revision {revision}{before}")
+    }
 }
 
 impl Done {
@@ -28,12 +42,7 @@ impl Done {
         let tenant = paint.strong(&plain(&self.tenant));
         match &self.result {
             Err(problem) => format!("{tenant}: {}\n{problem}", paint.bad("nothing applied")),
-            Ok(Imported { revision, changed: 0, faxes: 0, .. }) => {
-                format!("{tenant}: nothing to change, revision {revision}")
-            }
-            Ok(Imported { revision, changed, faxes, .. }) => {
-                format!("{tenant}: {changed} changes, {faxes} new faxes, revision {revision}")
-            }
+            Ok(imported) => format!("{tenant}: {}", imported.text()),
         }
     }
 
@@ -41,9 +50,9 @@ impl Done {
         let tenant = &self.tenant;
         match &self.result {
             Err(problem) => json!({ "tenant": tenant, "error": problem }),
-            Ok(Imported { revision, changed, faxes, warnings }) => json!({
+            Ok(Imported { revision, changed, faxes, warnings, repeated }) => json!({
                 "tenant": tenant, "revision": revision, "changed": changed,
-                "registered_faxes": faxes, "warnings": warnings,
+                "registered_faxes": faxes, "warnings": warnings, "repeated": repeated,
             }),
         }
     }
@@ -84,6 +93,7 @@ pub(super) fn result(uploads: &[Upload], one: pb::ImportResult) -> Done {
             changed: imported.changed.into(),
             faxes: imported.registered_faxes.into(),
             warnings: texts(imported.warnings, |warning| warning.text),
+            repeated: imported.repeated,
         }),
         Some(Wire::Error(error)) => Err(item_text(&error, |field| of_path(uploads, field))),
         None => Err("the server did not say what became of it".to_owned()),
@@ -126,6 +136,23 @@ fn found(uploads: &[Upload], path: &str) -> Option<String> {
 mod tests {
     use super::*;
     use crate::world::World;
+
+    #[test]
+    fn a_repeated_request_is_told() {
+        let imported = |repeated| Imported {
+            revision: 4,
+            changed: 2,
+            faxes: 1,
+            warnings: Vec::new(),
+            repeated,
+        };
+        let told = |repeated| Done { tenant: "t".to_owned(), result: Ok(imported(repeated)) };
+        assert_eq!(imported(false).text(), "2 changes, 1 new faxes, revision 4");
+        let again = "2 changes, 1 new faxes, revision 4, by an earlier attempt of the same request";
+        assert_eq!(imported(true).text(), again);
+        assert_eq!(told(true).json()["repeated"], true);
+        assert_eq!(told(false).json()["repeated"], false);
+    }
 
     #[test]
     fn a_refusal_names_what_the_file_says() {

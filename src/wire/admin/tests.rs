@@ -104,7 +104,7 @@ fn a_list_needs_a_kind_and_no_negative_page() {
 
 #[test]
 fn the_failure_of_one_tenant_stands_beside_the_others() {
-    let applied = Applied { revision: Revision(2), changed: 1, warnings: vec![] };
+    let applied = Applied { revision: Revision(2), changed: 1, warnings: vec![], repeated: false };
     let tenant = |id| TenantId::parse(id).unwrap();
     let response = import_response([
         (tenant("a"), Err(Failure::RequestIdReused)),

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use lineguard_core::change::{Change, OverrideValue};
+use lineguard_core::facts::MemberStatus;
 use lineguard_core::model::{Permission, PermissionKind};
 use lineguard_core::port::ApplyError;
 use lineguard_testkit::ids;
@@ -118,6 +119,13 @@ async fn a_role_of_ones_own_gives_its_rows(name: &str) {
     let (product, expected) = (Product::named(name), Expected::read(name));
     let mut bench = product.start().await;
     let column = product.columns.iter().find(|column| column.role.is_some()).unwrap();
+    // The people of the product give up their roles, and an administrator stays.
+    let (account, subject) = (ids::account("home"), ids::user("keeper"));
+    let (status, roles) = (MemberStatus::Active, None);
+    let (at, who) = (account.clone(), subject.clone());
+    let add = Change::AddMember { account, subject, status, roles };
+    let own = Change::SetAccountOwner { account: at, subject: who, owner: true };
+    bench.apply(vec![add, own]).await;
     let rows: Vec<_> = product.model.permissions.iter().collect();
     let people: BTreeSet<_> = rows.iter().flat_map(|row| product.people(row, column)).collect();
     // Every second row, then the others, so that each is asked for with and without. What narrows

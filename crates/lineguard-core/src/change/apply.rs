@@ -2,6 +2,8 @@
 
 mod account;
 mod adjust;
+mod administrators;
+mod alike;
 mod check;
 mod door;
 mod exists;
@@ -12,6 +14,7 @@ mod group;
 mod invitation;
 pub mod limits;
 mod list;
+mod lost;
 mod member;
 mod number;
 mod overrides;
@@ -27,6 +30,7 @@ use super::{Activation, Batch, Change, IfExists, Warning};
 use crate::id::{ModelDigest, Timestamp};
 use crate::model::Model;
 use crate::port::{ApplyError, StoreError, TenantTx};
+pub use administrators::Administrators;
 pub(super) use door::plain;
 use door::{Done, Door};
 
@@ -49,7 +53,8 @@ pub struct Outcome {
 ///
 /// First every change is held against the model alone, so that all the mistakes of an import are
 /// told at once; then the changes are applied in their order. A change that does not fit is passed
-/// over so that the rest can be looked at too, and the batch is refused at the end.
+/// over so that the rest can be looked at too, and the batch is refused at the end. Last the batch is
+/// judged as a whole: see [`Administrators`].
 pub async fn run(
     tx: &mut dyn TenantTx,
     models: &dyn ModelSource,
@@ -57,10 +62,18 @@ pub async fn run(
     now: Timestamp,
 ) -> Result<Outcome, ApplyError> {
     let activation = Activation::of(&batch.actor, batch.provisions);
-    run_changes(tx, models, &batch.changes, batch.if_exists, activation, now).await
+    let administrators = Administrators::before(tx, models, &[(&batch.changes, 0)]).await?;
+    let mut outcome =
+        run_changes(tx, models, &batch.changes, batch.if_exists, activation, now).await?;
+    if let Some(administrators) = administrators {
+        outcome.warnings.extend(administrators.after(tx, models).await?);
+        outcome.warnings.sort_by_key(|warning| warning.change);
+    }
+    Ok(outcome)
 }
 
-/// Applies changes that are part of something bigger, as [`run`] does.
+/// Applies changes that are part of something bigger, as [`run`] does. Whoever calls this judges the
+/// whole.
 pub async fn run_changes(
     tx: &mut dyn TenantTx,
     models: &dyn ModelSource,
@@ -104,6 +117,9 @@ impl Door<'_> {
                 Err(error) => return Err(error),
             }
         }
+        faults.extend(self.faults_of_invitations().await?);
+        faults.sort_by_key(|fault| fault.change);
+        faults.dedup();
         if !faults.is_empty() {
             return Err(ApplyError::Invalid(faults));
         }

@@ -83,6 +83,9 @@ pub struct Applied {
     pub changed: usize,
     /// Settings that do what was asked and perhaps not what was meant (rulings R18).
     pub warnings: Vec<Warning>,
+    /// Whether nothing was done now: this is what the same request did when it came first. What it
+    /// did may have been changed since.
+    pub repeated: bool,
 }
 
 /// A whole tenant, or a part of one, to be brought in as one transaction. Works like a batch with
@@ -127,7 +130,7 @@ pub struct Imported {
 pub struct Warning {
     /// Position of the change in its batch, from 0.
     pub change: usize,
-    /// What to know about it, without names or numbers.
+    /// What to know about it, without names of people or phone numbers.
     pub text: String,
 }
 
@@ -416,7 +419,7 @@ pub enum Change {
         /// Level key; none for no level of its own, or for the model's.
         level: Option<Key>,
     },
-    /// Removes a role of the tenant's own that nobody holds.
+    /// Removes a role of the tenant's own that nobody holds, and no invitation that is open names.
     RemoveRole {
         /// The account where it is defined.
         account: AccountId,
@@ -534,7 +537,8 @@ pub enum Change {
         /// When it ends.
         expires_at: Timestamp,
     },
-    /// Binds an invitation to a subject, once.
+    /// Binds an invitation to a subject, once. Somebody who is a member already gets its roles
+    /// besides their own.
     AcceptInvitation {
         /// Its id.
         invitation: InvitationId,

@@ -357,7 +357,9 @@ impl<'a> Compiler<'a> {
 }
 
 /// Contributions that a deny leaves standing.
-fn surviving<'w, 'a>(worth: &'w Worth<'a>) -> impl Iterator<Item = &'w Contribution<'a>> {
+pub(super) fn surviving<'w, 'a>(
+    worth: &'w Worth<'a>,
+) -> impl Iterator<Item = &'w Contribution<'a>> {
     let denied = worth.denied_by.is_some();
     worth.contributions.iter().filter(move |from| from.locked || !denied)
 }

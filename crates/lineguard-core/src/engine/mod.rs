@@ -4,6 +4,7 @@
 //! *terms* that grant it. [`decide`] reads them for one resource; [`Authority::terms`] hands the
 //! same terms to the list. Nothing here does I/O, reads a clock, or can panic.
 
+mod at_large;
 mod authority;
 pub mod caller_id;
 mod compile;
@@ -12,6 +13,7 @@ mod effective;
 mod evaluate;
 mod outgoing;
 
+pub use at_large::holds_at_large;
 pub use authority::{
     AccountReach, Authority, CompiledExcept, Everything, IdSet, Origin, OriginKind, Part, Term,
 };

@@ -5,6 +5,7 @@ mod faults;
 mod feed;
 mod identity;
 mod lists;
+mod looks;
 mod lost;
 mod member;
 mod numbers;

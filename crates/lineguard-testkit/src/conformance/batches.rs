@@ -62,7 +62,8 @@ async fn a_batch_raises_the_revision_once(store: &dyn Store) -> Shown {
 async fn what_changes_nothing_raises_nothing(store: &dyn Store) -> Shown {
     let built = world("acme").account("root").faxbox("a").build(store).await;
     let applied = apply(store, "same", vec![faxbox("a")]).await?;
-    let unchanged = Applied { revision: built.revision, changed: 0, warnings: Vec::new() };
+    let unchanged =
+        Applied { revision: built.revision, changed: 0, warnings: Vec::new(), repeated: false };
     same(applied, unchanged)?;
     same(revision(store).await?, built.revision)?;
     same(apply(store, "empty", Vec::new()).await?.revision, built.revision)
@@ -92,10 +93,12 @@ async fn a_repeated_request_has_the_first_result(store: &dyn Store) -> Shown {
     world("acme").account("root").build(store).await;
     let first = apply(store, "one", vec![faxbox("a")]).await?;
     apply(store, "two", vec![faxbox("b")]).await?;
-    same(apply(store, "one", vec![faxbox("a")]).await?, first.clone())?;
+    let again = Applied { repeated: true, ..first.clone() };
+    same((first.repeated, apply(store, "one", vec![faxbox("a")]).await?), (false, again.clone()))?;
     let gone = Change::RemoveFaxbox { faxbox: id::faxbox("a") };
     apply(store, "three", vec![gone]).await?;
-    same(apply(store, "one", vec![faxbox("a")]).await?, first)?;
+    // What it did is undone; the answer is the first one, and says that it is.
+    same(apply(store, "one", vec![faxbox("a")]).await?, again)?;
     same(find(store, "acme", ObjectKind::Faxbox, "a").await?, None)
 }
 
@@ -117,7 +120,8 @@ async fn an_unchanged_request_is_remembered_too(store: &dyn Store) -> Shown {
     world("acme").account("root").faxbox("a").build(store).await;
     let first = apply(store, "same", vec![faxbox("a")]).await?;
     apply(store, "other", vec![faxbox("b")]).await?;
-    same(apply(store, "same", vec![faxbox("a")]).await?, first)?;
+    let again = Applied { repeated: true, ..first };
+    same(apply(store, "same", vec![faxbox("a")]).await?, again)?;
     let error = apply(store, "same", vec![faxbox("c")]).await.err();
     same(error, Some(ApplyError::RequestIdReused))
 }

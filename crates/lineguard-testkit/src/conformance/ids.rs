@@ -25,6 +25,11 @@ behaviours![
 
 const TRICKY: [&str; 8] = ["bob", "Bob", "bob ", " bob", "böb", "bo\u{308}b", "b😀b", "b😁b"];
 
+/// Those of them that may be given to a new person or tenant.
+fn new() -> impl Iterator<Item = &'static str> + Clone {
+    TRICKY.into_iter().filter(|one| one.trim() == *one)
+}
+
 /// All of them can be accounts of one tenant, each found under its own id only.
 async fn told_apart(store: &dyn Store, ids: &[&str]) -> Shown {
     let mut told = world("acme").account("root");
@@ -52,8 +57,23 @@ async fn ids_that_differ_in_an_accent_are_two(store: &dyn Store) -> Shown {
     told_apart(store, &["rene", "rené", "renè"]).await
 }
 
+/// New ones may not end so; a database that pads with blanks must not find one by the other.
 async fn ids_that_differ_in_a_trailing_blank_are_two(store: &dyn Store) -> Shown {
-    told_apart(store, &["bob", "bob ", "bob  ", " bob"]).await
+    let fax = received("f", "bob", 0);
+    world("acme").account("bob").fax(fax).build(store).await;
+    let labels = ["bob", "bob ", "bob  ", " bob"];
+    let change = Change::SetFaxLabels {
+        fax: id::fax("f"),
+        labels: labels.iter().map(|one| id::external(one)).collect(),
+    };
+    apply(store, "labels", vec![change]).await?;
+    for one in labels {
+        let found = find(store, "acme", ObjectKind::Label, one).await?;
+        same(found.map(|found| found.id).as_deref(), Some(one))?;
+        let found = find(store, "acme", ObjectKind::Account, one).await?;
+        same(found.is_some(), one == "bob")?;
+    }
+    Ok(())
 }
 
 async fn ids_that_differ_in_unicode_form_are_two(store: &dyn Store) -> Shown {
@@ -77,19 +97,20 @@ async fn ids_with_characters_of_sql_are_kept(store: &dyn Store) -> Shown {
 
 async fn subjects_are_told_apart_by_bytes_and_kind(store: &dyn Store) -> Shown {
     let mut told = world("acme").account("root");
-    for one in TRICKY {
+    for one in new() {
         told = told.member(one);
     }
     told.build(store).await;
     let mut reader = reader(store, "acme").await?;
     let subjects = reader.list(ObjectKind::Subject, None, id::NONE, 100).await?;
-    same(subjects.len(), TRICKY.len())?;
+    same(subjects.len(), new().count())?;
     for one in TRICKY {
         let rows = reader.member_rows(&id::account("root"), &id::user(one)).await?;
         let rows = rows.ok_or_else(|| Failure("no rows".to_owned()))?;
         let members = rows.objects.iter().filter(|object| object.kind == ObjectKind::Member);
         let members: Vec<&str> = members.map(|member| member.id.as_str()).collect();
-        same(members, vec![format!("user:{one}").as_str()])?;
+        let known = new().any(|new| new == one);
+        same(members, known.then(|| format!("user:{one}")).iter().map(String::as_str).collect())?;
     }
     let rows = reader.member_rows(&id::account("root"), &id::service("bob")).await?;
     same(rows.and_then(|rows| rows.subject), None)
@@ -111,14 +132,17 @@ async fn fax_ids_are_told_apart_by_bytes(store: &dyn Store) -> Shown {
 }
 
 async fn tenant_ids_are_told_apart_by_bytes(store: &dyn Store) -> Shown {
-    for one in TRICKY {
+    for one in new() {
         world(one).account("root").build(store).await;
     }
-    for one in TRICKY {
+    for one in new() {
         same(tenant_row(store, one).await?.id, id::tenant(one))?;
     }
-    let absent = TenantId::parse("BOB").map_err(|error| Failure(error.to_string()))?;
-    holds(store.snapshot(&absent).await?.is_none(), "found a tenant by another id")
+    for absent in ["BOB", "bob ", " bob"] {
+        let absent = TenantId::parse(absent).map_err(|error| Failure(error.to_string()))?;
+        holds(store.snapshot(&absent).await?.is_none(), "found a tenant by another id")?;
+    }
+    Ok(())
 }
 
 async fn labels_are_told_apart_by_bytes(store: &dyn Store) -> Shown {

@@ -78,7 +78,8 @@ async fn an_import_makes_a_tenant_with_its_faxes(store: &dyn Store) -> Shown {
     put_plain(store).await?;
     let faxes = vec![in_root("a"), in_root("b")];
     let all = import("one", vec![part(changes(root().faxbox("box")), faxes)]);
-    let applied = Applied { revision: Revision(1), changed: 2, warnings: Vec::new() };
+    let applied =
+        Applied { revision: Revision(1), changed: 2, warnings: Vec::new(), repeated: false };
     same(store.import(&all, NOW).await?, Imported { applied, registered: 2 })?;
     same(tenant_row(store, "acme").await?.revision, Revision(1))?;
     holds(fax(store, "b").await?.is_some(), "a fax is missing")
@@ -177,7 +178,8 @@ async fn a_repeat_of_an_import_returns_the_first_result(store: &dyn Store) -> Sh
     let all = import("one", vec![part(changes(root()), vec![in_root("a")])]);
     let first = store.import(&all, NOW).await?;
     same(first.registered, 1)?;
-    same(store.import(&all, NOW).await?, first)?;
+    let applied = Applied { repeated: true, ..first.applied.clone() };
+    same(store.import(&all, NOW).await?, Imported { applied, ..first })?;
     let more = import("one", vec![part(changes(root()), vec![in_root("a"), in_root("b")])]);
     same(store.import(&more, NOW).await, Err(ApplyError::RequestIdReused))?;
     same(fax(store, "b").await?, None)

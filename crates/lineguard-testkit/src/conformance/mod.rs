@@ -2,9 +2,13 @@
 
 mod batches;
 mod faxes;
+mod guards;
 mod ids;
 mod imports;
+mod invitations;
 mod lists;
+mod looks;
+mod losses;
 mod members;
 mod numbers;
 mod objects;
@@ -87,6 +91,10 @@ fn all() -> Vec<Behaviour> {
         ids::ALL,
         objects::ALL,
         batches::ALL,
+        guards::ALL,
+        invitations::ALL,
+        looks::ALL,
+        losses::ALL,
         imports::ALL,
         members::ALL,
         numbers::ALL,

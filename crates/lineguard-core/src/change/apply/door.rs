@@ -7,7 +7,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::ModelSource;
+use super::alike::Added;
 use super::limits::OwnRoles;
+use super::lost::Lost;
 use super::warn::Routed;
 use crate::change::{Activation, IfExists};
 use crate::facts::MemberStatus;
@@ -48,6 +50,12 @@ pub(super) struct Door<'a> {
     pub own_roles: BTreeMap<Num, OwnRoles>,
     /// Remarks that need no look at the rest of the batch, with their positions.
     pub noted: Vec<(usize, &'static str)>,
+    /// What was taken away and may be missed, to be looked at when all changes have been applied.
+    pub lost: Vec<(usize, Lost)>,
+    /// What was added, to be compared with what there is when all changes have been applied.
+    pub added: Vec<(usize, Added)>,
+    /// The invitations that were made or prolonged, each with the last change that did it.
+    pub invited: BTreeMap<Num, usize>,
 }
 
 impl<'a> Door<'a> {
@@ -72,6 +80,9 @@ impl<'a> Door<'a> {
             left_out: BTreeMap::new(),
             own_roles: BTreeMap::new(),
             noted: Vec::new(),
+            lost: Vec::new(),
+            added: Vec::new(),
+            invited: BTreeMap::new(),
         }
     }
 }
@@ -292,9 +303,12 @@ impl Door<'_> {
         id: &str,
         account: Option<Num>,
         body: &impl Serialize,
-    ) -> Result<Num, StoreError> {
+    ) -> Result<Num, ApplyError> {
+        self.check_looks(kind, id, account)?;
         let body = row::write_body(body)?;
-        self.tx.insert_object(kind, scope, id, account, body).await
+        let num = self.tx.insert_object(kind, scope, id, account, body).await?;
+        self.adds(kind, num, id, account);
+        Ok(num)
     }
 
     /// Gives an object another body and account.

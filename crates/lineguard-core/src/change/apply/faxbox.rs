@@ -93,7 +93,12 @@ impl Door<'_> {
         if owner {
             self.member(account, "subject", subject).await?;
         }
-        self.set_subject_link(LinkKind::FaxboxOwner, faxbox.num, subject, owner).await
+        let kind = LinkKind::FaxboxOwner;
+        let changed = self.set_subject_link(kind, faxbox.num, subject, owner).await?;
+        if changed && !owner {
+            self.loses_link(kind, faxbox.num).await?;
+        }
+        Ok(changed)
     }
 
     /// A subject that the tenant has never seen has no links to take away.

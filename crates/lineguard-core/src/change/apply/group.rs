@@ -101,6 +101,10 @@ impl Door<'_> {
                 self.check_groups(group.num, subject).await?;
             }
         }
-        self.set_subject_link(kind, group.num, subject, on).await
+        let changed = self.set_subject_link(kind, group.num, subject, on).await?;
+        if changed && !on {
+            self.loses_link(kind, group.num).await?;
+        }
+        Ok(changed)
     }
 }

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::account::put;
 use super::door::{Done, Door};
+use super::lost::Lost;
 use super::warn::Routed;
 use crate::facts::MemberStatus;
 use crate::id::{AccountId, Key, Num, Subject};
 use crate::port::{ApplyError, StoreError};
-use crate::row::{AccountBody, LinkKind, MemberBody, Object, ObjectKind};
+use crate::row::{AccountBody, LinkKind, MemberBody, Object, ObjectKind, OverrideBody};
 
 /// The links that lead away from a member.
 pub(super) const OF_MEMBER: [LinkKind; 13] = [
@@ -42,11 +43,11 @@ impl Door<'_> {
         let said = roles;
         let roles = self.roles_or_default(account, said).await?;
         let Some((member, body)) = self.any_member(account, &subject.qualified()).await? else {
-            return self.admit(account, subject, status, roles).await;
+            return self.admit(account, "subject", subject, status, roles).await;
         };
         if body.status == MemberStatus::Removed.as_str() {
             if !self.keeps_out() {
-                return self.admit(account, subject, status, roles).await;
+                return self.admit(account, "subject", subject, status, roles).await;
             }
             if status != MemberStatus::Removed {
                 self.leave_out(member.num);
@@ -78,18 +79,23 @@ impl Door<'_> {
     pub(super) async fn admit(
         &mut self,
         account: Num,
+        field: &'static str,
         subject: &Subject,
         status: MemberStatus,
         roles: Vec<String>,
     ) -> Done {
+        let qualified = subject.qualified();
+        let removed = self.find(ObjectKind::Member, account, &qualified).await?;
+        if removed.is_none() {
+            self.check_new_id(field, subject.id())?;
+        }
         self.subject(subject).await?;
         let mut body = body_of(status);
         if status != MemberStatus::Removed {
             body.roles = roles;
             self.share(account).await?;
         }
-        let qualified = subject.qualified();
-        if let Some(removed) = self.find(ObjectKind::Member, account, &qualified).await? {
+        if let Some(removed) = removed {
             return self.save(&removed, &body).await;
         }
         self.insert(ObjectKind::Member, account, &qualified, Some(account), &body).await?;
@@ -125,7 +131,7 @@ impl Door<'_> {
             let found = self.any_member(account.num, &subject.qualified()).await?;
             if found.is_some_and(|(_, body)| body.status == MemberStatus::Removed.as_str()) {
                 let roles = self.roles_or_default(account.num, None).await?;
-                return self.admit(account.num, subject, status, roles).await;
+                return self.admit(account.num, "subject", subject, status, roles).await;
             }
         }
         let (member, mut body) = self.member(account.num, "subject", subject).await?;
@@ -191,11 +197,13 @@ impl Door<'_> {
         account: &Object,
         member: &Object,
     ) -> Result<(), ApplyError> {
+        self.loses_receiver(account.num, member.num).await?;
         self.unlink_from(&OF_MEMBER, member.num).await?;
         let Some(subject) = self.find(ObjectKind::Subject, Num(0), &member.id).await? else {
             return Ok(());
         };
         let subject = subject.num;
+        self.loses(Lost::Member { account: account.num, member: member.num, subject });
         self.set_link(LinkKind::AccountOwner, account.num, subject, false).await?;
         for kind in [
             LinkKind::GroupMember,
@@ -208,6 +216,7 @@ impl Door<'_> {
             for object in self.get_all(&ends).await? {
                 if self.needs_membership(&object, kind, account.num, &member.id).await? {
                     self.set_link(kind, object.num, subject, false).await?;
+                    self.loses_link(kind, object.num).await?;
                 }
             }
         }
@@ -242,7 +251,11 @@ impl Door<'_> {
         let account = self.account("account", account).await?;
         let roles = self.roles_in_force("roles", account.num, roles).await?;
         let (member, mut body) = self.member(account.num, "subject", subject).await?;
+        let denied = denied(&body);
         change_roles(&mut body, roles, keep_overrides);
+        if body.overrides.is_empty() && !denied.is_empty() {
+            self.loses(Lost::Denies { member: member.num, denied });
+        }
         self.save_sight(&member, &body).await
     }
 
@@ -327,6 +340,12 @@ fn change_roles(body: &mut MemberBody, roles: Vec<String>, keep_overrides: bool)
         body.overrides.clear();
     }
     body.roles = roles;
+}
+
+/// Keys of the permissions that a member's overrides deny.
+pub(super) fn denied(body: &MemberBody) -> BTreeSet<String> {
+    let off = body.overrides.iter().filter(|(_, value)| **value == OverrideBody::Off);
+    off.map(|(key, _)| key.clone()).collect()
 }
 
 /// The order of roles means nothing.

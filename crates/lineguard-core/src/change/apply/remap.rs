@@ -29,7 +29,7 @@ impl Door<'_> {
             fit.roles(&body.roles);
         }
         for (_, body) in self.bodies::<InvitationBody>(ObjectKind::Invitation).await? {
-            if body.accepted_by.is_none() && !body.revoked {
+            if body.is_open(self.now) {
                 fit.main_roles(&body.roles);
             }
         }

@@ -6,7 +6,7 @@ use super::check::unknown;
 use super::door::{Done, Door};
 use crate::change::title_or_id;
 use crate::id::{AccountId, Key, Num};
-use crate::port::{ApplyError, StoreError};
+use crate::port::{ApplyError, Fault, StoreError};
 use crate::row::{GroupBody, InvitationBody, MemberBody, Object, ObjectKind, RoleBody};
 
 impl Door<'_> {
@@ -113,8 +113,7 @@ impl Door<'_> {
             ObjectKind::Group => self.body::<GroupBody>(object)?.roles,
             ObjectKind::Invitation => {
                 let body: InvitationBody = self.body(object)?;
-                let open = body.accepted_by.is_none() && !body.revoked;
-                if open { body.roles } else { Vec::new() }
+                if body.is_open(self.now) { body.roles } else { Vec::new() }
             }
             _ => Vec::new(),
         })
@@ -127,21 +126,33 @@ impl Door<'_> {
         account: Num,
         roles: &[Key],
     ) -> Result<Vec<String>, ApplyError> {
+        let roles = texts(roles);
+        let faults = self.faults_of_roles(field, account, &roles).await?;
+        if faults.is_empty() { Ok(roles) } else { Err(ApplyError::Invalid(faults)) }
+    }
+
+    /// The faults of roles that are neither built in nor defined at the account or above it.
+    pub(super) async fn faults_of_roles(
+        &mut self,
+        field: &'static str,
+        account: Num,
+        roles: &[String],
+    ) -> Result<Vec<Fault>, StoreError> {
         let model = self.model.clone();
-        let is_built_in = |role: &Key| model.role(role.as_str()).is_some();
+        let is_built_in = |role: &String| model.role(role).is_some();
+        let mut faults = Vec::new();
         if roles.iter().all(is_built_in) {
-            return Ok(texts(roles));
+            return Ok(faults);
         }
         let own = self.own_roles(account).await?;
-        let mut faults = Vec::new();
         for role in roles.iter().filter(|role| !is_built_in(role)) {
-            if !own.contains(role.as_str()) {
+            if !own.contains(role) {
                 let built_in = model.roles.iter().map(|role| role.key.as_str());
                 let known = built_in.chain(own.iter().map(String::as_str));
-                faults.push(self.fault(field, unknown("role", role.as_str(), known)));
+                faults.push(self.fault(field, unknown("role", role, known)));
             }
         }
-        if faults.is_empty() { Ok(texts(roles)) } else { Err(ApplyError::Invalid(faults)) }
+        Ok(faults)
     }
 
     /// Keys of the tenant's own roles that are in force at an account.

@@ -48,7 +48,9 @@ impl Door<'_> {
         if !self.tx.list(ObjectKind::Account, None, Num(0), 1).await?.is_empty() {
             return Err(self.exists("root", "the tenant has another root account"));
         }
-        let title = self.tx.tenant().await?.title;
+        let tenant = self.tx.tenant().await?;
+        self.check_new_id("tenant", tenant.id.as_str())?;
+        let title = tenant.title;
         let body = AccountBody { title, personal, ..AccountBody::default() };
         let num = self.insert(ObjectKind::Account, IN_TENANT, root.as_str(), None, &body).await?;
         if let Some(owner) = owner {
@@ -98,7 +100,7 @@ impl Door<'_> {
         if self.present_member(account, &owner.qualified()).await?.is_none() {
             let roles = self.model.members.default_roles.clone();
             let roles = self.roles_in_force("owner", account, &roles).await?;
-            self.admit(account, owner, crate::facts::MemberStatus::Active, roles).await?;
+            self.admit(account, "owner", owner, crate::facts::MemberStatus::Active, roles).await?;
         }
         let subject = self.subject(owner).await?;
         self.set_link(LinkKind::AccountOwner, account, subject, true).await

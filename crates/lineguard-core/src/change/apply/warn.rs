@@ -1,4 +1,5 @@
-//! Remarks on settings that route faxes to somebody who could not see them (rulings R18).
+//! Remarks on settings that route faxes to somebody who could not see them (rulings R18). Those on
+//! what was taken away are made in `lost`, those on looks in `alike`.
 //!
 //! They are made when all changes of a batch have been applied: what is routed early in a batch may
 //! be opened to its receiver later in it.
@@ -15,7 +16,7 @@ use crate::port::StoreError;
 use crate::row::{ALL, LinkKind, MemberBody, Object, ObjectKind};
 
 /// Most numbers that the remarks of one batch look at; each costs some reads.
-const MAX_NUMBERS: usize = 1_000;
+pub(super) const MAX_NUMBERS: usize = 1_000;
 
 const STAYS_REMOVED: &str = "a member who was removed stays removed, and nothing is set for them; \
                              only `active` brings them back";
@@ -61,6 +62,8 @@ impl Door<'_> {
                 warnings.insert((position, text));
             }
         }
+        warnings.extend(self.remarks_on_losses().await?);
+        warnings.extend(self.remarks_on_looks().await?);
         Ok(warnings.into_iter().map(|(change, text)| Warning { change, text }).collect())
     }
 
@@ -118,7 +121,10 @@ impl Door<'_> {
 
     /// Who receives the faxes of a number. A row that does not parse costs the remark, not the
     /// change.
-    async fn receiver(&mut self, number: &Object) -> Result<Option<AutoAssign>, StoreError> {
+    pub(super) async fn receiver(
+        &mut self,
+        number: &Object,
+    ) -> Result<Option<AutoAssign>, StoreError> {
         let vocabulary = built_in_vocabulary();
         let mut resolver = Resolver { reader: &mut *self.tx, models: self.models, vocabulary };
         match resolver.of_number(number).await {
