@@ -267,7 +267,8 @@ fn disarm(store: &SqlStore) {
 async fn dump(store: &SqlStore) -> String {
     let mut text = String::new();
     for (table, columns) in [
-        ("tenant", "num, id, title, revision, model, next_num, next_fax"),
+        ("tenant", "num, id, title, revision, model, next_object, next_fax, removals"),
+        ("removal", "tenant, num, what, actor, request_id, at"),
         ("object", "tenant, num, kind, id, account, body"),
         ("link", "tenant, kind, a, b"),
         ("fax", "tenant, num, id, state, labels, at"),

@@ -93,7 +93,7 @@ async fn a_repeated_request_has_the_first_result(store: &dyn Store) -> Shown {
     let first = apply(store, "one", vec![faxbox("a")]).await?;
     apply(store, "two", vec![faxbox("b")]).await?;
     same(apply(store, "one", vec![faxbox("a")]).await?, first.clone())?;
-    let gone = Change::RemoveFaxbox { faxbox: id::faxbox("a") };
+    let gone = Change::RemoveFaxbox { faxbox: id::faxbox("a"), faxes: None };
     apply(store, "three", vec![gone]).await?;
     same(apply(store, "one", vec![faxbox("a")]).await?, first)?;
     same(find(store, "acme", ObjectKind::Faxbox, "a").await?, None)

@@ -10,6 +10,7 @@ mod numbers;
 mod objects;
 mod races;
 mod registering;
+mod removal;
 mod rest;
 
 use std::fmt::Debug;
@@ -93,6 +94,7 @@ fn all() -> Vec<Behaviour> {
         faxes::ALL,
         registering::ALL,
         lists::ALL,
+        removal::ALL,
         rest::ALL,
     ]
     .concat()
