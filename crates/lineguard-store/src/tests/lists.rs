@@ -1,6 +1,6 @@
 //! The fax index: order, bounds, and that every seek is one.
 
-use lineguard_core::port::{FaxColumn, FaxCursor, FaxSlice, Seek, Whole};
+use lineguard_core::port::{FaxColumn, FaxCursor, FaxSlice, Seek};
 use sea_orm::DbBackend;
 
 use super::*;

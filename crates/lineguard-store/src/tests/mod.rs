@@ -11,6 +11,7 @@ mod numbers;
 mod opening;
 mod plans;
 mod register;
+mod removal;
 mod requests;
 mod servers;
 
@@ -24,7 +25,7 @@ use lineguard_core::id::{
     AccountId, FaxId, ModelDigest, Num, PhoneNumber, RequestId, Subject, TenantId, Timestamp,
 };
 use lineguard_core::model::reach::{Direction, FaxState};
-use lineguard_core::port::{ApplyError, Fault, FaxRow, Store, StoreError, TenantTx};
+use lineguard_core::port::{ApplyError, Fault, FaxRow, Store, StoreError, TenantTx, Whole};
 use lineguard_core::row::{Link, LinkKind, Object, ObjectKind};
 use lineguard_testkit::databases::{Databases, Kind};
 
@@ -41,6 +42,7 @@ pub(crate) enum Op {
     Remove(u64),
     Link(LinkKind, u64, u64),
     Unlink(LinkKind, u64, u64),
+    RemoveWhole(u64, Whole),
     Title(&'static str),
     EditFax(&'static str, FaxState),
     DeleteFax(&'static str),
@@ -80,6 +82,9 @@ async fn run(tx: &mut dyn TenantTx, op: &Op) -> Result<(), ApplyError> {
         }
         Op::Unlink(kind, a, b) => {
             tx.unlink(Link { kind, a: Num(a), b: Num(b) }).await?;
+        }
+        Op::RemoveWhole(num, whole) => {
+            tx.remove_whole(Num(num), whole).await?;
         }
         Op::Title(title) => tx.update_tenant(title, digest("other")).await?,
         Op::EditFax(id, state) => {
