@@ -7,6 +7,9 @@
 //! can be rebuilt. A step that is cut off leaves nothing, and the next one, of this process or
 //! another, begins where the last one ended.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
 use async_trait::async_trait;
 use lineguard_core::concern::Concern;
 use lineguard_core::id::{Num, RequestId, Subject, TenantId, Timestamp};
@@ -32,7 +35,7 @@ use crate::{audit, concern};
 /// How much is taken away by one transaction.
 pub(crate) struct Removing {
     at_once: Share,
-    step: usize,
+    step: Paced,
     /// Whether a write has left something.
     pub(crate) left: Notify,
 }
@@ -40,20 +43,49 @@ pub(crate) struct Removing {
 impl Default for Removing {
     /// A step is about as long as the registration of a batch of faxes.
     fn default() -> Self {
-        Self::of(1_000, 500)
+        Self::of(500, 500)
     }
 }
 
 impl Removing {
     pub(crate) fn of(at_once: usize, step: usize) -> Self {
         let at_once = Share { left: at_once, least: at_once.min(LEAST) };
-        Self { at_once, step: step.max(1), left: Notify::new() }
+        Self { at_once, step: Paced::up_to(step.max(1)), left: Notify::new() }
     }
 
     /// What a transaction that removes something may take away itself, besides all else that it
     /// does.
     pub(crate) const fn share(&self) -> Share {
         self.at_once
+    }
+}
+
+/// How many rows a step takes away: as many as keep others waiting no longer than [`STEP`].
+struct Paced {
+    rows: AtomicUsize,
+    least: usize,
+    most: usize,
+}
+
+/// How long a step should take.
+const STEP: Duration = Duration::from_millis(20);
+
+impl Paced {
+    fn up_to(most: usize) -> Self {
+        let least = most.min(LEAST);
+        Self { rows: AtomicUsize::new((most / 4).max(least)), least, most }
+    }
+
+    fn rows(&self) -> usize {
+        self.rows.load(Ordering::Relaxed)
+    }
+
+    /// A step of so many rows took so long.
+    fn took(&self, rows: usize, time: Duration) {
+        let next = if time > STEP { rows / 2 } else { rows.saturating_mul(2) };
+        if time > STEP || time < STEP / 3 {
+            self.rows.store(next.clamp(self.least, self.most), Ordering::Relaxed);
+        }
     }
 }
 
@@ -272,8 +304,14 @@ impl Removals for SqlStore {
 
     async fn step(&self, tenant: &TenantId, now: Timestamp) -> Result<RemovalStep, StoreError> {
         let mut turn = self.writer.turn_of(tenant).await;
+        let pace = &self.removing.step;
         loop {
-            let answer = step_once(self, &turn, tenant, now).await;
+            let (rows, begun) = (pace.rows(), Instant::now());
+            let answer = step_once(self, &turn, tenant, rows, now).await;
+            // The last step of a removal takes less, and says nothing of what another one needs.
+            if answer.as_ref().is_ok_and(|step| step.rows == rows) {
+                pace.took(rows, begun.elapsed());
+            }
             if answer.is_ok() || !turn.again() {
                 return answer;
             }
@@ -285,6 +323,7 @@ async fn step_once(
     store: &SqlStore,
     turn: &Turn<'_>,
     tenant: &TenantId,
+    rows: usize,
     now: Timestamp,
 ) -> Result<RemovalStep, StoreError> {
     let tx = store.writer.begin(turn).await?;
@@ -295,7 +334,7 @@ async fn step_once(
             return Ok(RemovalStep::default());
         }
     };
-    match attempt(&mut session, store.removing.step, now).await {
+    match attempt(&mut session, rows, now).await {
         Ok(Some(step)) => store.acknowledge(session).await.map(|()| step),
         Ok(None) => {
             session.tx.rollback().await;
@@ -367,4 +406,28 @@ async fn begun_by(session: &Session, num: Num) -> Result<(Subject, RequestId), S
         actor.ok_or_else(|| row.corrupt("actor"))?,
         request_id.map_err(|_| row.corrupt("request_id"))?,
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_is_as_large_as_others_can_wait_for() {
+        let pace = Paced::up_to(500);
+        assert_eq!(pace.rows(), 125);
+        for (took, next) in [(1, 250), (1, 500), (1, 500), (10, 500), (90, 250), (900, 125)] {
+            pace.took(pace.rows(), Duration::from_millis(took));
+            assert_eq!(pace.rows(), next);
+        }
+        for _ in 0..9 {
+            pace.took(pace.rows(), Duration::from_secs(1));
+        }
+        assert_eq!(pace.rows(), LEAST);
+        // A test's.
+        let pace = Paced::up_to(2);
+        assert_eq!(pace.rows(), 2);
+        pace.took(2, Duration::from_secs(1));
+        assert_eq!(pace.rows(), 2);
+    }
 }

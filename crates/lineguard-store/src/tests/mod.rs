@@ -12,6 +12,7 @@ mod opening;
 mod plans;
 mod register;
 mod removal;
+mod removal_size;
 mod requests;
 mod servers;
 
