@@ -34,6 +34,7 @@ mod outages;
 mod paging;
 mod process;
 mod protocol;
+mod removal;
 mod rulings;
 mod scenarios;
 mod sidecar;
