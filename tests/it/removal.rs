@@ -1,7 +1,7 @@
 //! Faxboxes with more faxes than one transaction takes away: what callers see of their removal, and
 //! what becomes of it when servers are killed.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use lineguard_core::change::{Change, FaxesLeft, NewFax};
 use lineguard_core::id::Num;
@@ -10,6 +10,7 @@ use lineguard_store::{Chain, OpenMode, SqlStore};
 use lineguard_testkit::generate::Rng;
 use lineguard_testkit::ids;
 use lineguard_testkit::world::{NOW, World, batch, received, world};
+use tokio::time::Instant;
 use tonic::Code;
 
 use crate::harness::{Harness, product};

@@ -302,6 +302,10 @@ impl Removals for SqlStore {
         rows.iter().map(one).collect()
     }
 
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "how long a step takes says how large the next is"
+    )]
     async fn step(&self, tenant: &TenantId, now: Timestamp) -> Result<RemovalStep, StoreError> {
         let mut turn = self.writer.turn_of(tenant).await;
         let pace = &self.removing.step;

@@ -4,9 +4,11 @@
 //! `LINEGUARD_FAXES=1000000 cargo test --release -p lineguard-store --lib a_large_removal -- \
 //! --ignored --nocapture`
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use lineguard_core::port::{RemovalStep, Removals as _};
+
+use tokio::time::Instant;
 
 use super::*;
 

@@ -1,6 +1,11 @@
 //! Removals whose rows are taken away in steps: nobody sees any of it, at no moment.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "all of this is a test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "all of this is a test"
+)]
 
 mod everything;
 mod stepping;

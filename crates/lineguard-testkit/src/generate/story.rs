@@ -578,7 +578,7 @@ impl Teller<'_> {
             },
             Change::RemoveFaxbox {
                 faxbox: ids::faxbox("box1"),
-                faxes: Some([FaxesLeft::Delete, FaxesLeft::Keep][self.rng.below(2)]),
+                faxes: self.rng.pick(&[FaxesLeft::Delete, FaxesLeft::Keep]).copied(),
             },
             // Faxes that arrived on it keep its name.
             Change::RemoveNumber { number: ids::number(&self.number(1)) },
