@@ -94,10 +94,11 @@ fn setting(name: &str) -> Option<u64> {
 
 /// `LINEGUARD_SEED` draws other moments, and `LINEGUARD_KILLS` more of them than 20.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[expect(clippy::print_stderr, reason = "the seed of a failure is shown with it")]
 async fn whoever_starts_next_goes_on_where_a_server_was_killed() {
     let seed = setting("LINEGUARD_SEED").unwrap_or_else(|| u64::from(std::process::id()));
     let kills = setting("LINEGUARD_KILLS").unwrap_or(20);
-    println!("LINEGUARD_SEED={seed}");
+    eprintln!("LINEGUARD_SEED={seed}");
     let rng = &mut Rng::new(seed);
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}", folder.path().join("lineguard.db").display());

@@ -4,6 +4,8 @@
 //! `LINEGUARD_FAXES=1000000 cargo test --release -p lineguard-store --lib a_large_removal -- \
 //! --ignored --nocapture`
 
+#![expect(clippy::print_stdout, reason = "a measurement tells what it found")]
+
 use std::time::Duration;
 
 use lineguard_core::port::{RemovalStep, Removals as _};
