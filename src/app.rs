@@ -21,6 +21,7 @@ use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::models::Models;
 use crate::models::folder::FolderModel;
+use crate::removing::Removing;
 use crate::rpc::{Admin, Authorization, Faxes, Operations, Sidecars};
 use crate::server::Life;
 use crate::storing::Storing;
@@ -70,6 +71,8 @@ pub struct App {
     pub waits: Arc<WriteWaits>,
     /// Whether the database takes writes.
     pub storing: Arc<Storing>,
+    /// What takes away what removals have left, where this server does that.
+    pub removing: Option<Arc<Removing>>,
     /// What is counted.
     pub metrics: Metrics,
     /// Parsed product models.
@@ -140,6 +143,7 @@ impl App {
             contract,
             waits,
             storing,
+            removing: None,
             metrics,
             bus,
             started: clock.now(),

@@ -20,6 +20,7 @@ pub mod objects;
 pub mod open;
 pub mod operations;
 mod overview;
+pub mod removing;
 pub mod rpc;
 pub mod server;
 pub mod sidecar;

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use lineguard_cache::{BadUrl, L2, Redis, RedisBus, Seal, l2};
 use lineguard_core::feed::Feed;
 use lineguard_core::model::{self, BUILT_IN};
-use lineguard_core::port::{DuplicateNumber, Store, StoreError};
+use lineguard_core::port::{DuplicateNumber, Removals, Store, StoreError};
 use lineguard_lease::{Bus, Freshness, NoBus, Params, ParamsError};
 use lineguard_store::{OpenMode, OpenOptions, SqlStore};
 use sha2::{Digest, Sha256};
@@ -20,6 +20,7 @@ use crate::compare::Comparer;
 use crate::config::{Config, Database, Limits};
 use crate::metrics::{Metrics, MetricsError};
 use crate::models::folder::{self, FolderError, FolderModel};
+use crate::removing::Removing;
 use crate::telemetry::collector::{self, CollectorError};
 use crate::telemetry::statements::Statements;
 use crate::token::{self, KEY_BYTES, Tokens};
@@ -226,6 +227,7 @@ async fn open_prepared(prepared: &Prepared, config: &Config) -> Result<App, Open
         ids()?,
     );
     let size = CacheSize(config.cache.l1.then_some(config.cache.l1_size));
+    let removals = Arc::clone(&store) as Arc<dyn Removals>;
     let app = App::new(Parts {
         feed: Arc::clone(&store) as Arc<dyn Feed>,
         store,
@@ -237,7 +239,10 @@ async fn open_prepared(prepared: &Prepared, config: &Config) -> Result<App, Open
         clock: Arc::new(SystemClock),
         metrics: metrics.clone(),
     });
-    Ok(observed(App { folder: folder.clone().into(), ..app }, config, snapshots))
+    let (clock, closing) = (Arc::clone(&app.clock), app.closing.subscribe());
+    let removing = Some(Arc::new(Removing::start(removals, clock, closing, token::chance)));
+    let app = App { folder: folder.clone().into(), removing, ..app };
+    Ok(observed(app, config, snapshots))
 }
 
 /// Counts where somebody reads or is told.

@@ -53,6 +53,8 @@ pub struct Observed {
     pub freshness: FreshnessView,
     /// Whether the database takes writes.
     pub storing: bool,
+    /// What removals have left.
+    pub removals: RemovalsView,
     /// Writes that waited until they were in force everywhere.
     pub waits: Vec<WaitView>,
     /// Caches.
@@ -61,6 +63,15 @@ pub struct Observed {
     pub shared: SharedView,
     /// Sidecars that follow it.
     pub sidecars: SidecarsView,
+}
+
+/// What removals have left to be taken away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RemovalsView {
+    /// Removals of any server that are not at their end, as this replica has last seen.
+    pub pending: u64,
+    /// Rows that this replica has taken away.
+    pub rows: u64,
 }
 
 /// Sidecars that follow a replica.

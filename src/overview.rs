@@ -55,6 +55,7 @@ impl App {
             },
             freshness: freshness(status, *self.freshness.subscribe_ready().borrow()),
             storing: self.storing.takes_writes(),
+            removals: self.removing.as_ref().map(|removing| removing.view()).unwrap_or_default(),
             waits: vec![
                 wait(WaitPath::Confirmed, &self.waits.ended(Acknowledged::ByConfirmation)),
                 wait(WaitPath::Expired, &self.waits.ended(Acknowledged::ByExpiry)),

@@ -17,6 +17,7 @@ GRANT SELECT, INSERT, UPDATE ON lineguard.tenant TO lineguard_serve@'%';
 GRANT SELECT, INSERT, UPDATE, DELETE ON lineguard.object TO lineguard_serve@'%';
 GRANT SELECT, INSERT, UPDATE ON lineguard.number_hold TO lineguard_serve@'%';
 GRANT SELECT, INSERT, DELETE ON lineguard.link TO lineguard_serve@'%';
+GRANT SELECT, INSERT, DELETE ON lineguard.removal TO lineguard_serve@'%';
 GRANT SELECT, INSERT, UPDATE, DELETE ON lineguard.fax TO lineguard_serve@'%';
 
 -- Freshness. The counters are all there from the start, and none ever goes.

@@ -11,7 +11,7 @@ GRANT SELECT ON seaql_migrations TO lineguard_serve;
 GRANT SELECT, INSERT ON change_log, model_text, request, fax_gone, secret TO lineguard_serve;
 
 GRANT SELECT, INSERT, UPDATE ON tenant, number_hold TO lineguard_serve;
-GRANT SELECT, INSERT, DELETE ON link TO lineguard_serve;
+GRANT SELECT, INSERT, DELETE ON link, removal TO lineguard_serve;
 GRANT SELECT, INSERT, UPDATE, DELETE ON object, fax TO lineguard_serve;
 
 -- Freshness. The counters are all there from the start, and none ever goes.

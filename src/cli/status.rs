@@ -105,6 +105,9 @@ fn head(answer: &pb::GetStatusResponse, paint: Paint) -> String {
     if following > 0 {
         rows.push(("sidecars", format!("{following} follow, {leased} with a lease")));
     }
+    if answer.removals_pending > 0 {
+        rows.push(("removals", format!("{} under way", answer.removals_pending)));
+    }
     // What should never be is shown where it is.
     let mut trouble = |name, count: u64| {
         if count > 0 {
@@ -283,6 +286,7 @@ fn json(answer: &pb::GetStatusResponse) -> serde_json::Value {
             "records": freshness.records,
         },
         "writes_fail": answer.writes_fail,
+        "removals_pending": answer.removals_pending,
         "replicas": if unknown.is_empty() { json!(replicas) } else { json!(null) },
         "sidecars": { "following": sidecars.following, "leased": sidecars.leased },
         "duplicate_numbers": if untold.is_empty() { json!(duplicates) } else { json!(null) },
@@ -351,6 +355,7 @@ mod tests {
             replicas_unknown: "the store gave no answer".into(),
             duplicate_numbers_unknown: "the store gave no answer".into(),
             writes_fail: true,
+            removals_pending: 2,
             ..Default::default()
         };
         let text = text(&wire, Paint::none());
@@ -360,6 +365,8 @@ mod tests {
         assert!(text.contains("replicas        the store gave no answer"), "{text}");
         let json = json(&wire);
         assert!(text.contains("shared numbers  the store gave no answer"), "{text}");
+        assert!(text.contains("removals        2 under way"), "{text}");
+        assert_eq!(json["removals_pending"], json!(2));
         assert_eq!(json["writes_fail"], json!(true));
         assert_eq!(json["replicas"], json!(null));
         assert_eq!(json["duplicate_numbers"], json!(null));

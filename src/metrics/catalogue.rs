@@ -428,6 +428,28 @@ pub const STORING: Figure = Figure {
     labels: &[],
 };
 
+/// Removals under way.
+pub const REMOVALS: Figure = Figure {
+    name: "lineguard.removals",
+    prometheus: "lineguard_removals",
+    kind: Kind::Gauge,
+    unit: "{removal}",
+    help: "Faxboxes and groups that were removed and whose rows are still being taken away, by any \
+           server, as this replica has last seen. Nobody sees those rows.",
+    labels: &[],
+};
+
+/// Rows taken away.
+pub const REMOVED_ROWS: Figure = Figure {
+    name: "lineguard.removals.rows",
+    prometheus: "lineguard_removals_rows_total",
+    kind: Kind::Counter,
+    unit: "{row}",
+    help: "Rows of removed faxboxes and groups that this replica has taken away, or taken out of \
+           them, after the removal.",
+    labels: &[],
+};
+
 /// Sidecars that follow.
 pub const SIDECARS: Figure = Figure {
     name: "lineguard.sidecars",
@@ -514,6 +536,8 @@ pub const FIGURES: &[Figure] = &[
     WRITE_WAIT,
     READY,
     STORING,
+    REMOVALS,
+    REMOVED_ROWS,
     LEASE_REMAINING,
     LEASES_LOST,
     POLL_AGE,

@@ -36,6 +36,12 @@ fn freshness(meter: &Meter, observe: &Observe) {
     gauge(meter, &catalogue::STORING, observe, |seen, into| {
         into.observe(if seen.storing { 1.0 } else { 0.0 }, &[]);
     });
+    gauge(meter, &catalogue::REMOVALS, observe, |seen, into| {
+        into.observe(seen.removals.pending as f64, &[]);
+    });
+    count(meter, &catalogue::REMOVED_ROWS, observe, |seen, into| {
+        into.observe(seen.removals.rows, &[]);
+    });
     gauge(meter, &catalogue::LEASE_REMAINING, observe, |seen, into| {
         let left = seen.freshness.lease_remaining.unwrap_or_default();
         into.observe(left.as_secs_f64(), &[]);

@@ -38,6 +38,7 @@ const ALARMS: &str = "
 
 - `lineguard_lease_remaining_seconds` at 0 for longer than a lease: the replica answers from the database or not at all.
 - `lineguard_storing` at 0: the database takes no writes. Its disk is full, it is a standby, or it was made read-only.
+- `lineguard_removals` above 0 for hours while `lineguard_removals_rows_total` stands still on all replicas: what was removed cannot be taken away; the log says why. Nobody sees it all the same.
 - `lineguard_histories_other_total` going up: the database was restored or replaced.
 - `lineguard_write_wait_seconds_count{lineguard_wait_path=\"expired\"}` going up: writers wait out whole leases; a replica is gone, or nobody hears confirmations.
 - `lineguard_answers_stale_total` going up: an outage is being bridged.

@@ -98,7 +98,7 @@ changes! {
     "add_queue" AddQueue { account, queue }
     "remove_queue" RemoveQueue { queue }
     "add_faxbox" AddFaxbox { account, faxbox, title }
-    "remove_faxbox" RemoveFaxbox { faxbox }
+    "remove_faxbox" RemoveFaxbox { faxbox, faxes }
     "set_faxbox_member" SetFaxboxMember { faxbox, member, on }
     "set_faxbox_owner" SetFaxboxOwner { faxbox, subject, owner }
     "assign_fax" AssignFax { fax, assignee }

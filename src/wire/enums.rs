@@ -1,6 +1,6 @@
 //! Enumerations: each value of ours and its value on the wire, written once for both ways.
 
-use lineguard_core::change::{AccountKind, AttachmentSource, IfExists};
+use lineguard_core::change::{AccountKind, AttachmentSource, FaxesLeft, IfExists};
 use lineguard_core::decision::{Effect, Reason};
 use lineguard_core::facts::MemberStatus;
 use lineguard_core::model::reach::{Direction, FaxState};
@@ -50,6 +50,7 @@ wire_enums! {
     Channel { Web, Desktop, Mobile, Api }
     Direction { Inbound, Outbound }
     Effect { Allow, Deny }
+    FaxesLeft { Delete, Keep }
     FaxState { Draft, Pending, Active, Trash }
     IfExists { Refuse, Update, Keep }
     MemberStatus { Invited, Unverified, Active, Suspended, Removed }

@@ -3,7 +3,7 @@
 //! The pair of types says which rule applies, so that a table of names is all that a message with
 //! many fields needs, and both ways are always complete.
 
-use lineguard_core::change::{AccountKind, SourceSet, UserOrGroup};
+use lineguard_core::change::{AccountKind, FaxesLeft, SourceSet, UserOrGroup};
 use lineguard_core::facts::{Capabilities, MemberStatus};
 use lineguard_core::id::{
     AccountId, ExtensionId, ExternalId, FaxId, FaxboxId, GroupId, InvitationId, Key, ModelDigest,
@@ -114,6 +114,16 @@ impl Field<i32> for AccountKind {
 
     fn to_wire(&self) -> i32 {
         WireEnum::to_wire(*self)
+    }
+}
+
+impl Field<i32> for Option<FaxesLeft> {
+    fn read(faults: &mut Faults, at: &Path<'_>, wire: i32) -> Option<Self> {
+        enums::optional(faults, at, wire)
+    }
+
+    fn to_wire(&self) -> i32 {
+        enums::optional_to_wire(*self)
     }
 }
 

@@ -14,7 +14,7 @@ use crate::operations::{
 /// The answer to `GetStatus`.
 pub fn status_response(view: OperationsView) -> pb::GetStatusResponse {
     let OperationsView { started, observed, replicas, duplicates } = view;
-    let Observed { freshness, storing, waits, caches, shared, sidecars } = observed;
+    let Observed { freshness, storing, removals, waits, caches, shared, sidecars } = observed;
     let SidecarsView { following, leased } = sidecars;
     let answering = freshness.incarnation;
     let (replicas, replicas_unknown) = match replicas {
@@ -47,6 +47,7 @@ pub fn status_response(view: OperationsView) -> pb::GetStatusResponse {
         duplicate_numbers,
         duplicate_numbers_unknown: duplicate_numbers_unknown.to_owned(),
         writes_fail: !storing,
+        removals_pending: removals.pending,
     }
 }
 
@@ -178,6 +179,7 @@ pub(crate) mod tests {
                     records: 12,
                 },
                 storing: true,
+                removals: crate::operations::RemovalsView::default(),
                 waits: vec![WaitView {
                     path: WaitPath::Confirmed,
                     count: 4,

@@ -41,6 +41,8 @@ pub enum Failure {
     AlreadyExists(Violation),
     /// The state of the tenant does not allow the write.
     Refused(Violation),
+    /// Something that is under way in the tenant must end before the write.
+    NotNow(Violation),
     /// The request id was used for another write.
     RequestIdReused,
     /// A revision token is of a history that was lost when the database was restored.
@@ -102,6 +104,7 @@ impl Failure {
             ApplyError::NotFound(fault) => Self::WriteNotFound(violation(fault)),
             ApplyError::AlreadyExists(fault) => Self::AlreadyExists(violation(fault)),
             ApplyError::Refused(fault) => Self::Refused(violation(fault)),
+            ApplyError::NotNow(fault) => Self::NotNow(violation(fault)),
             ApplyError::RequestIdReused => Self::RequestIdReused,
         }
     }
@@ -154,6 +157,9 @@ impl Failure {
                 write(Code::AlreadyExists, "ALREADY_EXISTS", violation)
             }
             Self::Refused(violation) => write(Code::FailedPrecondition, "REFUSED", violation),
+            Self::NotNow(violation) => {
+                write(Code::ResourceExhausted, "NOT_NOW", violation).worth_a_retry()
+            }
             Self::RequestIdReused => {
                 let message = "the request id was used for another write";
                 Parts::new(Code::Aborted, "REQUEST_ID_REUSED", message)

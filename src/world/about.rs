@@ -59,7 +59,7 @@ pub fn about(change: &Change) -> String {
             format!("queue `{queue}`")
         }
         Change::AddFaxbox { faxbox, .. }
-        | Change::RemoveFaxbox { faxbox }
+        | Change::RemoveFaxbox { faxbox, .. }
         | Change::SetFaxboxMember { faxbox, .. }
         | Change::SetFaxboxOwner { faxbox, .. } => format!("faxbox `{faxbox}`"),
         Change::AssignFax { fax, .. }

@@ -35,6 +35,7 @@ mod outages;
 mod paging;
 mod process;
 mod protocol;
+mod removal;
 mod rulings;
 mod scenarios;
 mod sidecar;

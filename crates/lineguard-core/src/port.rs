@@ -69,6 +69,8 @@ pub enum ApplyError {
     AlreadyExists(Fault),
     /// The state of the tenant does not allow it: the last owner, a locked role, a used number.
     Refused(Fault),
+    /// What is under way must end first; worth a retry.
+    NotNow(Fault),
     /// The request id was used for other changes.
     RequestIdReused,
 }
@@ -89,6 +91,7 @@ impl ApplyError {
             Self::NotFound(fault) => Self::NotFound(moved(fault)),
             Self::AlreadyExists(fault) => Self::AlreadyExists(moved(fault)),
             Self::Refused(fault) => Self::Refused(moved(fault)),
+            Self::NotNow(fault) => Self::NotNow(moved(fault)),
             Self::Store(_) | Self::RequestIdReused => self,
         }
     }
@@ -285,6 +288,12 @@ pub trait TenantTx: TenantReader {
     /// Removes an object. Its links must be gone already.
     async fn remove_object(&mut self, num: Num) -> Result<(), StoreError>;
 
+    /// Removes a faxbox or a group with all that hangs on it ([`Whole`]), however much that is.
+    /// From then on every read says that all of it is gone, and its id is free; a store may take
+    /// the rows away later, in steps of [`Removals`]. Does nothing and says `false` while as many
+    /// removals of the tenant are under way as there may be.
+    async fn remove_whole(&mut self, num: Num, whole: Whole) -> Result<bool, StoreError>;
+
     /// Holds a number against all other tenants until the transaction ends: a transaction of
     /// another tenant that holds it is waited for. Gives the bodies of the objects that other tenants
     /// have for it, as they were committed last, and nothing else of them.
@@ -312,6 +321,94 @@ pub trait TenantTx: TenantReader {
         value: Num,
         limit: usize,
     ) -> Result<Vec<FaxRow>, StoreError>;
+}
+
+/// Something that is removed with all that hangs on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Whole {
+    /// A faxbox with its links. Its faxes are deleted for good.
+    FaxboxWithFaxes,
+    /// A faxbox with its links. Its faxes stay, and belong to no faxbox.
+    Faxbox,
+    /// A group with its links. Its faxes are assigned to nobody.
+    Group,
+}
+
+impl Whole {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::FaxboxWithFaxes, Self::Faxbox, Self::Group];
+
+    /// The kind of object that it is.
+    pub const fn kind(self) -> ObjectKind {
+        match self {
+            Self::FaxboxWithFaxes | Self::Faxbox => ObjectKind::Faxbox,
+            Self::Group => ObjectKind::Group,
+        }
+    }
+
+    /// The column by which faxes hang on it.
+    pub const fn column(self) -> FaxColumn {
+        match self {
+            Self::FaxboxWithFaxes | Self::Faxbox => FaxColumn::Faxbox,
+            Self::Group => FaxColumn::Assignee,
+        }
+    }
+
+    /// The links whose near end it is.
+    pub const fn links_from(self) -> &'static [LinkKind] {
+        match self {
+            Self::FaxboxWithFaxes | Self::Faxbox => {
+                &[LinkKind::FaxboxUser, LinkKind::FaxboxGroup, LinkKind::FaxboxOwner]
+            }
+            Self::Group => &[LinkKind::GroupMember, LinkKind::GroupOwner],
+        }
+    }
+
+    /// The links whose far end it is.
+    pub const fn links_to(self) -> &'static [LinkKind] {
+        match self {
+            Self::FaxboxWithFaxes | Self::Faxbox => &[LinkKind::NumberFaxbox],
+            Self::Group => &[LinkKind::FaxboxGroup, LinkKind::NumberGroup],
+        }
+    }
+}
+
+/// What is left of removals: rows that no read shows and that are still to be taken away.
+#[async_trait]
+pub trait Removals: Send + Sync {
+    /// Returns when a write of this process has left something; also for nothing.
+    async fn left(&self);
+
+    /// Removals that are not at their end, of all tenants, the oldest first.
+    async fn pending(&self, limit: usize) -> Result<Vec<PendingRemoval>, StoreError>;
+
+    /// Takes some rows of the oldest removal of a tenant away, in a transaction of its own that
+    /// is as short as one write of a caller. No answer of any read changes by it.
+    async fn step(&self, tenant: &TenantId, now: Timestamp) -> Result<RemovalStep, StoreError>;
+}
+
+/// A removal that is not at its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PendingRemoval {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The number that the thing had; unique in the tenant, never used again.
+    pub num: Num,
+    /// What was removed.
+    pub whole: Whole,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What one step of a removal did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RemovalStep {
+    /// The rows that it took away or changed.
+    pub rows: usize,
+    /// The removal that it ended, if it did.
+    pub ended: Option<Num>,
+    /// Whether the tenant has removals that are not at their end.
+    pub more: bool,
 }
 
 /// A column of the fax index that seeks go by.

@@ -12,7 +12,7 @@ use crate::session::Session;
 use crate::sql::{Sql, Tx};
 use crate::store::SqlStore;
 use crate::writer::Turn;
-use crate::{audit, batch_digest, concern, request};
+use crate::{audit, batch_digest, concern, removal, request};
 
 /// What turns changes into rows: [`lineguard_core::change::apply::run`], or a test's own.
 #[async_trait]
@@ -68,6 +68,7 @@ async fn apply_once(
 ) -> Result<Applied, ApplyError> {
     let tx = store.writer.begin(turn).await?;
     let mut session = open(tx, &batch.tenant, batch.changes.first()).await?;
+    session.share = store.removing.share();
     match attempt(store, &mut session, batch, now, rules).await {
         Ok(applied) => {
             store.acknowledge(session).await?;
@@ -96,7 +97,7 @@ pub(crate) async fn open(
         return Err(ApplyError::NotFound(Fault { change: 0, field: "tenant", problem }));
     };
     let insert = Sql::new(
-        "INSERT INTO tenant (id, title, revision, model, next_num, next_fax) \
+        "INSERT INTO tenant (id, title, revision, model, next_object, next_fax) \
          VALUES (?, ?, 0, ?, 1, 1)",
     )
     .bind(id.as_str().as_bytes().to_vec())
@@ -131,6 +132,7 @@ async fn attempt(
     if changed > 0 || !session.edits.is_empty() {
         session.state.row.revision.0 += 1;
         audit::append(session, &batch.actor, &batch.request_id, now).await?;
+        removal::keep(session, &batch.actor, &batch.request_id, now).await?;
         session.save_tenant().await?;
     }
     let revision = session.state.row.revision;

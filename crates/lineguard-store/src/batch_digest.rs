@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 
 use lineguard_core::change::{
-    AccountKind, AttachmentSource, Batch, Change, IfExists, Import, ListValue, MemberList,
-    NumberList, NumberTarget, OverrideValue, Part, SourceSet, UserOrGroup, register,
+    AccountKind, AttachmentSource, Batch, Change, FaxesLeft, IfExists, Import, ListValue,
+    MemberList, NumberList, NumberTarget, OverrideValue, Part, SourceSet, UserOrGroup, register,
 };
 use lineguard_core::facts::{Capabilities, MemberStatus};
 use lineguard_core::id::{
@@ -121,6 +121,17 @@ macro_rules! feed_text {
 feed_text! {
     AccountId, ExtensionId, ExternalId, FaxId, FaxboxId, GroupId, InvitationId, Key, PhoneNumber,
     QueueId, MemberStatus, FaxState, AttachmentSource,
+}
+
+/// Nothing for nothing: requests from before it could be said have the digest that they had.
+impl Feed for Option<FaxesLeft> {
+    fn feed(&self, out: &mut Sha256) {
+        match self {
+            None => {}
+            Some(FaxesLeft::Delete) => "faxes: delete".feed(out),
+            Some(FaxesLeft::Keep) => "faxes: keep".feed(out),
+        }
+    }
 }
 
 /// Its bits are stored elsewhere too, and mean the same for ever.
@@ -248,7 +259,7 @@ feed_enum!(Change {
     AddQueue { account, queue },
     RemoveQueue { queue },
     AddFaxbox { account, faxbox, title },
-    RemoveFaxbox { faxbox },
+    RemoveFaxbox { faxbox, faxes },
     SetFaxboxMember { faxbox, member, on },
     SetFaxboxOwner { faxbox, subject, owner },
     AssignFax { fax, assignee },

@@ -28,6 +28,15 @@ pub(crate) async fn publish(session: &mut Session, now: Timestamp) -> Result<(),
         return Ok(());
     }
     let concerns = concerns(session).await?;
+    publish_these(session, &concerns, now).await
+}
+
+/// Publishes that the session changed something that concerns these things and no other.
+pub(crate) async fn publish_these(
+    session: &Session,
+    concerns: &[Concern],
+    now: Timestamp,
+) -> Result<(), StoreError> {
     let shard = Shard::of(&session.state.row.id);
     let stamp = raise(&session.tx, shard).await?;
     let (tenant, revision) = (session.tenant_num(), stored(Num(session.state.row.revision.0))?);
@@ -91,6 +100,8 @@ fn of_edit(edit: &Edit) -> Vec<Concerned> {
         Edit::Object { before, after } => of_object(before.as_ref(), after.as_ref()),
         Edit::Link { link, on: _ } => of_link(link),
         Edit::Fax { before, after: _ } => vec![Concern::Fax(before.num).into()],
+        // All that is hidden by it, which nobody has counted.
+        Edit::Removal { .. } => vec![Concern::Tenant.into()],
     }
 }
 

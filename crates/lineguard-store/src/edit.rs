@@ -1,10 +1,11 @@
 //! What a change did to the rows: before and after, complete enough to rebuild any past revision.
 
 use lineguard_core::id::Num;
-use lineguard_core::port::{FaxRow, TenantRow};
+use lineguard_core::port::{FaxRow, TenantRow, Whole};
 use lineguard_core::row::{Link, Object};
 use serde_json::{Value, json};
 
+use crate::hidden::whole_word;
 use crate::rows::{direction_code, sources_bits, state_code};
 
 /// One row that was written.
@@ -38,6 +39,16 @@ pub(crate) enum Edit {
         /// After.
         after: Option<FaxRow>,
     },
+    /// The removal of something whose rows are taken away by later revisions: from its beginning
+    /// to its end no read shows them.
+    Removal {
+        /// Its number.
+        num: Num,
+        /// What it is.
+        whole: Whole,
+        /// Whether rows are left afterwards.
+        on: bool,
+    },
 }
 
 impl Edit {
@@ -67,6 +78,13 @@ impl Edit {
                 "num": before.num.0,
                 "before": fax(before),
                 "after": after.as_ref().map(fax),
+            }),
+            Self::Removal { num, whole, on } => json!({
+                "table": "removal",
+                "num": num.0,
+                "what": whole_word(*whole),
+                "before": !on,
+                "after": on,
             }),
         }
     }

@@ -13,7 +13,7 @@ use crate::register::{Repeats, insert_new};
 use crate::session::Session;
 use crate::store::SqlStore;
 use crate::writer::Turn;
-use crate::{audit, batch_digest, concern, request};
+use crate::{audit, batch_digest, concern, removal, request};
 
 /// Imports a tenant.
 pub(crate) async fn import(
@@ -39,6 +39,7 @@ async fn import_once(
     let tx = store.writer.begin(turn).await?;
     let first = import.parts.first().and_then(|part| part.changes.first());
     let mut session = open(tx, &import.tenant, first).await?;
+    session.share = store.removing.share();
     match attempt(store, &mut session, import, now).await {
         Ok(imported) => {
             store.acknowledge(session).await?;
@@ -70,6 +71,7 @@ async fn attempt(
     if !session.edits.is_empty() {
         session.state.row.revision.0 = before.0 + 1;
         audit::append(session, &import.actor, &import.request_id, now).await?;
+        removal::keep(session, &import.actor, &import.request_id, now).await?;
     }
     if !session.edits.is_empty() || imported.registered > 0 {
         session.save_tenant().await?;

@@ -13,6 +13,7 @@
 //! | `member` | the one statement behind an authority |
 //! | `lists` | the fax index: newest first, by seeks |
 //! | `apply`, `register`, `import` | batches of changes; faxes; both at once |
+//! | `removal`, `hidden` | what is removed in steps; which rows no read shows meanwhile |
 //! | `request` | first results, for repeats |
 //! | `audit` | the audit trail and its hash chain |
 //! | `concern`, `feed` | what changes concern; what replicas are told of it |
@@ -29,12 +30,14 @@ mod duplicates;
 mod edit;
 mod error;
 mod feed;
+mod hidden;
 mod import;
 mod lists;
 mod member;
 mod migration;
 mod models;
 mod register;
+mod removal;
 mod request;
 mod rows;
 mod session;

@@ -5,8 +5,10 @@ use lineguard_core::port::{FaxColumn, FaxRow, FaxSlice, Seek, StoreError};
 use sea_orm::{DbBackend, QueryResult};
 
 use crate::dialect;
-use crate::rows::{self, FAX, Row, direction_code};
-use crate::sql::{Sql, Tx, limit, seek};
+use crate::hidden::Hidden;
+use crate::rows::{FAX, Row, direction_code};
+use crate::session::Session;
+use crate::sql::{Sql, limit, seek};
 
 /// Most seeks of one statement; SQLite takes 500 parts of a `UNION`.
 pub(crate) const MAX_SEEKS: usize = 400;
@@ -24,48 +26,59 @@ pub(crate) fn column_name(column: FaxColumn) -> &'static str {
 
 /// The newest faxes of a tenant.
 pub(crate) async fn newest(
-    tx: &Tx,
-    tenant: Num,
+    session: &Session,
     slice: FaxSlice,
     count: usize,
 ) -> Result<Vec<FaxRow>, StoreError> {
-    let sql = newest_sql(tx.backend(), tenant, slice, count);
-    Ok(read(tx, sql, tenant, 1).await?.into_iter().next().unwrap_or_default())
+    let from = From::of(session);
+    Ok(read(session, newest_sql(from, slice, count), 1)
+        .await?
+        .into_iter()
+        .next()
+        .unwrap_or_default())
 }
 
 /// The newest faxes of each seek.
 pub(crate) async fn seek_all(
-    tx: &Tx,
-    tenant: Num,
+    session: &Session,
     seeks: &[Seek],
     slice: FaxSlice,
     limit_each: usize,
 ) -> Result<Vec<Vec<FaxRow>>, StoreError> {
     let mut answer = Vec::with_capacity(seeks.len());
     for chunk in seeks.chunks(MAX_SEEKS) {
-        let sql = seeks_sql(tx.backend(), tenant, chunk, slice, limit_each);
-        answer.extend(read(tx, sql, tenant, chunk.len()).await?);
+        let sql = seeks_sql(From::of(session), chunk, slice, limit_each);
+        answer.extend(read(session, sql, chunk.len()).await?);
     }
     Ok(answer)
 }
 
-pub(crate) fn newest_sql(backend: DbBackend, tenant: Num, slice: FaxSlice, count: usize) -> Sql {
+/// What is read from.
+#[derive(Clone, Copy)]
+pub(crate) struct From<'s> {
+    pub(crate) backend: DbBackend,
+    pub(crate) tenant: Num,
+    pub(crate) hidden: &'s Hidden,
+}
+
+impl<'s> From<'s> {
+    fn of(session: &'s Session) -> Self {
+        let state = &session.state;
+        Self { backend: session.tx.backend(), tenant: state.row.num, hidden: &state.hidden }
+    }
+}
+
+pub(crate) fn newest_sql(from: From<'_>, slice: FaxSlice, count: usize) -> Sql {
     let mut sql = Sql::default();
-    push_part(&mut sql, backend, 0, tenant, None, slice, count);
+    push_part(&mut sql, from, 0, None, slice, count);
     sql
 }
 
 /// One to [`MAX_SEEKS`] seeks.
-pub(crate) fn seeks_sql(
-    backend: DbBackend,
-    tenant: Num,
-    seeks: &[Seek],
-    slice: FaxSlice,
-    limit_each: usize,
-) -> Sql {
+pub(crate) fn seeks_sql(from: From<'_>, seeks: &[Seek], slice: FaxSlice, limit_each: usize) -> Sql {
     let mut sql = Sql::default();
     for (position, one) in seeks.iter().enumerate() {
-        push_part(&mut sql, backend, position, tenant, Some(one), slice, limit_each);
+        push_part(&mut sql, from, position, Some(one), slice, limit_each);
     }
     sql
 }
@@ -73,21 +86,21 @@ pub(crate) fn seeks_sql(
 /// Appends one part: the newest faxes of one seek.
 fn push_part(
     sql: &mut Sql,
-    backend: DbBackend,
+    from: From<'_>,
     position: usize,
-    tenant: Num,
     by: Option<&Seek>,
     slice: FaxSlice,
     count: usize,
 ) {
     sql.push(if position == 0 { "" } else { " UNION ALL " }).push("SELECT * FROM (SELECT ");
     sql.push(&position.to_string()).push(" AS part, ").push(FAX);
-    sql.push(" FROM fax WHERE tenant = ?").add(seek(tenant));
+    sql.push(" FROM fax WHERE tenant = ?").add(seek(from.tenant));
     if let Some(by) = by {
         sql.push(" AND ").push(column_name(by.column)).push(" = ? AND direction = ?");
-        sql.add(seek(by.value)).add(direction_code(by.direction));
+        sql.add(from.hidden.sought(by.column, by.value)).add(direction_code(by.direction));
     }
-    push_slice(sql, backend, slice);
+    sql.push(&from.hidden.and_shown());
+    push_slice(sql, from.backend, slice);
     sql.push(" ORDER BY at DESC, num DESC LIMIT ?) AS part_");
     sql.push(&position.to_string()).add(limit(count));
 }
@@ -110,16 +123,11 @@ fn push_slice(sql: &mut Sql, backend: DbBackend, slice: FaxSlice) {
 }
 
 /// Reads the rows of each part.
-async fn read(
-    tx: &Tx,
-    sql: Sql,
-    tenant: Num,
-    parts: usize,
-) -> Result<Vec<Vec<FaxRow>>, StoreError> {
+async fn read(session: &Session, sql: Sql, parts: usize) -> Result<Vec<Vec<FaxRow>>, StoreError> {
     let mut rows = vec![Vec::new(); parts];
-    for row in &tx.all(sql).await? {
+    for row in &session.tx.all(sql).await? {
         let position = Row::new("fax", row, 0).int(0, "part")?;
-        part(&mut rows, row, position)?.push(rows::fax(row, 1, tenant)?);
+        part(&mut rows, row, position)?.push(session.fax_in(row, 1)?);
     }
     for part in &mut rows {
         part.sort_unstable_by_key(|fax| std::cmp::Reverse((fax.at, fax.num)));

@@ -6,6 +6,7 @@ use lineguard_core::row::{Link, LinkKind, ObjectKind};
 use sea_orm::{DbBackend, QueryResult};
 
 use crate::dialect;
+use crate::hidden::Hidden;
 use crate::rows::{self, Row};
 use crate::sql::Sql;
 
@@ -48,6 +49,7 @@ const SUBJECT_LINKS: [LinkKind; 5] = [
 ];
 
 /// The statement. `{t}` binds the tenant; the other values are bound in the order of the text.
+/// `{shown}` leaves out links from what is removed and still has rows.
 ///
 /// `{then}` is an inner join, with its condition after `WHERE`, in the order that is written. Left
 /// to themselves SQLite and MariaDB read all objects or links of the tenant. Kinds of links are
@@ -78,7 +80,7 @@ membership (num) AS (
 ),
 held (kind, a, b) AS (
   SELECT l.kind, l.a, l.b FROM subj s {then} subject_link k {then} link l
-    WHERE l.tenant = {t} AND l.kind = k.kind AND l.b = s.num
+    WHERE l.tenant = {t} AND l.kind = k.kind AND l.b = s.num{shown}
 ),
 in_group (num) AS (
   SELECT g.num FROM held h {then} object g
@@ -88,7 +90,7 @@ in_group (num) AS (
 ),
 group_box (a, b) AS (
   SELECT l.a, l.b FROM in_group g {then} link l
-    WHERE l.tenant = {t} AND l.kind = {faxbox_group} AND l.b = g.num
+    WHERE l.tenant = {t} AND l.kind = {faxbox_group} AND l.b = g.num{shown}
 ),
 home (num, account, is_account) AS (
   SELECT o.num, o.account, 0 FROM held h {then} object o
@@ -152,16 +154,24 @@ pub(crate) fn query(
     tenant: i64,
     account: &AccountId,
     subject: &Subject,
+    hidden: &Hidden,
 ) -> Sql {
     let mut sql = Sql::default();
     let mut rest = TEMPLATE.as_str();
     while let Some((text, after)) = rest.split_once('{') {
         let (word, after) = after.split_once('}').unwrap_or((after, ""));
         sql.push(text);
-        if word == "then" {
-            sql.push(dialect::join_in_order(backend));
-            rest = after;
-            continue;
+        rest = after;
+        match word {
+            "then" => {
+                sql.push(dialect::join_in_order(backend));
+                continue;
+            }
+            "shown" => {
+                sql.push(&hidden.and_not("l.a"));
+                continue;
+            }
+            _ => {}
         }
         sql.push("?");
         match word {
@@ -169,7 +179,6 @@ pub(crate) fn query(
             "subject_id" => sql.add(subject.qualified().into_bytes()),
             _ => sql.add(tenant),
         };
-        rest = after;
     }
     sql.push(rest);
     sql

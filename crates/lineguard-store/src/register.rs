@@ -243,7 +243,15 @@ async fn known(session: &Session, faxes: &[NewFax]) -> Result<HashMap<String, Kn
             let fax = rows::fax(&row, 0, tenant)?;
             let fingerprint =
                 Row::new("fax", &row, 0).of(tenant).hash(FAX_COLUMNS, "fingerprint")?;
-            known.insert(fax.id.as_str().to_owned(), Known::Registered { fax, fingerprint });
+            let id = fax.id.as_str().to_owned();
+            let hidden = &session.state.hidden;
+            known.insert(
+                id,
+                match hidden.has_fax(&fax) {
+                    true => Known::Deleted,
+                    false => Known::Registered { fax: hidden.shown(fax), fingerprint },
+                },
+            );
         }
         let mut query = Sql::new("SELECT id FROM fax_gone WHERE tenant = ? AND id IN ")
             .bind(session.tenant_num());

@@ -9,15 +9,23 @@ use lineguard_core::port::{FaxRow, StoreError, TenantRow};
 use lineguard_core::row::{Object, ObjectKind};
 use sea_orm::{QueryResult, TryGetable};
 
+use crate::hidden::Hidden;
+
 /// Columns that [`object`] reads.
 pub(crate) const OBJECT: &str = "num, kind, scope, id, account, body";
+
+/// How many columns that is.
+pub(crate) const OBJECT_COLUMNS: usize = 6;
 
 /// Columns that [`fax`] reads.
 pub(crate) const FAX: &str = "num, id, account, direction, number, faxbox, creator, assignee, \
      state, labels, at, attachment_sources";
 
 /// Columns that [`tenant`] reads.
-pub(crate) const TENANT: &str = "num, id, title, revision, model, next_num, next_fax";
+pub(crate) const TENANT: &str = "num, id, title, revision, model, next_object, next_fax, removals";
+
+/// How many columns that is.
+pub(crate) const TENANT_COLUMNS: usize = 8;
 
 /// A row of a table, read by position.
 pub(crate) struct Row<'r> {
@@ -160,6 +168,8 @@ pub(crate) struct TenantState {
     pub(crate) next_num: u64,
     /// The number of its next fax.
     pub(crate) next_fax: u64,
+    /// What is removed and still has rows.
+    pub(crate) hidden: Hidden,
 }
 
 /// A tenant.
@@ -173,8 +183,10 @@ pub(crate) fn tenant(row: &QueryResult, first: usize) -> Result<TenantState, Sto
             revision: Revision(row.count(3, "revision")?),
             model: ModelDigest(row.hash(4, "model")?),
         },
-        next_num: row.count(5, "next_num")?,
+        next_num: row.count(5, "next_object")?,
         next_fax: row.count(6, "next_fax")?,
+        hidden: Hidden::parse(row.maybe_text(7, "removals")?.as_deref())
+            .ok_or_else(|| row.corrupt("removals"))?,
     })
 }
 

@@ -5,13 +5,15 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 use lineguard_core::id::{AccountId, FaxId, Num, Subject, TenantId};
 use lineguard_core::port::{
-    FaxRow, FaxSlice, MemberRows, Seek, StoreError, TenantReader, TenantRow,
+    FaxRow, FaxSlice, MemberRows, Seek, StoreError, TenantReader, TenantRow, Whole,
 };
 use lineguard_core::row::{Link, LinkKind, Object, ObjectKind};
 use lineguard_core::stamp::{Shard, Stamp};
+use sea_orm::QueryResult;
 
 use crate::edit::Edit;
-use crate::rows::{self, FAX, OBJECT, Row, TENANT, TenantState};
+use crate::removal::Share;
+use crate::rows::{self, FAX, OBJECT, Row, TENANT, TENANT_COLUMNS, TenantState};
 use crate::sql::{MAX_IN, Sql, Tx, limit, seek};
 use crate::{concern, dialect, lists, member};
 
@@ -21,6 +23,10 @@ pub(crate) struct Session {
     pub(crate) state: TenantState,
     stamp: Option<Stamp>,
     pub(crate) edits: Vec<Edit>,
+    /// How many rows of removals this transaction may still take away itself.
+    pub(crate) share: Share,
+    /// Removals that this transaction began and did not end.
+    pub(crate) begun: Vec<(Num, Whole)>,
     remembered: Option<Remembered>,
 }
 
@@ -48,7 +54,7 @@ impl Session {
             return Ok(Err(tx));
         };
         let state = rows::tenant(&row, 0)?;
-        Ok(Ok(Self { tx, state, stamp: None, edits: Vec::new(), remembered: None }))
+        Ok(Ok(Self::new(tx, state, None)))
     }
 
     /// The session of a tenant that only reads: with the stamp of its shard, by one statement. That
@@ -61,8 +67,13 @@ impl Session {
             Sql::new(text).bind(id.as_str().as_bytes().to_vec()).bind(i64::from(Shard::of(id).0));
         let Some(row) = tx.one(query).await? else { return Ok(None) };
         let state = rows::tenant(&row, 0)?;
-        let stamp = Some(concern::stamp(&Row::new("rev_shard", &row, 0), 7)?);
-        Ok(Some(Self { tx, state, stamp, edits: Vec::new(), remembered: None }))
+        let stamp = concern::stamp(&Row::new("rev_shard", &row, 0), TENANT_COLUMNS)?;
+        Ok(Some(Self::new(tx, state, Some(stamp))))
+    }
+
+    fn new(tx: Tx, state: TenantState, stamp: Option<Stamp>) -> Self {
+        let (edits, begun) = (Vec::new(), Vec::new());
+        Self { tx, state, stamp, edits, share: Share::default(), begun, remembered: None }
     }
 
     /// From now on, does not read the same object or links twice.
@@ -123,10 +134,24 @@ impl Session {
         };
         let query =
             Sql::new(text).bind(self.tenant_num()).bind(i64::from(kind as u8)).bind(seek(num));
-        let rows = self.tx.all(query).await?;
-        rows.iter()
-            .map(|row| Row::new("link", row, 0).of(self.state.row.num).num(0, "a or b"))
-            .collect()
+        let mut ends = Vec::new();
+        for row in self.tx.all(query).await? {
+            let other = Row::new("link", &row, 0).of(self.state.row.num).num(0, "a or b")?;
+            let link = match end {
+                End::Far => Link { kind, a: num, b: other },
+                End::Near => Link { kind, a: other, b: num },
+            };
+            if !self.state.hidden.has_link(&link) {
+                ends.push(other);
+            }
+        }
+        Ok(ends)
+    }
+
+    /// The fax in a row, as it is to be seen.
+    pub(crate) fn fax_in(&self, row: &QueryResult, first: usize) -> Result<FaxRow, StoreError> {
+        let fax = rows::fax(row, first, self.state.row.num)?;
+        Ok(self.state.hidden.shown(fax))
     }
 
     async fn remembered_ends(
@@ -166,7 +191,8 @@ impl TenantReader for Session {
         subject: &Subject,
     ) -> Result<Option<MemberRows>, StoreError> {
         let (backend, tenant) = (self.tx.backend(), self.tenant_num());
-        let rows = self.tx.all(member::query(backend, tenant, account, subject)).await?;
+        let query = member::query(backend, tenant, account, subject, &self.state.hidden);
+        let rows = self.tx.all(query).await?;
         member::collect(self.state.row.clone(), &rows)
     }
 
@@ -277,18 +303,17 @@ impl TenantReader for Session {
                 links.push(Link { kind, a: row.num(1, "a")?, b: row.num(2, "b")? });
             }
         }
+        links.retain(|link| !self.state.hidden.has_link(link));
         Ok(links)
     }
 
     async fn faxes(&mut self, after: Num, count: usize) -> Result<Vec<FaxRow>, StoreError> {
-        let text =
-            format!("SELECT {FAX} FROM fax WHERE tenant = ? AND num > ? ORDER BY num LIMIT ?");
-        let query = Sql::new(text)
+        let mut query = Sql::new(format!("SELECT {FAX} FROM fax WHERE tenant = ? AND num > ?"))
             .bind(self.tenant_num())
-            .bind(i64::try_from(after.0).unwrap_or(i64::MAX))
-            .bind(limit(count));
+            .bind(i64::try_from(after.0).unwrap_or(i64::MAX));
+        query.push(&self.state.hidden.and_shown()).push(" ORDER BY num LIMIT ?").add(limit(count));
         let rows = self.tx.all(query).await?;
-        rows.iter().map(|row| rows::fax(row, 0, self.state.row.num)).collect()
+        rows.iter().map(|row| self.fax_in(row, 0)).collect()
     }
 
     async fn find_faxes(&mut self, ids: &[&FaxId]) -> Result<Vec<FaxRow>, StoreError> {
@@ -297,9 +322,9 @@ impl TenantReader for Session {
             let keys: Vec<_> = chunk.iter().map(|id| id.as_str().as_bytes().to_vec()).collect();
             let mut query = Sql::new(format!("SELECT {FAX} FROM fax WHERE tenant = ? AND id IN "))
                 .bind(self.tenant_num());
-            query.push_list(&keys);
+            query.push_list(&keys).push(&self.state.hidden.and_shown());
             for row in self.tx.all(query).await? {
-                faxes.push(rows::fax(&row, 0, self.state.row.num)?);
+                faxes.push(self.fax_in(&row, 0)?);
             }
         }
         Ok(faxes)
@@ -310,7 +335,7 @@ impl TenantReader for Session {
         slice: FaxSlice,
         count: usize,
     ) -> Result<Vec<FaxRow>, StoreError> {
-        lists::newest(&self.tx, self.state.row.num, slice, count).await
+        lists::newest(self, slice, count).await
     }
 
     async fn seek_faxes(
@@ -319,6 +344,6 @@ impl TenantReader for Session {
         slice: FaxSlice,
         limit_each: usize,
     ) -> Result<Vec<Vec<FaxRow>>, StoreError> {
-        lists::seek_all(&self.tx, self.state.row.num, seeks, slice, limit_each).await
+        lists::seek_all(self, seeks, slice, limit_each).await
     }
 }

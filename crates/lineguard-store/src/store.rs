@@ -18,7 +18,8 @@ use crate::audit::Chain;
 use crate::connect::{self, Held, OpenError, OpenMode, OpenOptions};
 use crate::error::{refused, unavailable};
 use crate::models::{self, Models};
-use crate::rows::{self, Row, TENANT};
+use crate::removal::Removing;
+use crate::rows::{self, OBJECT_COLUMNS, Row, TENANT, TENANT_COLUMNS};
 use crate::session::Session;
 use crate::sql::{Sql, Tx, limit, seek};
 use crate::watch::{Statement, Watch, Watcher, watched};
@@ -33,6 +34,7 @@ pub struct SqlStore {
     pub(crate) writer: Writer,
     pub(crate) models: Models,
     watcher: Watcher,
+    pub(crate) removing: Removing,
     held: Held,
 }
 
@@ -73,6 +75,7 @@ impl SqlStore {
             writer: Writer::new(opened.writer, opened.writers),
             models: Models::new(),
             watcher: None,
+            removing: Removing::default(),
             held: opened.held,
         })
     }
@@ -90,14 +93,26 @@ impl SqlStore {
         self
     }
 
+    /// Lets a transaction that removes something take away at most so many rows itself, and each
+    /// step after it as many as that. Tests make both as small as they can be.
+    #[must_use]
+    pub fn removing(mut self, at_once: usize, step: usize) -> Self {
+        self.removing = Removing::of(at_once, step);
+        self
+    }
+
     /// Waits for what is under way, closes the connections and lets go of the lock.
     pub async fn close(self) -> Result<(), StoreError> {
-        let Self { readers, snapshots: _, feed, writer, models: _, watcher: _, held } = self;
+        let Self { readers, feed, writer, held, .. } = self;
         readers.close().await.map_err(unavailable)?;
         feed.close().await.map_err(unavailable)?;
         writer.close().await?;
         drop(held);
         Ok(())
+    }
+
+    pub(crate) fn watcher(&self) -> &Watcher {
+        &self.watcher
     }
 
     /// The parsed model of a digest.
@@ -126,7 +141,12 @@ impl SqlStore {
             .bind(stored(Num(state.row.revision.0))?)
             .bind(stored(Num(state.next_fax))?);
         match seen.one(&self.feed).await? {
-            Some(_) => Ok(()),
+            Some(_) => {
+                if !state.hidden.is_empty() {
+                    self.removing.left.notify_one();
+                }
+                Ok(())
+            }
             None => Err(refused("a commit returned, and what it wrote cannot be seen")),
         }
     }
@@ -210,8 +230,8 @@ impl Store for SqlStore {
                 let membership = AccountOfSubject {
                     tenant: tenant.id,
                     tenant_title: tenant.title,
-                    account: rows::object(row, 7, tenant.num)?,
-                    member: rows::object(row, 13, tenant.num)?,
+                    account: rows::object(row, TENANT_COLUMNS, tenant.num)?,
+                    member: rows::object(row, TENANT_COLUMNS + OBJECT_COLUMNS, tenant.num)?,
                 };
                 Ok((tenant.num, membership))
             })
@@ -264,7 +284,7 @@ impl Store for SqlStore {
 
 /// Memberships with their tenants and accounts, in the order of the index that it reads.
 const ACCOUNTS_OF: &str = "SELECT \
-     t.num, t.id, t.title, t.revision, t.model, t.next_num, t.next_fax, \
+     t.num, t.id, t.title, t.revision, t.model, t.next_object, t.next_fax, t.removals, \
      a.num, a.kind, a.scope, a.id, a.account, a.body, \
      m.num, m.kind, m.scope, m.id, m.account, m.body \
      FROM object m \

@@ -47,7 +47,7 @@ pub(crate) async fn watched<T, E>(
 
 const OPERATIONS: [&str; 4] = ["SELECT", "INSERT", "UPDATE", "DELETE"];
 
-const TABLES: [&str; 13] = [
+const TABLES: [&str; 14] = [
     "change_log",
     "concern",
     "confirmation",
@@ -56,6 +56,7 @@ const TABLES: [&str; 13] = [
     "link",
     "model_text",
     "object",
+    "removal",
     "replica",
     "request",
     "rev_shard",

@@ -2,16 +2,16 @@
 
 use async_trait::async_trait;
 use lineguard_core::id::{ModelDigest, Num, PhoneNumber};
-use lineguard_core::port::{FaxColumn, FaxRow, StoreError, TenantTx};
+use lineguard_core::port::{FaxColumn, FaxRow, StoreError, TenantTx, Whole};
 use lineguard_core::row::{Link, Object, ObjectKind};
 use sea_orm::Value;
 
-use crate::dialect;
 use crate::edit::Edit;
 use crate::error::refused;
 use crate::rows::{self, FAX, OBJECT, Row, labels_text, sources_bits, state_code};
 use crate::session::Session;
 use crate::sql::{Sql, limit, seek};
+use crate::{dialect, removal};
 
 impl Session {
     /// The object with a number, for its record.
@@ -48,14 +48,15 @@ impl Session {
     pub(crate) async fn save_tenant(&self) -> Result<(), StoreError> {
         let row = &self.state.row;
         let update = Sql::new(
-            "UPDATE tenant SET title = ?, model = ?, revision = ?, next_num = ?, next_fax = ? \
-             WHERE num = ?",
+            "UPDATE tenant SET title = ?, model = ?, revision = ?, next_object = ?, next_fax = ?, \
+             removals = ? WHERE num = ?",
         )
         .bind(row.title.as_str())
         .bind(row.model.0.to_vec())
         .bind(stored(Num(row.revision.0))?)
         .bind(stored(Num(self.state.next_num))?)
         .bind(stored(Num(self.state.next_fax))?)
+        .bind(self.state.hidden.to_text())
         .bind(self.tenant_num());
         one_row(self.tx.run(update).await?, "tenant")
     }
@@ -119,6 +120,10 @@ impl TenantTx for Session {
         one_row(self.tx.run(delete).await?, "object")?;
         self.edits.push(Edit::Object { before: Some(before), after: None });
         Ok(())
+    }
+
+    async fn remove_whole(&mut self, num: Num, whole: Whole) -> Result<bool, StoreError> {
+        removal::begin(self, num, whole).await
     }
 
     async fn hold_number(&mut self, number: &PhoneNumber) -> Result<Vec<String>, StoreError> {
@@ -218,11 +223,13 @@ impl TenantTx for Session {
         value: Num,
         count: usize,
     ) -> Result<Vec<FaxRow>, StoreError> {
-        let column = crate::lists::column_name(column);
-        let text = format!("SELECT {FAX} FROM fax WHERE tenant = ? AND {column} = ? LIMIT ?");
-        let query = Sql::new(text).bind(self.tenant_num()).bind(seek(value)).bind(limit(count));
+        let name = crate::lists::column_name(column);
+        let mut query = Sql::new(format!("SELECT {FAX} FROM fax WHERE tenant = ? AND {name} = ?"))
+            .bind(self.tenant_num())
+            .bind(self.state.hidden.sought(column, value));
+        query.push(&self.state.hidden.and_shown()).push(" LIMIT ?").add(limit(count));
         let rows = self.tx.all(query).await?;
-        rows.iter().map(|row| rows::fax(row, 0, self.state.row.num)).collect()
+        rows.iter().map(|row| self.fax_in(row, 0)).collect()
     }
 }
 

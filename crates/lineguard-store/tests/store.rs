@@ -1,7 +1,9 @@
 //! The store with the rules of the core, from the outside.
 #![expect(clippy::unwrap_used, reason = "helpers of tests, outside of test functions")]
 
-use lineguard_core::change::{AccountKind, Batch, Change, IfExists, NewFax, NumberTarget};
+use lineguard_core::change::{
+    AccountKind, Batch, Change, FaxesLeft, IfExists, NewFax, NumberTarget,
+};
 use lineguard_core::facts::Capabilities;
 use lineguard_core::id::{
     AccountId, FaxId, FaxboxId, Num, PhoneNumber, RequestId, Subject, TenantId, Timestamp,
@@ -113,7 +115,10 @@ async fn a_tenant_is_created_used_and_found_again(on: &Databases) {
     let found = snapshot.seek_faxes(&[seek], FaxSlice::default(), 9).await.unwrap();
     drop(snapshot);
     assert_eq!(found.concat().iter().map(|fax| fax.num.0).collect::<Vec<_>>(), [2, 1]);
-    let remove = batch("r2", vec![Change::RemoveFaxbox { faxbox: self::faxbox() }]);
+    let remove = batch(
+        "r2",
+        vec![Change::RemoveFaxbox { faxbox: self::faxbox(), faxes: Some(FaxesLeft::Delete) }],
+    );
     assert_eq!(store.apply(&remove, Timestamp(7)).await.unwrap().revision.0, 2);
     let answer = store.register(&tenant(), &[fax(1)], Timestamp(8)).await.unwrap().remove(0);
     assert!(matches!(answer, Err(ApplyError::AlreadyExists(_))));

@@ -18,7 +18,7 @@ use lineguard_core::id::{
 use lineguard_core::model::{self, Model};
 use lineguard_core::port::{
     AccountOfSubject, ApplyError, DuplicateNumber, Fault, FaxColumn, FaxRow, FaxSlice, Home,
-    MemberRows, Registered, Seek, Store, StoreError, TenantReader, TenantRow, TenantTx,
+    MemberRows, Registered, Seek, Store, StoreError, TenantReader, TenantRow, TenantTx, Whole,
 };
 use lineguard_core::row::{self, Link, LinkKind, NumberBody, Object, ObjectKind};
 use lineguard_core::stamp::Stamp;
@@ -435,6 +435,25 @@ impl TenantTx for View<Box<Tenant>> {
         self.0.keys.remove(&(object.kind, object.scope, object.id));
         self.0.touched = true;
         Ok(())
+    }
+
+    /// At once: there is no later here.
+    async fn remove_whole(&mut self, num: Num, whole: Whole) -> Result<bool, StoreError> {
+        self.0.links.retain(|link| {
+            !(link.a == num && whole.links_from().contains(&link.kind)
+                || link.b == num && whole.links_to().contains(&link.kind))
+        });
+        let hangs = |fax: &&FaxRow| column_of(fax, whole.column()) == Some(num);
+        let faxes: Vec<FaxRow> = self.0.faxes.values().filter(hangs).cloned().collect();
+        for fax in faxes {
+            match whole {
+                Whole::FaxboxWithFaxes => self.delete_fax(fax.num).await?,
+                Whole::Faxbox => self.update_fax(&FaxRow { faxbox: None, ..fax }).await?,
+                Whole::Group => self.update_fax(&FaxRow { assignee: None, ..fax }).await?,
+            }
+        }
+        self.remove_object(num).await?;
+        Ok(true)
     }
 
     async fn hold_number(&mut self, number: &PhoneNumber) -> Result<Vec<String>, StoreError> {

@@ -281,7 +281,7 @@ fn only_an_empty_account_is_removed() {
     office.refuses(remove("root"), "account");
     office.refuses(remove("a"), "account");
     office.refuses(remove("b"), "account");
-    office.does(Change::RemoveFaxbox { faxbox: id::faxbox("box") });
+    office.does(Change::RemoveFaxbox { faxbox: id::faxbox("box"), faxes: None });
     office.does(remove("b"));
     let (account, subject) = (id::account("a"), id::user("bob"));
     let status = MemberStatus::Active;

@@ -41,6 +41,7 @@ fn all() -> Vec<(Failure, Code)> {
         (Failure::WriteNotFound(violation()), Code::NotFound),
         (Failure::AlreadyExists(violation()), Code::AlreadyExists),
         (Failure::Refused(violation()), Code::FailedPrecondition),
+        (Failure::NotNow(violation()), Code::ResourceExhausted),
         (Failure::RequestIdReused, Code::Aborted),
         (Failure::HistoryLost, Code::FailedPrecondition),
         (Failure::Overloaded, Code::ResourceExhausted),

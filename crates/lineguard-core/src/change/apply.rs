@@ -202,7 +202,7 @@ impl Door<'_> {
             C::AddQueue { account, queue } => self.add_queue(account, queue).await,
             C::RemoveQueue { queue } => self.remove_queue(queue).await,
             C::AddFaxbox { account, faxbox, title } => self.add_faxbox(account, faxbox, title).await,
-            C::RemoveFaxbox { faxbox } => self.remove_faxbox(faxbox).await,
+            C::RemoveFaxbox { faxbox, faxes } => self.remove_faxbox(faxbox, *faxes).await,
             C::SetFaxboxMember { faxbox, member, on } =>
                 self.set_faxbox_member(faxbox, member, *on).await,
             C::SetFaxboxOwner { faxbox, subject, owner } =>

@@ -682,10 +682,12 @@ pub enum Change {
         /// Title for people.
         title: String,
     },
-    /// Removes a faxbox with everything in it: its faxes are gone for good.
+    /// Removes a faxbox. Where it holds faxes, somebody says what becomes of them.
     RemoveFaxbox {
         /// The faxbox.
         faxbox: FaxboxId,
+        /// What becomes of its faxes; none means what the model says.
+        faxes: Option<FaxesLeft>,
     },
     /// Puts a user or group into a faxbox or takes them out.
     SetFaxboxMember {
@@ -747,6 +749,15 @@ pub enum Change {
         /// The fax.
         fax: FaxId,
     },
+}
+
+/// What becomes of the faxes of a faxbox that is removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum FaxesLeft {
+    /// They are deleted for good.
+    Delete,
+    /// They stay in their account and belong to no faxbox.
+    Keep,
 }
 
 /// A fax to be registered. Registering raises no revision: an unknown fax is never cached.

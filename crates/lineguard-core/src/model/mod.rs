@@ -6,6 +6,7 @@ mod qualify;
 pub mod reach;
 pub mod render;
 
+use crate::change::FaxesLeft;
 use crate::id::Key;
 use crate::vocabulary::{Action, SendChannel};
 pub use builtin::{BUILT_IN, STANDARD, built_in_vocabulary};
@@ -71,6 +72,8 @@ pub struct Model {
     pub outgoing: OutgoingRules,
     /// Auto-assign rules.
     pub auto_assign: AutoAssignRules,
+    /// Rules about faxboxes.
+    pub faxbox: FaxboxRules,
     /// The model's own tests.
     pub tests: Vec<ModelTest>,
     /// For each action, the permissions that grant it. Indexed by [`Action::index`].
@@ -405,6 +408,14 @@ pub struct OutgoingRules {
     pub by_faxbox: bool,
     /// The actions whose number must be one that the person may present.
     pub held: Vec<Action>,
+}
+
+/// Rules about faxboxes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct FaxboxRules {
+    /// What becomes of the faxes of a faxbox that is removed, where the change does not say it;
+    /// none refuses such a change.
+    pub removal: Option<FaxesLeft>,
 }
 
 /// What receives a fax when no target does.

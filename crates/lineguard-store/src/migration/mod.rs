@@ -11,6 +11,7 @@ mod m0003_changes;
 mod m0004_freshness;
 mod m0005_numbers_expand;
 mod m0006_fax_sources_expand;
+mod m0007_removals;
 
 use lineguard_core::port::StoreError;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr};
@@ -35,6 +36,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0004_freshness::Migration),
             Box::new(m0005_numbers_expand::Migration),
             Box::new(m0006_fax_sources_expand::Migration),
+            Box::new(m0007_removals::Migration),
         ]
     }
 }
@@ -135,12 +137,13 @@ async fn run_all(manager: &SchemaManager<'_>, statements: &[&str]) -> Result<(),
     Ok(())
 }
 
-/// Whether a statement makes an index, or adds a column, that is there.
+/// Whether a statement makes an index that is there, or adds or renames a column to one that is.
 async fn is_done(db: &impl ConnectionTrait, text: &str) -> Result<bool, DbErr> {
     let words: Vec<&str> = text.split_whitespace().filter(|word| *word != "UNIQUE").collect();
     let (count, table, name) = match words.as_slice() {
         ["CREATE", "INDEX", index, "ON", table, ..] => (dialect::INDEXES_OF_TABLE, table, index),
-        ["ALTER", "TABLE", table, "ADD", "COLUMN", column, ..] => {
+        ["ALTER", "TABLE", table, "ADD", "COLUMN", column, ..]
+        | ["ALTER", "TABLE", table, "RENAME", "COLUMN", _, "TO", column] => {
             (dialect::COLUMNS_OF_TABLE, table, column)
         }
         _ => return Ok(false),

@@ -262,6 +262,8 @@ async fn every_table_is_known_to_influence_answers_or_not_to(databases: &Databas
     // No answer is made of these.
     known.extend(["change_log", "request", "rev_shard", "concern", "replica", "confirmation"]);
     known.push("number_hold");
+    // Who goes on with what the tenant's row hides.
+    known.push("removal");
     known.push("seaql_migrations");
     // Only where steps of the schema cannot be undone.
     tables.retain(|table| table != "schema_begun");

@@ -4,7 +4,8 @@ use lineguard_core::port::{FaxColumn, FaxCursor, FaxSlice, Seek};
 use sea_orm::DbBackend;
 
 use super::*;
-use crate::lists as index;
+use crate::hidden::Hidden;
+use crate::lists::{self as index, From};
 
 lineguard_testkit::on_every_database![
     a_walk_over_pages_sees_every_fax_once_newest_first,
@@ -128,22 +129,32 @@ async fn every_seek_uses_its_index_and_sorts_nothing() {
         (FaxColumn::Creator, "fax_by_creator"),
         (FaxColumn::Assignee, "fax_by_assignee"),
     ];
-    for slice in slices {
-        for (column, name) in columns {
-            let seek = Seek { column, value: Num(1), direction: Direction::Inbound };
-            let sql = index::seeks_sql(DbBackend::Sqlite, Num(1), &[seek, seek], slice, 5);
+    for hidden in hidden() {
+        let from = From { backend: DbBackend::Sqlite, tenant: Num(1), hidden: &hidden };
+        for slice in slices {
+            for (column, name) in columns {
+                let seek = Seek { column, value: Num(1), direction: Direction::Inbound };
+                let sql = index::seeks_sql(from, &[seek, seek], slice, 5);
+                let steps = plan(&store, sql).await.join("\n");
+                assert_eq!(steps.matches(&format!("USING INDEX {name} ")).count(), 2, "{steps}");
+                assert_no_detour(&steps);
+            }
+            let sql = index::newest_sql(from, slice, 5);
             let steps = plan(&store, sql).await.join("\n");
-            assert_eq!(steps.matches(&format!("USING INDEX {name} ")).count(), 2, "{steps}");
+            assert!(steps.contains("USING INDEX fax_by_time "), "{steps}");
             assert_no_detour(&steps);
         }
-        let sql = index::newest_sql(DbBackend::Sqlite, Num(1), slice, 5);
+        let sql = index::newest_sql(from, slices[1], 5);
         let steps = plan(&store, sql).await.join("\n");
-        assert!(steps.contains("USING INDEX fax_by_time "), "{steps}");
-        assert_no_detour(&steps);
+        assert!(steps.contains("(at,num)<(?,?)"), "{steps}");
     }
-    let sql = index::newest_sql(DbBackend::Sqlite, Num(1), slices[1], 5);
-    let steps = plan(&store, sql).await.join("\n");
-    assert!(steps.contains("(at,num)<(?,?)"), "{steps}");
+}
+
+/// Nothing, and a faxbox and a group whose rows are still to be taken away.
+pub(super) fn hidden() -> [Hidden; 2] {
+    let mut some = Hidden::default();
+    assert!(some.add(Num(7), Whole::FaxboxWithFaxes) && some.add(Num(8), Whole::Group));
+    [Hidden::default(), some]
 }
 
 fn assert_no_detour(steps: &str) {

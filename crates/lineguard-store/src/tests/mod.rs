@@ -12,6 +12,8 @@ mod numbers;
 mod opening;
 mod plans;
 mod register;
+mod removal;
+mod removal_size;
 mod requests;
 mod servers;
 
@@ -25,7 +27,7 @@ use lineguard_core::id::{
     AccountId, FaxId, ModelDigest, Num, PhoneNumber, RequestId, Subject, TenantId, Timestamp,
 };
 use lineguard_core::model::reach::{Direction, FaxState};
-use lineguard_core::port::{ApplyError, Fault, FaxRow, Store, StoreError, TenantTx};
+use lineguard_core::port::{ApplyError, Fault, FaxRow, Store, StoreError, TenantTx, Whole};
 use lineguard_core::row::{Link, LinkKind, Object, ObjectKind};
 use lineguard_testkit::databases::{Databases, Kind};
 
@@ -42,6 +44,7 @@ pub(crate) enum Op {
     Remove(u64),
     Link(LinkKind, u64, u64),
     Unlink(LinkKind, u64, u64),
+    RemoveWhole(u64, Whole),
     Title(&'static str),
     EditFax(&'static str, FaxState),
     DeleteFax(&'static str),
@@ -81,6 +84,9 @@ async fn run(tx: &mut dyn TenantTx, op: &Op) -> Result<(), ApplyError> {
         }
         Op::Unlink(kind, a, b) => {
             tx.unlink(Link { kind, a: Num(a), b: Num(b) }).await?;
+        }
+        Op::RemoveWhole(num, whole) => {
+            tx.remove_whole(Num(num), whole).await?;
         }
         Op::Title(title) => tx.update_tenant(title, digest("other")).await?,
         Op::EditFax(id, state) => {
@@ -268,7 +274,8 @@ fn disarm(store: &SqlStore) {
 async fn dump(store: &SqlStore) -> String {
     let mut text = String::new();
     for (table, columns) in [
-        ("tenant", "num, id, title, revision, model, next_num, next_fax"),
+        ("tenant", "num, id, title, revision, model, next_object, next_fax, removals"),
+        ("removal", "tenant, num, what, actor, request_id, at"),
         ("object", "tenant, num, kind, id, account, body"),
         ("link", "tenant, kind, a, b"),
         ("fax", "tenant, num, id, state, labels, at"),

@@ -4,8 +4,9 @@
 use lineguard_core::port::{FaxColumn, FaxCursor, FaxSlice, Seek};
 use sea_orm::{ConnectionTrait as _, TransactionTrait as _};
 
+use super::lists::hidden;
 use super::*;
-use crate::lists as index;
+use crate::lists::{self as index, From};
 
 lineguard_testkit::on_one_database! { postgres, Postgres,
     a_list_reads_what_it_shows,
@@ -133,14 +134,18 @@ async fn a_list_reads_what_it_shows(on: &Databases) {
         FaxColumn::Creator,
         FaxColumn::Assignee,
     ];
-    for slice in slices {
-        let sql = index::newest_sql(backend, Num(1), slice, 200);
-        within(&format!("newest of {slice:?}"), 1_000, touched(on, &store, sql).await);
-        for column in columns {
-            let seek = |value| Seek { column, value: Num(value), direction: Direction::Inbound };
-            let seeks: Vec<Seek> = (0..100).map(seek).collect();
-            let sql = index::seeks_sql(backend, Num(1), &seeks, slice, 1);
-            within(&format!("{column:?} of {slice:?}"), 1_000, touched(on, &store, sql).await);
+    for hidden in hidden() {
+        let from = From { backend, tenant: Num(1), hidden: &hidden };
+        for slice in slices {
+            let sql = index::newest_sql(from, slice, 200);
+            within(&format!("newest of {slice:?}"), 1_000, touched(on, &store, sql).await);
+            for column in columns {
+                let seek =
+                    |value| Seek { column, value: Num(value), direction: Direction::Inbound };
+                let seeks: Vec<Seek> = (0..100).map(seek).collect();
+                let sql = index::seeks_sql(from, &seeks, slice, 1);
+                within(&format!("{column:?} of {slice:?}"), 1_000, touched(on, &store, sql).await);
+            }
         }
     }
 }
@@ -200,14 +205,17 @@ async fn an_authority_is_read_by_seeks(on: &Databases) {
     }
     analyse(on, &store).await;
     for (account, subject) in [("root", "u77"), ("leaf", "u5000"), ("root", "nobody")] {
-        let sql = crate::member::query(
-            store.readers.get_database_backend(),
-            1,
-            &AccountId::parse(account).unwrap(),
-            &user(subject),
-        );
-        let plan = touched(on, &store, sql).await;
-        within(&format!("{subject} at {account}"), 1_000, plan);
+        for hidden in hidden() {
+            let sql = crate::member::query(
+                store.readers.get_database_backend(),
+                1,
+                &AccountId::parse(account).unwrap(),
+                &user(subject),
+                &hidden,
+            );
+            let plan = touched(on, &store, sql).await;
+            within(&format!("{subject} at {account}"), 1_000, plan);
+        }
         let mut snapshot = store.snapshot(&tenant_id("t")).await.unwrap().unwrap();
         let rows = snapshot.member_rows(&AccountId::parse(account).unwrap(), &user(subject)).await;
         let rows = rows.unwrap().unwrap();

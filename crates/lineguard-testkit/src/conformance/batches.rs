@@ -95,7 +95,7 @@ async fn a_repeated_request_has_the_first_result(store: &dyn Store) -> Shown {
     apply(store, "two", vec![faxbox("b")]).await?;
     let again = Applied { repeated: true, ..first.clone() };
     same((first.repeated, apply(store, "one", vec![faxbox("a")]).await?), (false, again.clone()))?;
-    let gone = Change::RemoveFaxbox { faxbox: id::faxbox("a") };
+    let gone = Change::RemoveFaxbox { faxbox: id::faxbox("a"), faxes: None };
     apply(store, "three", vec![gone]).await?;
     // What it did is undone; the answer is the first one, and says that it is.
     same(apply(store, "one", vec![faxbox("a")]).await?, again)?;

@@ -8,7 +8,7 @@ use lineguard_core::model::reach::{Direction, FaxState};
 use lineguard_core::port::{ApplyError, FaxRow, Registered, Store};
 use lineguard_core::row::ObjectKind;
 
-use super::{Failure, Shown, acme, apply, behaviours, find, holds, num, reader, same, tenant_row};
+use super::{Failure, Shown, acme, apply, behaviours, holds, num, reader, same, tenant_row};
 use crate::ids as id;
 use crate::world::{NOW, World, received, world};
 
@@ -29,8 +29,6 @@ behaviours![
     changes_of_a_fax_are_kept,
     a_changed_fax_keeps_its_time,
     a_deleted_fax_is_gone,
-    removing_a_faxbox_deletes_its_faxes,
-    removing_a_group_leaves_its_faxes_unassigned,
     moving_a_number_moves_no_fax,
 ];
 
@@ -265,32 +263,6 @@ async fn a_deleted_fax_is_gone(store: &dyn Store) -> Shown {
     same((applied.changed, applied.revision.0), (1, built.revision.0 + 1))?;
     same(apply(store, "again", vec![delete]).await?.changed, 0)?;
     same(reader(store, "acme").await?.fax(&id::fax("f")).await?, None)
-}
-
-async fn removing_a_faxbox_deletes_its_faxes(store: &dyn Store) -> Shown {
-    let mut told = office().faxbox("other");
-    for one in 0..20 {
-        let faxbox = Some(id::faxbox("box"));
-        told = told.fax(NewFax { faxbox, ..received(&format!("f-{one}"), "root", one) });
-    }
-    let kept = NewFax { faxbox: Some(id::faxbox("other")), ..received("kept", "root", 0) };
-    told.join("ada", "box").fax(kept).build(store).await;
-    apply(store, "remove", vec![Change::RemoveFaxbox { faxbox: id::faxbox("box") }]).await?;
-    same(find(store, "acme", ObjectKind::Faxbox, "box").await?, None)?;
-    let mut reader = reader(store, "acme").await?;
-    for one in 0..20 {
-        same(reader.fax(&id::fax(&format!("f-{one}"))).await?, None)?;
-    }
-    holds(reader.fax(&id::fax("kept")).await?.is_some(), "a fax of another faxbox is gone")
-}
-
-async fn removing_a_group_leaves_its_faxes_unassigned(store: &dyn Store) -> Shown {
-    office().group("g", &[]).fax(received("f", "root", 0)).build(store).await;
-    let assignee = Some(UserOrGroup::Group(id::group("g")));
-    apply(store, "assign", vec![Change::AssignFax { fax: id::fax("f"), assignee }]).await?;
-    same(stored(store, "f").await?.assignee, Some(num(store, ObjectKind::Group, "g").await?))?;
-    apply(store, "remove", vec![Change::RemoveGroup { group: id::group("g") }]).await?;
-    same(stored(store, "f").await?.assignee, None)
 }
 
 async fn moving_a_number_moves_no_fax(store: &dyn Store) -> Shown {

@@ -67,7 +67,8 @@ fn place(error: &ApplyError) -> Option<(usize, &'static str)> {
         ApplyError::Invalid(faults) => faults.first()?,
         ApplyError::NotFound(fault)
         | ApplyError::AlreadyExists(fault)
-        | ApplyError::Refused(fault) => fault,
+        | ApplyError::Refused(fault)
+        | ApplyError::NotNow(fault) => fault,
         ApplyError::Store(_) | ApplyError::RequestIdReused => return None,
     };
     let Fault { change, field, .. } = fault;

@@ -14,6 +14,7 @@ mod numbers;
 mod objects;
 mod races;
 mod registering;
+mod removal;
 mod rest;
 
 use std::fmt::Debug;
@@ -101,6 +102,7 @@ fn all() -> Vec<Behaviour> {
         faxes::ALL,
         registering::ALL,
         lists::ALL,
+        removal::ALL,
         rest::ALL,
     ]
     .concat()

@@ -214,7 +214,8 @@ async fn tenants_share_nothing(store: &dyn Store) -> Shown {
     }
     world("third").account("root").build(store).await;
     let before = tenant_row(store, "other").await?;
-    apply(store, "remove", vec![Change::RemoveFaxbox { faxbox: id::faxbox("box") }]).await?;
+    apply(store, "remove", vec![Change::RemoveFaxbox { faxbox: id::faxbox("box"), faxes: None }])
+        .await?;
     apply(store, "delete", vec![Change::DeleteFax { fax: id::fax("f") }]).await?;
     same(tenant_row(store, "other").await?, before)?;
     holds(find(store, "other", ObjectKind::Faxbox, "box").await?.is_some(), "removed in another")?;

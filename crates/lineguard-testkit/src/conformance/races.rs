@@ -240,7 +240,8 @@ async fn an_import_that_meets_batches_is_all_there(stores: Stores<'_>) -> Shown 
             }],
         };
         // The batch names what the import adds: it finds all of it or none.
-        let removed = |name: &String| Change::RemoveFaxbox { faxbox: id::faxbox(name) };
+        let removed =
+            |name: &String| Change::RemoveFaxbox { faxbox: id::faxbox(name), faxes: None };
         let changes = names.iter().rev().map(removed).collect();
         let remove = batch("acme", &format!("b{round}"), changes);
         let importing = async { stores.one.import(&import, NOW).await };

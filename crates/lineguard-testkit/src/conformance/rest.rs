@@ -41,7 +41,7 @@ async fn a_snapshot_is_of_one_revision(store: &dyn Store) -> Shown {
     let (account, subject) = (id::account("root"), id::user("ada"));
     let changes = vec![
         Change::RemoveMember { account, subject },
-        Change::RemoveFaxbox { faxbox: id::faxbox("box") },
+        Change::RemoveFaxbox { faxbox: id::faxbox("box"), faxes: None },
         Change::DeleteFax { fax: id::fax("f") },
     ];
     let applied = apply(store, "change", changes).await?;
@@ -54,7 +54,9 @@ async fn a_snapshot_is_of_one_revision(store: &dyn Store) -> Shown {
     same(rows.tenant.revision, built.revision)?;
     same(rows.links.len(), 1)?;
     drop(before);
-    same(reader(store, "acme").await?.tenant().await?.revision, applied.revision)
+    // A store that takes rows away in steps raises it further.
+    let after = reader(store, "acme").await?.tenant().await?.revision;
+    holds(after >= applied.revision, "a new snapshot is of before the change")
 }
 
 async fn a_new_snapshot_sees_what_was_applied(store: &dyn Store) -> Shown {

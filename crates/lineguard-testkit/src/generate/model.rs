@@ -3,10 +3,10 @@
 use lineguard_core::id::Key;
 use lineguard_core::model::reach::{Clause, Comparison, Direction, Except, FaxState, Qualifiers};
 use lineguard_core::model::{
-    AutoAssignRules, CallerIdRules, Channel, FactSet, Flag, FlagIx, Grant, Level, Members, Model,
-    Obligation, OutgoingRules, Overlay, OverlayGives, OwnedKind, Permission, PermissionIx,
-    PermissionKind, Product, ProductIx, Requirement, RestrictionList, Role, RolePermission,
-    ScopeKind, Setting, SettingRule, Tree, Word, narrowed,
+    AutoAssignRules, CallerIdRules, Channel, FactSet, FaxboxRules, Flag, FlagIx, Grant, Level,
+    Members, Model, Obligation, OutgoingRules, Overlay, OverlayGives, OwnedKind, Permission,
+    PermissionIx, PermissionKind, Product, ProductIx, Requirement, RestrictionList, Role,
+    RolePermission, ScopeKind, Setting, SettingRule, Tree, Word, narrowed,
 };
 use lineguard_core::vocabulary::{Action, Confers, FactName, SendChannel, Vocabulary};
 
@@ -54,6 +54,7 @@ pub fn model(rng: &mut Rng, vocabulary: &Vocabulary, focus: &[Action]) -> Model 
         caller_id,
         outgoing,
         auto_assign: AutoAssignRules::default(),
+        faxbox: FaxboxRules::default(),
         tests: Vec::new(),
         granted_by,
     }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use lineguard_core::change::{
-    AccountKind, AttachmentSource, Change, ListValue, MemberList, NewFax, NumberList, NumberTarget,
-    OverrideValue, UserOrGroup,
+    AccountKind, AttachmentSource, Change, FaxesLeft, ListValue, MemberList, NewFax, NumberList,
+    NumberTarget, OverrideValue, UserOrGroup,
 };
 use lineguard_core::facts::{Capabilities, MemberStatus};
 use lineguard_core::id::{AccountId, Key, ModelDigest, Subject, Timestamp};
@@ -576,7 +576,10 @@ impl Teller<'_> {
                 subject: self.anybody(),
                 status: MemberStatus::Suspended,
             },
-            Change::RemoveFaxbox { faxbox: ids::faxbox("box1") },
+            Change::RemoveFaxbox {
+                faxbox: ids::faxbox("box1"),
+                faxes: self.rng.pick(&[FaxesLeft::Delete, FaxesLeft::Keep]).copied(),
+            },
             // Faxes that arrived on it keep its name.
             Change::RemoveNumber { number: ids::number(&self.number(1)) },
             Change::RemoveGroup { group: ids::group("g1") },

@@ -357,15 +357,6 @@ impl Door<'_> {
         Ok(())
     }
 
-    pub async fn unlink_to(&mut self, kinds: &[LinkKind], b: Num) -> Result<(), StoreError> {
-        for kind in kinds {
-            for a in self.tx.links_to(*kind, b).await? {
-                self.tx.unlink(Link { kind: *kind, a, b }).await?;
-            }
-        }
-        Ok(())
-    }
-
     /// The number of a subject, new if the tenant has never seen it.
     pub async fn subject(&mut self, subject: &Subject) -> Result<Num, StoreError> {
         self.plain(ObjectKind::Subject, &subject.qualified()).await

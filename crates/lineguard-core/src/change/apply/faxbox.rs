@@ -1,9 +1,9 @@
 //! Faxboxes.
 
-use super::door::{Done, Door, IN_TENANT, PAGE};
-use crate::change::{UserOrGroup, title_or_id};
+use super::door::{Done, Door, IN_TENANT};
+use crate::change::{FaxesLeft, UserOrGroup, title_or_id};
 use crate::id::{AccountId, FaxboxId, Num, Subject};
-use crate::port::{ApplyError, FaxColumn};
+use crate::port::{ApplyError, FaxColumn, Whole};
 use crate::row::{FaxboxBody, LinkKind, ObjectKind};
 
 impl Door<'_> {
@@ -28,28 +28,41 @@ impl Door<'_> {
         self.save(&existing, &body).await
     }
 
-    pub(super) async fn remove_faxbox(&mut self, faxbox: &FaxboxId) -> Done {
+    pub(super) async fn remove_faxbox(
+        &mut self,
+        faxbox: &FaxboxId,
+        faxes: Option<FaxesLeft>,
+    ) -> Done {
         let Some(faxbox) = self.find(ObjectKind::Faxbox, IN_TENANT, faxbox.as_str()).await? else {
             return Ok(false);
         };
-        let links = [LinkKind::FaxboxUser, LinkKind::FaxboxGroup, LinkKind::FaxboxOwner];
-        self.unlink_from(&links, faxbox.num).await?;
-        self.unlink_to(&[LinkKind::NumberFaxbox], faxbox.num).await?;
-        self.empty_faxbox(faxbox.num).await?;
-        self.tx.remove_object(faxbox.num).await?;
-        Ok(true)
+        let whole = match faxes.or(self.model.faxbox.removal) {
+            Some(FaxesLeft::Delete) => Whole::FaxboxWithFaxes,
+            Some(FaxesLeft::Keep) => Whole::Faxbox,
+            None if self.tx.faxes_in(FaxColumn::Faxbox, faxbox.num, 1).await?.is_empty() => {
+                Whole::Faxbox
+            }
+            None => {
+                let problem = "the faxbox holds faxes, and neither the change nor the product says \
+                               what becomes of them";
+                return Err(self.refused("faxes", problem));
+            }
+        };
+        self.remove_whole("faxbox", faxbox.num, whole).await
     }
 
-    async fn empty_faxbox(&mut self, faxbox: Num) -> Result<(), ApplyError> {
-        loop {
-            let faxes = self.tx.faxes_in(FaxColumn::Faxbox, faxbox, PAGE).await?;
-            if faxes.is_empty() {
-                return Ok(());
-            }
-            for fax in faxes {
-                self.tx.delete_fax(fax.num).await?;
-            }
+    /// Removes a faxbox or a group, however much hangs on it.
+    pub(super) async fn remove_whole(
+        &mut self,
+        field: &'static str,
+        num: Num,
+        whole: Whole,
+    ) -> Done {
+        if self.tx.remove_whole(num, whole).await? {
+            return Ok(true);
         }
+        let problem = "too many large removals of this tenant are still under way";
+        Err(ApplyError::NotNow(self.fault(field, problem)))
     }
 
     pub(super) async fn set_faxbox_member(

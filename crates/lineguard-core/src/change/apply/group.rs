@@ -1,9 +1,9 @@
 //! Groups of users.
 
-use super::door::{Done, Door, IN_TENANT, PAGE};
+use super::door::{Done, Door, IN_TENANT};
 use crate::change::title_or_id;
-use crate::id::{AccountId, GroupId, Key, Num, Subject};
-use crate::port::{ApplyError, FaxColumn};
+use crate::id::{AccountId, GroupId, Key, Subject};
+use crate::port::Whole;
 use crate::row::{GroupBody, LinkKind, ObjectKind};
 
 impl Door<'_> {
@@ -37,25 +37,7 @@ impl Door<'_> {
         let Some(group) = self.find(ObjectKind::Group, IN_TENANT, group.as_str()).await? else {
             return Ok(false);
         };
-        self.unlink_from(&[LinkKind::GroupMember, LinkKind::GroupOwner], group.num).await?;
-        self.unlink_to(&[LinkKind::FaxboxGroup, LinkKind::NumberGroup], group.num).await?;
-        self.unassign_faxes(group.num).await?;
-        self.tx.remove_object(group.num).await?;
-        Ok(true)
-    }
-
-    /// Faxes of a group that is gone are assigned to nobody.
-    async fn unassign_faxes(&mut self, group: Num) -> Result<(), ApplyError> {
-        loop {
-            let faxes = self.tx.faxes_in(FaxColumn::Assignee, group, PAGE).await?;
-            if faxes.is_empty() {
-                return Ok(());
-            }
-            for mut fax in faxes {
-                fax.assignee = None;
-                self.tx.update_fax(&fax).await?;
-            }
-        }
+        self.remove_whole("group", group.num, Whole::Group).await
     }
 
     pub(super) async fn set_group_roles(&mut self, group: &GroupId, roles: &[Key]) -> Done {

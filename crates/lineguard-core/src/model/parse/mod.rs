@@ -16,7 +16,7 @@ mod tests;
 
 use std::collections::{BTreeSet, HashMap};
 
-pub(super) use parts::{FALLBACKS, SETTING_RULES, TARGETS};
+pub(super) use parts::{FALLBACKS, REMOVALS, SETTING_RULES, TARGETS};
 pub(super) use permission::{CONFERS, RESTRICTIONS};
 pub(super) use role::OWNED;
 
@@ -42,6 +42,7 @@ const HEAD_KEYS: &[&str] = &[
     "caller_id",
     "outgoing",
     "auto_assign",
+    "faxbox",
     "test",
 ];
 
@@ -104,6 +105,7 @@ fn model<'s, 't>(source: &'s Source<'t>, root: &Fields<'s, 't>, vocabulary: &Voc
         outgoing: cx.outgoing(root),
         caller_id: cx.caller_id(root),
         auto_assign: parts::auto_assign(root),
+        faxbox: parts::faxbox(root),
         tests: cx.tests(root, &setting),
         granted_by: granted_by(&permissions, vocabulary),
         permissions,

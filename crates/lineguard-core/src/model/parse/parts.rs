@@ -4,9 +4,10 @@
 use std::collections::BTreeSet;
 
 use super::{Context, Keyed};
+use crate::change::FaxesLeft;
 use crate::model::{
-    AutoAssignRules, CallerIdRules, Fallback, Flag, Level, Members, OutgoingRules, Product,
-    Setting, SettingRule, TargetKind, Tree,
+    AutoAssignRules, CallerIdRules, Fallback, FaxboxRules, Flag, Level, Members, OutgoingRules,
+    Product, Setting, SettingRule, TargetKind, Tree,
 };
 use crate::text::{Fields, Item};
 
@@ -20,6 +21,7 @@ const OUTGOING_KEYS: &[&str] = &["numbers", "held"];
 const TREE_KEYS: &[&str] = &["sub_accounts", "numbers_flow_down", "personal"];
 const CALLER_ID_KEYS: &[&str] = &["choose", "hide", "default", "single_number_is_default"];
 const AUTO_ASSIGN_KEYS: &[&str] = &["targets", "several", "fallback"];
+const FAXBOX_KEYS: &[&str] = &["removal"];
 
 pub(in crate::model) const SETTING_RULES: &[(SettingRule, &str)] = &[
     (SettingRule::RecipientRestriction, "recipient_restriction"),
@@ -29,6 +31,8 @@ pub(in crate::model) const SETTING_RULES: &[(SettingRule, &str)] = &[
 ];
 pub(in crate::model) const FALLBACKS: &[(Fallback, &str)] =
     &[(Fallback::Unassigned, "unassigned"), (Fallback::Faxbox, "faxbox")];
+pub(in crate::model) const REMOVALS: &[(Option<FaxesLeft>, &str)] =
+    &[(None, "refuse"), (Some(FaxesLeft::Delete), "delete"), (Some(FaxesLeft::Keep), "keep")];
 pub(in crate::model) const TARGETS: &[(TargetKind, &str)] =
     &[(TargetKind::User, "user"), (TargetKind::Group, "group"), (TargetKind::Faxbox, "faxbox")];
 
@@ -52,6 +56,13 @@ pub(super) fn auto_assign(root: &Fields<'_, '_>) -> AutoAssignRules {
         several: fields.bool("several", false),
         fallback: fields.choice("fallback", FALLBACKS).unwrap_or_default(),
     }
+}
+
+pub(super) fn faxbox(root: &Fields<'_, '_>) -> FaxboxRules {
+    let Some(fields) = root.sub("faxbox", FAXBOX_KEYS) else {
+        return FaxboxRules::default();
+    };
+    FaxboxRules { removal: fields.choice("removal", REMOVALS).unwrap_or_default() }
 }
 
 impl<'s, 't> Context<'s, 't, '_> {

@@ -238,6 +238,8 @@ permissions = "everything"
 choose = "caller_id.usse"
 [auto_assign]
 targets = ["users"]
+[faxbox]
+removal = "drop"
 [[test]]
 name = "x"
 given = 1
@@ -277,9 +279,10 @@ ask = {}
 44:1: missing key `hide`
 45:10: unknown action `caller_id.usse`; did you mean `caller_id.use`?
 47:12: unknown value of `targets`: `users`; did you mean `user`?
-48:1: missing key `expect`
-50:9: `given` must be a table, not an integer
-51:7: missing key `action`
+49:11: unknown value of `removal`: `drop`
+50:1: missing key `expect`
+52:9: `given` must be a table, not an integer
+53:7: missing key `action`
 "
     );
 }

@@ -6,10 +6,13 @@
 
 use super::exact::{grants, listed, named, reach};
 use crate::id::Key;
-use crate::model::parse::{CONFERS, FALLBACKS, OWNED, RESTRICTIONS, SETTING_RULES, TARGETS};
+use crate::model::parse::{
+    CONFERS, FALLBACKS, OWNED, REMOVALS, RESTRICTIONS, SETTING_RULES, TARGETS,
+};
 use crate::model::{
-    AutoAssignRules, CallerIdRules, Channel, Flag, Level, Members, Model, OutgoingRules, Overlay,
-    Permission, PermissionKind, Product, Requirement, Role, RolePermission, Setting, Tree,
+    AutoAssignRules, CallerIdRules, Channel, FaxboxRules, Flag, Level, Members, Model,
+    OutgoingRules, Overlay, Permission, PermissionKind, Product, Requirement, Role, RolePermission,
+    Setting, Tree,
 };
 use crate::vocabulary::{Action, Vocabulary};
 
@@ -45,6 +48,7 @@ pub(super) fn rules(model: &Model, vocabulary: &Vocabulary) -> Vec<Rule> {
         caller_id,
         outgoing,
         auto_assign,
+        faxbox,
         tests: _,
         granted_by: _,
     } = model;
@@ -53,6 +57,7 @@ pub(super) fn rules(model: &Model, vocabulary: &Vocabulary) -> Vec<Rule> {
     rules.extend(of_caller_id(caller_id.as_ref(), vocabulary));
     rules.extend(of_outgoing(outgoing, vocabulary));
     rules.extend(of_auto_assign(auto_assign));
+    rules.push(of_faxbox(*faxbox));
     rules.extend(products.iter().map(of_product));
     rules.extend(flags.iter().map(of_flag));
     rules.extend(settings.iter().map(of_setting));
@@ -116,6 +121,10 @@ fn of_auto_assign(rules: &AutoAssignRules) -> Vec<Rule> {
         rule("auto_assign.several", several),
         rule("auto_assign.fallback", named(FALLBACKS, fallback)),
     ]
+}
+
+fn of_faxbox(FaxboxRules { removal }: FaxboxRules) -> Rule {
+    rule("faxbox.removal", named(REMOVALS, &removal))
 }
 
 fn of_product(product: &Product) -> Rule {

@@ -123,6 +123,7 @@ Rules of the whole product
   auto_assign.targets                 (none)
   auto_assign.several                 false
   auto_assign.fallback                unassigned
+  faxbox.removal                      refuse
   visibility given                    “Given”: number.access
   overlay faxbox_owner                “Faxbox owner”, of: faxbox
   overlay owner                       “Owner”, of: account

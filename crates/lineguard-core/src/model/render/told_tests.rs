@@ -125,6 +125,8 @@ held = ["fax.send"]
 targets = ["faxbox"]
 several = true
 fallback = "faxbox"
+[faxbox]
+removal = "keep"
 "#;
 
 /// Most changes of one kind to what stands in one place that are tried on one text.
