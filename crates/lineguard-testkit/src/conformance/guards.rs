@@ -13,6 +13,7 @@ use crate::world::{NOW, World, world};
 behaviours! {
     the_last_administrator_is_not_taken_away,
     an_administrator_by_a_group_is_one,
+    an_administrator_is_found_among_many,
     roles_and_models_keep_an_administrator,
     handing_over_in_one_batch_is_fine,
     an_import_is_judged_at_its_end,
@@ -125,6 +126,20 @@ async fn an_administrator_by_a_group_is_one(store: &dyn Store) -> Shown {
     apply(store, "others", vec![Change::RemoveGroup { group: id::group("others") }]).await?;
     let bob = Change::SetGroupMember { group: group(), subject: id::user("bob"), member: true };
     apply(store, "bob", vec![remove("ada"), bob]).await?;
+    Ok(())
+}
+
+/// What a batch says of very many members is looked up for all of them together.
+async fn an_administrator_is_found_among_many(store: &dyn Store) -> Shown {
+    let many: Vec<String> = (0..40).map(|one| format!("m{one}")).collect();
+    let told = office().member("ada").group("bosses", &["boss"]).in_group("ada", "bosses");
+    many.iter().fold(told, |told, one| told.member(one)).build(store).await;
+    let all = |last: Change| {
+        many.iter().map(|one| roles(one, &["admin"])).chain([last]).collect::<Vec<_>>()
+    };
+    same(refused(store, all(remove("ada"))).await?, (many.len(), "subject"))?;
+    // A role of a group stays where the member's own change.
+    apply(store, "own", all(roles("ada", &["admin"]))).await?;
     Ok(())
 }
 
