@@ -8,6 +8,7 @@ GRANT SELECT ON lineguard.schema_begun TO lineguard_serve@'%';
 
 -- Written once: the audit trail, texts of models, results of requests, deleted faxes, keys.
 GRANT SELECT, INSERT ON lineguard.change_log TO lineguard_serve@'%';
+GRANT SELECT, INSERT ON lineguard.change_part TO lineguard_serve@'%';
 GRANT SELECT, INSERT ON lineguard.model_text TO lineguard_serve@'%';
 GRANT SELECT, INSERT ON lineguard.request TO lineguard_serve@'%';
 GRANT SELECT, INSERT ON lineguard.fax_gone TO lineguard_serve@'%';

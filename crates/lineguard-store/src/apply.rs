@@ -105,7 +105,7 @@ pub(crate) async fn open(
     tx.insert_unlocked(insert).await?;
     let mut session = Session::open(tx, id).await?.map_err(|_| no_row())?;
     let after = session.state.row.clone();
-    session.edits.push(Edit::Tenant { before: None, after });
+    session.record(Edit::Tenant { before: None, after }).await?;
     Ok(session)
 }
 
@@ -128,7 +128,7 @@ async fn attempt(
     let model: ModelDigest = session.state.row.model;
     let models = store.models.for_changes(&store.readers, model, &batch.changes).await?;
     let Outcome { changed, warnings } = rules.run(session, &models, batch, now).await?;
-    if changed > 0 || !session.edits.is_empty() {
+    if changed > 0 || !session.trail.is_empty() {
         session.state.row.revision.0 += 1;
         audit::append(session, &batch.actor, &batch.request_id, now).await?;
         session.save_tenant().await?;

@@ -67,11 +67,11 @@ async fn attempt(
     let models = store.models.for_changes(&store.readers, own, changes).await?;
     let before = session.state.row.revision;
     let mut imported = run_parts(session, &models, import, now).await?;
-    if !session.edits.is_empty() {
+    if !session.trail.is_empty() {
         session.state.row.revision.0 = before.0 + 1;
         audit::append(session, &import.actor, &import.request_id, now).await?;
     }
-    if !session.edits.is_empty() || imported.registered > 0 {
+    if !session.trail.is_empty() || imported.registered > 0 {
         session.save_tenant().await?;
     }
     imported.applied.revision = session.state.row.revision;
@@ -101,7 +101,7 @@ async fn run_parts(
             imported.applied.warnings.extend(outcome.warnings.into_iter().map(moved));
         }
         at += changes.len();
-        if !session.edits.is_empty() {
+        if !session.trail.is_empty() {
             // Faxes carry the revision that their set-up is of.
             session.state.row.revision.0 = before.0 + 1;
         }

@@ -14,7 +14,7 @@
 //! | `lists` | the fax index: newest first, by seeks |
 //! | `apply`, `register`, `import` | batches of changes; faxes; both at once |
 //! | `request` | first results, for repeats |
-//! | `audit` | the audit trail and its hash chain |
+//! | `trail`, `audit` | what a transaction writes, taken down; the audit trail and its hash chain |
 //! | `concern`, `feed` | what changes concern; what replicas are told of it |
 //! | `models` | model texts, parsed once |
 //! | `watch` | telling of statements, for telemetry |
@@ -40,6 +40,7 @@ mod rows;
 mod session;
 mod sql;
 mod store;
+mod trail;
 mod watch;
 mod write;
 mod writer;

@@ -10,9 +10,9 @@ use lineguard_core::port::{
 use lineguard_core::row::{Link, LinkKind, Object, ObjectKind};
 use lineguard_core::stamp::{Shard, Stamp};
 
-use crate::edit::Edit;
 use crate::rows::{self, FAX, OBJECT, Row, TENANT, TenantState};
 use crate::sql::{MAX_IN, Sql, Tx, limit, seek};
+use crate::trail::Trail;
 use crate::{concern, dialect, lists, member};
 
 /// A transaction with its tenant.
@@ -20,7 +20,7 @@ pub(crate) struct Session {
     pub(crate) tx: Tx,
     pub(crate) state: TenantState,
     stamp: Option<Stamp>,
-    pub(crate) edits: Vec<Edit>,
+    pub(crate) trail: Trail,
     remembered: Option<Remembered>,
 }
 
@@ -48,7 +48,8 @@ impl Session {
             return Ok(Err(tx));
         };
         let state = rows::tenant(&row, 0)?;
-        Ok(Ok(Self { tx, state, stamp: None, edits: Vec::new(), remembered: None }))
+        let trail = Trail::new(state.row.revision);
+        Ok(Ok(Self { tx, state, stamp: None, trail, remembered: None }))
     }
 
     /// The session of a tenant that only reads: with the stamp of its shard, by one statement. That
@@ -62,7 +63,8 @@ impl Session {
         let Some(row) = tx.one(query).await? else { return Ok(None) };
         let state = rows::tenant(&row, 0)?;
         let stamp = Some(concern::stamp(&Row::new("rev_shard", &row, 0), 7)?);
-        Ok(Some(Self { tx, state, stamp, edits: Vec::new(), remembered: None }))
+        let trail = Trail::new(state.row.revision);
+        Ok(Some(Self { tx, state, stamp, trail, remembered: None }))
     }
 
     /// From now on, does not read the same object or links twice.

@@ -47,8 +47,9 @@ pub(crate) async fn watched<T, E>(
 
 const OPERATIONS: [&str; 4] = ["SELECT", "INSERT", "UPDATE", "DELETE"];
 
-const TABLES: [&str; 13] = [
+const TABLES: [&str; 14] = [
     "change_log",
+    "change_part",
     "concern",
     "confirmation",
     "fax",

@@ -86,7 +86,7 @@ impl TenantTx for Session {
         .bind(object.body.as_str());
         self.tx.run(insert).await?;
         self.note_inserted(&object);
-        self.edits.push(Edit::Object { before: None, after: Some(object) });
+        self.record(Edit::Object { before: None, after: Some(object) }).await?;
         Ok(num)
     }
 
@@ -106,7 +106,7 @@ impl TenantTx for Session {
                 .bind(stored(num)?);
         one_row(self.tx.run(update).await?, "object")?;
         let after = Object { account, body, ..before.clone() };
-        self.edits.push(Edit::Object { before: Some(before), after: Some(after) });
+        self.record(Edit::Object { before: Some(before), after: Some(after) }).await?;
         Ok(())
     }
 
@@ -117,7 +117,7 @@ impl TenantTx for Session {
             .bind(self.tenant_num())
             .bind(stored(num)?);
         one_row(self.tx.run(delete).await?, "object")?;
-        self.edits.push(Edit::Object { before: Some(before), after: None });
+        self.record(Edit::Object { before: Some(before), after: None }).await?;
         Ok(())
     }
 
@@ -144,7 +144,7 @@ impl TenantTx for Session {
             .bind(stored(link.b)?);
         let new = self.tx.insert_new(insert).await?;
         if new {
-            self.edits.push(Edit::Link { link, on: true });
+            self.record(Edit::Link { link, on: true }).await?;
         }
         Ok(new)
     }
@@ -158,7 +158,7 @@ impl TenantTx for Session {
             .bind(seek(link.b));
         let was = self.tx.run(delete).await? > 0;
         if was {
-            self.edits.push(Edit::Link { link, on: false });
+            self.record(Edit::Link { link, on: false }).await?;
         }
         Ok(was)
     }
@@ -169,7 +169,7 @@ impl TenantTx for Session {
         self.state.row.model = model;
         self.save_tenant().await?;
         let after = self.state.row.clone();
-        self.edits.push(Edit::Tenant { before: Some(before), after });
+        self.record(Edit::Tenant { before: Some(before), after }).await?;
         Ok(())
     }
 
@@ -195,7 +195,7 @@ impl TenantTx for Session {
             attachment_sources: fax.attachment_sources,
             ..before.clone()
         };
-        self.edits.push(Edit::Fax { before, after: Some(after) });
+        self.record(Edit::Fax { before, after: Some(after) }).await?;
         Ok(())
     }
 
@@ -208,7 +208,7 @@ impl TenantTx for Session {
         one_row(self.tx.run(keep.bind(self.tenant_num()).bind(stored(num)?)).await?, "fax_gone")?;
         let delete = Sql::new("DELETE FROM fax WHERE tenant = ? AND num = ?");
         one_row(self.tx.run(delete.bind(self.tenant_num()).bind(stored(num)?)).await?, "fax")?;
-        self.edits.push(Edit::Fax { before, after: None });
+        self.record(Edit::Fax { before, after: None }).await?;
         Ok(())
     }
 

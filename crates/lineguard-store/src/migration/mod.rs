@@ -11,6 +11,7 @@ mod m0003_changes;
 mod m0004_freshness;
 mod m0005_numbers_expand;
 mod m0006_fax_sources_expand;
+mod m0007_change_parts_expand;
 
 use lineguard_core::port::StoreError;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr};
@@ -35,6 +36,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0004_freshness::Migration),
             Box::new(m0005_numbers_expand::Migration),
             Box::new(m0006_fax_sources_expand::Migration),
+            Box::new(m0007_change_parts_expand::Migration),
         ]
     }
 }

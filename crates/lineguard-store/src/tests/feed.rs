@@ -260,7 +260,15 @@ async fn every_table_is_known_to_influence_answers_or_not_to(databases: &Databas
     // Never changed once written.
     known.extend(["model_text", "secret"]);
     // No answer is made of these.
-    known.extend(["change_log", "request", "rev_shard", "concern", "replica", "confirmation"]);
+    known.extend([
+        "change_log",
+        "change_part",
+        "request",
+        "rev_shard",
+        "concern",
+        "replica",
+        "confirmation",
+    ]);
     known.push("number_hold");
     known.push("seaql_migrations");
     // Only where steps of the schema cannot be undone.
