@@ -31,6 +31,13 @@ pub enum StoreError {
         /// Row, by its key.
         row: String,
     },
+    /// One statement of a write would be larger than the database takes. No retry helps.
+    TooLarge {
+        /// How large, in bytes.
+        bytes: usize,
+        /// The limit.
+        most: usize,
+    },
     /// The tenant's model text is not in the store, or this server cannot read it.
     UnreadableModel {
         /// Its digest.
@@ -47,6 +54,10 @@ impl fmt::Display for StoreError {
             Self::Corrupt { table, column, row } => {
                 write!(f, "table `{table}`, column `{column}`, row {row} does not parse")
             }
+            Self::TooLarge { bytes, most } => write!(
+                f,
+                "a statement of {bytes} bytes is needed, and the database takes no more than {most}"
+            ),
             Self::UnreadableModel { digest, detail } => {
                 write!(f, "model text {digest} cannot be read: {detail}")
             }

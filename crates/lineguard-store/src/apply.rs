@@ -3,7 +3,7 @@
 
 use async_trait::async_trait;
 use lineguard_core::change::apply::{ModelSource, Outcome};
-use lineguard_core::change::{Applied, Batch, Change, Imported, title_or_id};
+use lineguard_core::change::{Applied, Batch, Change, Imported, Warning, title_or_id};
 use lineguard_core::id::{ModelDigest, TenantId, Timestamp};
 use lineguard_core::port::{ApplyError, Fault, StoreError, TenantTx};
 
@@ -133,6 +133,7 @@ async fn attempt(
         audit::append(session, &batch.actor, &batch.request_id, now).await?;
         session.save_tenant().await?;
     }
+    let warnings = Warning::first(warnings);
     let applied = Applied { revision: session.state.row.revision, changed, warnings };
     let result = Imported { applied, registered: 0 };
     request::keep(session, &batch.request_id, digest, &result).await?;

@@ -75,6 +75,7 @@ async fn attempt(
         session.save_tenant().await?;
     }
     imported.applied.revision = session.state.row.revision;
+    imported.applied.warnings = Warning::first(imported.applied.warnings);
     request::keep(session, &import.request_id, digest, &imported).await?;
     concern::publish(session, now).await?;
     Ok(imported)

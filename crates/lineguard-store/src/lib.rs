@@ -7,7 +7,7 @@
 //! | --- | --- |
 //! | `connect` | opening: connections, lock, settings, schema |
 //! | `writer` | turns to write, and what is tried again |
-//! | `dialect`, `sql` | what differs between databases; a statement with its values |
+//! | `dialect`, `sql`, `limits` | what differs between databases; a statement with its values; how large it may be |
 //! | `rows` | rows to domain values; a row that does not parse is named |
 //! | `session` | one transaction of one tenant: reads, and writes with their record |
 //! | `member` | the one statement behind an authority |
@@ -30,6 +30,7 @@ mod edit;
 mod error;
 mod feed;
 mod import;
+mod limits;
 mod lists;
 mod member;
 mod migration;

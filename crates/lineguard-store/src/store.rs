@@ -70,7 +70,7 @@ impl SqlStore {
             readers: opened.readers,
             snapshots: opened.snapshots,
             feed: opened.feed,
-            writer: Writer::new(opened.writer, opened.writers),
+            writer: Writer::new(opened.writer, opened.limits, opened.writers),
             models: Models::new(),
             watcher: None,
             held: opened.held,
@@ -135,7 +135,7 @@ impl SqlStore {
     async fn session(&self, tenant: &TenantId) -> Result<Option<Session>, StoreError> {
         let begin = Statement::about(self.readers.get_database_backend(), "BEGIN");
         let begun = watched(&self.watcher, begin, self.readers.begin()).await;
-        let tx = Tx::new(begun.map_err(unavailable)?, &self.watcher);
+        let tx = Tx::new(begun.map_err(unavailable)?, self.writer.limits(), &self.watcher);
         Session::open_to_read(tx, tenant).await
     }
 

@@ -597,6 +597,7 @@ impl MemoryStore {
             let after = &mut tx.0;
             after.row.revision.0 += u64::from(after.touched);
             imported.applied.revision = after.row.revision;
+            imported.applied.warnings = Warning::first(imported.applied.warnings);
             after.requests.insert(request.clone(), (asked.clone(), imported.clone()));
             if self.commit(before.as_ref(), tx) {
                 return Ok(imported);

@@ -4,6 +4,7 @@ mod audit;
 mod faults;
 mod feed;
 mod identity;
+mod limits;
 mod lists;
 mod lost;
 mod member;
