@@ -307,6 +307,14 @@ pub trait TenantTx: TenantReader {
     /// Removes a link; whether it was there.
     async fn unlink(&mut self, link: Link) -> Result<bool, StoreError>;
 
+    /// Whether the links of derived kinds ([`LinkKind::is_derived`]) are what bodies say. They are
+    /// not where a program of a version before has written, which does not know them.
+    async fn derived_links_are_kept(&mut self) -> Result<bool, StoreError>;
+
+    /// Removes all links of derived kinds. Those that are written from now on, by this transaction
+    /// and later ones, are kept.
+    async fn derive_links_anew(&mut self) -> Result<(), StoreError>;
+
     /// Sets title and model of the tenant.
     async fn update_tenant(&mut self, title: &str, model: ModelDigest) -> Result<(), StoreError>;
 

@@ -96,8 +96,8 @@ pub(crate) async fn open(
         return Err(ApplyError::NotFound(Fault { change: 0, field: "tenant", problem }));
     };
     let insert = Sql::new(
-        "INSERT INTO tenant (id, title, revision, model, next_num, next_fax) \
-         VALUES (?, ?, 0, ?, 1, 1)",
+        "INSERT INTO tenant (id, title, revision, model, next_num, next_fax, derived) \
+         VALUES (?, ?, 0, ?, 1, 1, 0)",
     )
     .bind(id.as_str().as_bytes().to_vec())
     .bind(title_or_id(title, id.as_str()))

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use lineguard_core::id::{ModelDigest, Num, PhoneNumber};
 use lineguard_core::port::{FaxColumn, FaxRow, StoreError, TenantTx};
-use lineguard_core::row::{Link, Object, ObjectKind};
+use lineguard_core::row::{Link, LinkKind, Object, ObjectKind};
 use sea_orm::Value;
 
 use crate::dialect;
@@ -48,9 +48,11 @@ impl Session {
     pub(crate) async fn save_tenant(&self) -> Result<(), StoreError> {
         let row = &self.state.row;
         let update = Sql::new(
-            "UPDATE tenant SET title = ?, model = ?, revision = ?, next_num = ?, next_fax = ? \
-             WHERE num = ?",
+            "UPDATE tenant SET derived = CASE WHEN derived = revision THEN ? ELSE derived END, \
+             title = ?, model = ?, revision = ?, next_num = ?, next_fax = ? WHERE num = ?",
         )
+        // First: on MariaDB a column that was assigned already reads as its new value.
+        .bind(stored(Num(row.revision.0))?)
         .bind(row.title.as_str())
         .bind(row.model.0.to_vec())
         .bind(stored(Num(row.revision.0))?)
@@ -143,7 +145,7 @@ impl TenantTx for Session {
             .bind(stored(link.a)?)
             .bind(stored(link.b)?);
         let new = self.tx.insert_new(insert).await?;
-        if new {
+        if new && !link.kind.is_derived() {
             self.record(Edit::Link { link, on: true }).await?;
         }
         Ok(new)
@@ -157,10 +159,25 @@ impl TenantTx for Session {
             .bind(seek(link.a))
             .bind(seek(link.b));
         let was = self.tx.run(delete).await? > 0;
-        if was {
+        if was && !link.kind.is_derived() {
             self.record(Edit::Link { link, on: false }).await?;
         }
         Ok(was)
+    }
+
+    async fn derived_links_are_kept(&mut self) -> Result<bool, StoreError> {
+        let query = Sql::new("SELECT 1 FROM tenant WHERE num = ? AND derived = revision");
+        Ok(self.tx.one(query.bind(self.tenant_num())).await?.is_some())
+    }
+
+    async fn derive_links_anew(&mut self) -> Result<(), StoreError> {
+        self.forget();
+        let delete = Sql::new("DELETE FROM link WHERE tenant = ? AND kind = ?")
+            .bind(self.tenant_num())
+            .bind(i64::from(LinkKind::OverrideNumber as u8));
+        self.tx.run(delete).await?;
+        let update = Sql::new("UPDATE tenant SET derived = revision WHERE num = ?");
+        one_row(self.tx.run(update.bind(self.tenant_num())).await?, "tenant")
     }
 
     async fn update_tenant(&mut self, title: &str, model: ModelDigest) -> Result<(), StoreError> {

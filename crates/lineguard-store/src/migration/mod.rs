@@ -12,6 +12,7 @@ mod m0004_freshness;
 mod m0005_numbers_expand;
 mod m0006_fax_sources_expand;
 mod m0007_change_parts_expand;
+mod m0008_derived_links_expand;
 
 use lineguard_core::port::StoreError;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr};
@@ -37,6 +38,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0005_numbers_expand::Migration),
             Box::new(m0006_fax_sources_expand::Migration),
             Box::new(m0007_change_parts_expand::Migration),
+            Box::new(m0008_derived_links_expand::Migration),
         ]
     }
 }

@@ -1,6 +1,7 @@
 //! Behaviour below the rules: what each write leaves, whatever the rules ask for.
 
 mod audit;
+mod derived;
 mod faults;
 mod feed;
 mod identity;

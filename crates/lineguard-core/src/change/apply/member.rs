@@ -11,7 +11,7 @@ use crate::port::{ApplyError, StoreError};
 use crate::row::{AccountBody, LinkKind, MemberBody, Object, ObjectKind};
 
 /// The links that lead away from a member.
-pub(super) const OF_MEMBER: [LinkKind; 13] = [
+pub(super) const OF_MEMBER: [LinkKind; 14] = [
     LinkKind::Delegation,
     LinkKind::AccessNumber,
     LinkKind::AutoAssignNumber,
@@ -25,6 +25,7 @@ pub(super) const OF_MEMBER: [LinkKind; 13] = [
     LinkKind::SendFromCall,
     LinkKind::AttachmentSource,
     LinkKind::DefaultNumber,
+    LinkKind::OverrideNumber,
 ];
 
 /// The remark on the suspension of the last owner who was active.
