@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use lineguard_cache::{BadUrl, L2, Redis, RedisBus, Seal, l2};
 use lineguard_core::feed::Feed;
@@ -23,6 +24,9 @@ use crate::models::folder::{self, FolderError, FolderModel};
 use crate::telemetry::collector::{self, CollectorError};
 use crate::telemetry::statements::Statements;
 use crate::token::{self, KEY_BYTES, Tokens};
+
+/// How often what imports left is looked for.
+const SWEEP: Duration = Duration::from_secs(300);
 
 /// Why the service cannot start on its store.
 #[derive(Debug)]
@@ -216,6 +220,7 @@ async fn open_prepared(prepared: &Prepared, config: &Config) -> Result<App, Open
             (Some(Arc::new(bus) as Arc<dyn Bus>), shared)
         }
     };
+    remove_abandoned(&store);
     let feed = Arc::clone(&store) as Arc<dyn Feed>;
     let clock = Arc::new(lineguard_lease::SystemClock);
     let freshness = Freshness::start(
@@ -238,6 +243,20 @@ async fn open_prepared(prepared: &Prepared, config: &Config) -> Result<App, Open
         metrics: metrics.clone(),
     });
     Ok(observed(App { folder: folder.clone().into(), ..app }, config, snapshots))
+}
+
+/// Removes what imports left, now and every so often, for as long as the store is used.
+fn remove_abandoned(store: &Arc<SqlStore>) {
+    let store = Arc::downgrade(store);
+    tokio::spawn(async move {
+        while let Some(store) = store.upgrade() {
+            if let Err(error) = store.remove_abandoned().await {
+                tracing::debug!(%error, "what imports left is removed later");
+            }
+            drop(store);
+            tokio::time::sleep(SWEEP).await;
+        }
+    });
 }
 
 /// Counts where somebody reads or is told.

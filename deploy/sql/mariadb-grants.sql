@@ -14,6 +14,10 @@ GRANT SELECT, INSERT ON lineguard.request TO lineguard_serve@'%';
 GRANT SELECT, INSERT ON lineguard.fax_gone TO lineguard_serve@'%';
 GRANT SELECT, INSERT ON lineguard.secret TO lineguard_serve@'%';
 
+-- Imports of new tenants, until they are tenants.
+GRANT SELECT, INSERT, UPDATE, DELETE ON lineguard.stage TO lineguard_serve@'%';
+GRANT SELECT, INSERT, DELETE ON lineguard.stage_part TO lineguard_serve@'%';
+
 GRANT SELECT, INSERT, UPDATE ON lineguard.tenant TO lineguard_serve@'%';
 GRANT SELECT, INSERT, UPDATE, DELETE ON lineguard.object TO lineguard_serve@'%';
 GRANT SELECT, INSERT, UPDATE ON lineguard.number_hold TO lineguard_serve@'%';

@@ -11,6 +11,10 @@ GRANT SELECT ON seaql_migrations TO lineguard_serve;
 GRANT SELECT, INSERT ON change_log, change_part TO lineguard_serve;
 GRANT SELECT, INSERT ON model_text, request, fax_gone, secret TO lineguard_serve;
 
+-- Imports of new tenants, until they are tenants.
+GRANT SELECT, INSERT, UPDATE, DELETE ON stage TO lineguard_serve;
+GRANT SELECT, INSERT, DELETE ON stage_part TO lineguard_serve;
+
 GRANT SELECT, INSERT, UPDATE ON tenant, number_hold TO lineguard_serve;
 GRANT SELECT, INSERT, DELETE ON link TO lineguard_serve;
 GRANT SELECT, INSERT, UPDATE, DELETE ON object, fax TO lineguard_serve;

@@ -13,7 +13,7 @@ use crate::register::{Repeats, insert_new};
 use crate::session::Session;
 use crate::store::SqlStore;
 use crate::writer::Turn;
-use crate::{audit, batch_digest, concern, request};
+use crate::{audit, batch_digest, concern, request, stage};
 
 /// Imports a tenant.
 pub(crate) async fn import(
@@ -21,6 +21,9 @@ pub(crate) async fn import(
     import: &Import,
     now: Timestamp,
 ) -> Result<Imported, ApplyError> {
+    if stage::is_for(store, import).await? {
+        return stage::import(store, import, now).await;
+    }
     let mut turn = store.writer.turn_of(&import.tenant).await;
     loop {
         let answer = import_once(store, &turn, import, now).await;
@@ -114,7 +117,7 @@ async fn run_parts(
 }
 
 /// Registers the faxes of a part; how many were new. The faults of all of them are told at once.
-async fn register(
+pub(crate) async fn register(
     session: &mut Session,
     models: &dyn ModelSource,
     faxes: &[NewFax],

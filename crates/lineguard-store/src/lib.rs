@@ -13,6 +13,7 @@
 //! | `member` | the one statement behind an authority |
 //! | `lists` | the fax index: newest first, by seeks |
 //! | `apply`, `register`, `import` | batches of changes; faxes; both at once |
+//! | `stage` | imports of new tenants, in steps that nobody sees |
 //! | `request` | first results, for repeats |
 //! | `trail`, `audit` | what a transaction writes, taken down; the audit trail and its hash chain |
 //! | `concern`, `feed` | what changes concern; what replicas are told of it |
@@ -40,6 +41,7 @@ mod request;
 mod rows;
 mod session;
 mod sql;
+mod stage;
 mod store;
 mod trail;
 mod watch;

@@ -10,6 +10,7 @@ use lineguard_core::port::{
 use lineguard_core::row::{Link, LinkKind, Object, ObjectKind};
 use lineguard_core::stamp::{Shard, Stamp};
 
+use crate::error::refused;
 use crate::rows::{self, FAX, OBJECT, Row, TENANT, TenantState};
 use crate::sql::{MAX_IN, Sql, Tx, limit, seek};
 use crate::trail::Trail;
@@ -50,6 +51,21 @@ impl Session {
         let state = rows::tenant(&row, 0)?;
         let trail = Trail::new(state.row.revision);
         Ok(Ok(Self { tx, state, stamp: None, trail, remembered: None }))
+    }
+
+    /// The session of a tenant that is staged, under the id that it will have.
+    pub(crate) async fn open_staged(
+        tx: Tx,
+        num: Num,
+        id: &TenantId,
+        trail: Trail,
+    ) -> Result<Self, StoreError> {
+        let lock = dialect::for_update(tx.backend());
+        let query = Sql::new(format!("SELECT {TENANT} FROM tenant WHERE num = ?{lock}"));
+        let row = tx.one(query.bind(seek(num))).await?;
+        let row = row.ok_or_else(|| refused("a staged tenant has no row"))?;
+        let state = rows::staged(&row, 0, id)?;
+        Ok(Self { tx, state, stamp: None, trail, remembered: None })
     }
 
     /// The session of a tenant that only reads: with the stamp of its shard, by one statement. That

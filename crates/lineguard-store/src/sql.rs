@@ -231,6 +231,19 @@ impl Tx {
         }
     }
 
+    /// Runs it; none if it would make a key that is there already. Then the transaction is to be
+    /// rolled back.
+    pub(crate) async fn run_unless_taken(&self, sql: Sql) -> Result<Option<u64>, StoreError> {
+        self.step()?;
+        self.limits.check(&sql)?;
+        let told = sql.statement(self.backend(), &self.watcher);
+        match self.told(told, sql.try_run(&self.inner)).await {
+            Ok(rows) => Ok(Some(rows)),
+            Err(error) if is_repeated_key(&error) => Ok(None),
+            Err(error) => Err(self.failed(error)),
+        }
+    }
+
     async fn told<T>(
         &self,
         statement: Option<Statement>,
@@ -295,13 +308,15 @@ impl Tx {
 pub(crate) struct Fuse {
     /// Statements until the failure; never if negative.
     pub(crate) left: std::sync::atomic::AtomicI64,
+    /// Whether everything fails from then on, as after a crash.
+    pub(crate) for_good: AtomicBool,
 }
 
 #[cfg(test)]
 impl Fuse {
     fn step(&self) -> Result<(), StoreError> {
         let left = self.left.fetch_sub(1, Ordering::SeqCst);
-        if left == 0 {
+        if left == 0 || (left < 0 && self.for_good.load(Ordering::SeqCst)) {
             return Err(StoreError::Unavailable { detail: "fuse".to_owned() });
         }
         Ok(())

@@ -21,6 +21,7 @@ use crate::models::{self, Models};
 use crate::rows::{self, Row, TENANT};
 use crate::session::Session;
 use crate::sql::{Sql, Tx, limit, seek};
+use crate::stage::{self, Staging};
 use crate::watch::{Statement, Watch, Watcher, watched};
 use crate::write::stored;
 use crate::writer::{Turn, Writer};
@@ -32,6 +33,7 @@ pub struct SqlStore {
     pub(crate) feed: DatabaseConnection,
     pub(crate) writer: Writer,
     pub(crate) models: Models,
+    pub(crate) staging: Staging,
     watcher: Watcher,
     held: Held,
 }
@@ -72,6 +74,7 @@ impl SqlStore {
             feed: opened.feed,
             writer: Writer::new(opened.writer, opened.limits, opened.writers),
             models: Models::new(),
+            staging: Staging::default(),
             watcher: None,
             held: opened.held,
         })
@@ -92,7 +95,8 @@ impl SqlStore {
 
     /// Waits for what is under way, closes the connections and lets go of the lock.
     pub async fn close(self) -> Result<(), StoreError> {
-        let Self { readers, snapshots: _, feed, writer, models: _, watcher: _, held } = self;
+        let Self { readers, snapshots: _, feed, writer, models: _, staging: _, watcher: _, held } =
+            self;
         readers.close().await.map_err(unavailable)?;
         feed.close().await.map_err(unavailable)?;
         writer.close().await?;
@@ -112,6 +116,11 @@ impl SqlStore {
         };
         let row = &session.state.row;
         session.tx.verify_chain(row.num, row.revision).await.map(Some)
+    }
+
+    /// Removes what imports left that did not come to their end.
+    pub async fn remove_abandoned(&self) -> Result<(), StoreError> {
+        stage::sweep(self).await
     }
 
     /// Makes what a session wrote durable, and returns only when a reader sees it. A commit that
@@ -219,7 +228,9 @@ impl Store for SqlStore {
     }
 
     async fn tenants(&self, after: Num, count: usize) -> Result<Vec<TenantRow>, StoreError> {
-        let text = format!("SELECT {TENANT} FROM tenant WHERE num > ? ORDER BY num LIMIT ?");
+        let text = format!(
+            "SELECT {TENANT} FROM tenant WHERE num > ? AND staged IS NULL ORDER BY num LIMIT ?"
+        );
         let query =
             Sql::new(text).bind(i64::try_from(after.0).unwrap_or(i64::MAX)).bind(limit(count));
         let rows = query.all_watched(&self.readers, &self.watcher).await?;
@@ -270,5 +281,5 @@ const ACCOUNTS_OF: &str = "SELECT \
      FROM object m \
      JOIN tenant t ON t.num = m.tenant \
      JOIN object a ON a.tenant = m.tenant AND a.num = m.account \
-     WHERE m.kind = ? AND m.id = ? AND (m.tenant > ? OR (m.tenant = ? AND m.account > ?)) \
+     WHERE m.kind = ? AND m.id = ? AND t.staged IS NULL AND (m.tenant > ? OR (m.tenant = ? AND m.account > ?)) \
      ORDER BY m.tenant, m.account LIMIT ?";

@@ -22,11 +22,14 @@ pub(crate) const MAX_PART: usize = 256 << 10;
 pub(crate) const MAX_CONCERNS: usize = 1_000;
 
 /// What has been taken down.
+#[derive(Clone)]
 pub(crate) struct Trail {
     /// The revision that the edits make.
     revision: Revision,
     /// Whether the text is kept: registrations of faxes have no row in the audit trail.
     kept: bool,
+    /// Whether the parts are those of a stage.
+    staged: bool,
     empty: bool,
     /// Edits that are in no part yet: a list in JSON without its last bracket, or nothing.
     text: String,
@@ -35,6 +38,7 @@ pub(crate) struct Trail {
 }
 
 /// What the edits concern.
+#[derive(Clone)]
 pub(crate) enum Concerns {
     /// These things.
     These(BTreeSet<Concerned>),
@@ -70,11 +74,18 @@ impl Trail {
         Self {
             revision: Revision(at.0 + 1),
             kept: true,
+            staged: false,
             empty: true,
             text: String::new(),
             parts: Parts::default(),
             concerned: Concerns::These(BTreeSet::new()),
         }
+    }
+
+    /// The trail of a tenant that is staged: of all the transactions that fill the stage, and the one
+    /// that makes a tenant of it.
+    pub(crate) fn staged() -> Self {
+        Self { staged: true, ..Self::new(Revision(0)) }
     }
 
     /// Keeps no text from now on.
@@ -165,13 +176,17 @@ impl Session {
     }
 
     async fn write_part(&mut self, content: &str) -> Result<(), StoreError> {
-        let insert = Sql::new(
-            "INSERT INTO change_part (tenant, revision, part, content) VALUES (?, ?, ?, ?)",
-        )
-        .bind(self.tenant_num())
-        .bind(stored(Num(self.trail.revision.0))?)
-        .bind(stored(Num(self.trail.parts.count))?)
-        .bind(content);
+        let mut insert = if self.trail.staged {
+            Sql::new("INSERT INTO stage_part (part, content, tenant) VALUES (?, ?, ?)")
+        } else {
+            Sql::new(
+                "INSERT INTO change_part (part, content, tenant, revision) VALUES (?, ?, ?, ?)",
+            )
+        };
+        insert.add(stored(Num(self.trail.parts.count))?).add(content).add(self.tenant_num());
+        if !self.trail.staged {
+            insert.add(stored(Num(self.trail.revision.0))?);
+        }
         self.tx.run(insert).await?;
         self.trail.parts.add(content);
         Ok(())

@@ -47,7 +47,7 @@ pub(crate) async fn watched<T, E>(
 
 const OPERATIONS: [&str; 4] = ["SELECT", "INSERT", "UPDATE", "DELETE"];
 
-const TABLES: [&str; 14] = [
+const TABLES: [&str; 16] = [
     "change_log",
     "change_part",
     "concern",
@@ -61,6 +61,8 @@ const TABLES: [&str; 14] = [
     "request",
     "rev_shard",
     "secret",
+    "stage",
+    "stage_part",
     "tenant",
 ];
 

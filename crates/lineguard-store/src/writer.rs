@@ -75,7 +75,7 @@ impl Writer {
             tenants: Tenants::default(),
             watcher: None,
             #[cfg(test)]
-            fuse: Arc::new(crate::sql::Fuse { left: (-1).into() }),
+            fuse: Arc::new(crate::sql::Fuse { left: (-1).into(), for_good: false.into() }),
         }
     }
 

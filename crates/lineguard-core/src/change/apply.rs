@@ -26,7 +26,7 @@ use std::sync::Arc;
 use super::{Activation, Batch, Change, IfExists, Warning};
 use crate::id::{ModelDigest, Timestamp};
 use crate::model::Model;
-use crate::port::{ApplyError, StoreError, TenantTx};
+use crate::port::{ApplyError, Fault, StoreError, TenantTx};
 pub(super) use door::plain;
 use door::{Done, Door};
 
@@ -69,6 +69,23 @@ pub async fn run_changes(
     activation: Activation,
     now: Timestamp,
 ) -> Result<Outcome, ApplyError> {
+    let mut faults = Vec::new();
+    let outcome = run_step(tx, models, changes, if_exists, activation, now, &mut faults).await?;
+    if faults.is_empty() { Ok(outcome) } else { Err(ApplyError::Invalid(faults)) }
+}
+
+/// As [`run_changes`], for one step of an import that is refused as a whole where there are faults:
+/// they are added to those of the steps before, and whatever fits is applied, so that later steps can
+/// be looked at.
+pub async fn run_step(
+    tx: &mut dyn TenantTx,
+    models: &dyn ModelSource,
+    changes: &[Change],
+    if_exists: IfExists,
+    activation: Activation,
+    now: Timestamp,
+    faults: &mut Vec<Fault>,
+) -> Result<Outcome, ApplyError> {
     let tenant = tx.tenant().await?;
     let model = models.model(&tenant.model);
     let is_new = |change: &Change| matches!(change, Change::CreateTenant { model, .. } if *model == tenant.model);
@@ -77,19 +94,32 @@ pub async fn run_changes(
         let detail = "not in the store, or not readable by this server".to_owned();
         return Err(StoreError::UnreadableModel { digest: tenant.model, detail }.into());
     }
-    let faults = check::all(changes, model.clone(), models);
+    let found = check::all(changes, model.clone(), models);
     // A new tenant whose model is unknown has been reported by the check.
-    let Some(model) = model.filter(|_| faults.is_empty()) else {
-        return Err(ApplyError::Invalid(faults));
+    let Some(model) = model.filter(|_| found.is_empty()) else {
+        faults.extend(found);
+        return Ok(Outcome::default());
     };
     let mut door = Door::new(tx, models, now, tenant.num, model);
     (door.if_exists, door.activation) = (if_exists, activation);
-    door.apply_all(changes).await
+    door.apply_all(changes, faults).await
+}
+
+/// The faults that each change has by itself, whatever the tenant holds; `model` is the tenant's.
+pub fn check(
+    changes: &[Change],
+    model: Option<Arc<Model>>,
+    models: &dyn ModelSource,
+) -> Vec<Fault> {
+    check::all(changes, model, models)
 }
 
 impl Door<'_> {
-    async fn apply_all(mut self, changes: &[Change]) -> Result<Outcome, ApplyError> {
-        let mut faults = Vec::new();
+    async fn apply_all(
+        mut self,
+        changes: &[Change],
+        faults: &mut Vec<Fault>,
+    ) -> Result<Outcome, ApplyError> {
         let mut changed = 0;
         for (position, change) in changes.iter().enumerate() {
             self.position = position;
@@ -104,10 +134,9 @@ impl Door<'_> {
                 Err(error) => return Err(error),
             }
         }
-        if !faults.is_empty() {
-            return Err(ApplyError::Invalid(faults));
-        }
-        Ok(Outcome { changed, warnings: self.warnings().await? })
+        // Nobody is warned of what is refused.
+        let warnings = if faults.is_empty() { self.warnings().await? } else { Vec::new() };
+        Ok(Outcome { changed, warnings })
     }
 
     #[rustfmt::skip] // One line for each change, so that the table can be read.

@@ -74,6 +74,8 @@ async fn open_file(
         let delete = format!("DELETE FROM {table}");
         writer.execute_unprepared(&delete).await.map_err(unavailable)?;
     }
+    // And nobody goes on with what they staged.
+    writer.execute_unprepared("UPDATE stage SET beat = 0").await.map_err(unavailable)?;
     let readers = connect(&path, durability, false).await?;
     check_settings(&readers, &settings(durability)).await?;
     let feed = connect(&path, durability, false).await?;

@@ -13,6 +13,7 @@ mod m0005_numbers_expand;
 mod m0006_fax_sources_expand;
 mod m0007_change_parts_expand;
 mod m0008_derived_links_expand;
+mod m0009_stages_expand;
 
 use lineguard_core::port::StoreError;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr};
@@ -39,6 +40,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0006_fax_sources_expand::Migration),
             Box::new(m0007_change_parts_expand::Migration),
             Box::new(m0008_derived_links_expand::Migration),
+            Box::new(m0009_stages_expand::Migration),
         ]
     }
 }

@@ -30,7 +30,7 @@ async fn with_trail(on: &Databases) -> SqlStore {
 }
 
 /// Bytes as a statement writes them.
-fn bytes(kind: Kind, bytes: &[u8]) -> String {
+pub(super) fn bytes(kind: Kind, bytes: &[u8]) -> String {
     let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     match kind {
         Kind::Postgres => format!("'\\x{hex}'"),

@@ -15,6 +15,7 @@ mod plans;
 mod register;
 mod requests;
 mod servers;
+mod stage;
 
 use std::sync::atomic::Ordering;
 
@@ -261,7 +262,14 @@ fn arm(store: &SqlStore, position: i64) {
     store.writer.fuse.left.store(position, Ordering::SeqCst);
 }
 
+/// Lets it fail, and all that come after it.
+fn arm_for_good(store: &SqlStore, position: i64) {
+    arm(store, position);
+    store.writer.fuse.for_good.store(true, Ordering::SeqCst);
+}
+
 fn disarm(store: &SqlStore) {
+    store.writer.fuse.for_good.store(false, Ordering::SeqCst);
     arm(store, -1);
 }
 
@@ -276,6 +284,8 @@ async fn dump(store: &SqlStore) -> String {
         ("fax_gone", "tenant, id"),
         ("change_log", "tenant, revision, edits, parts, hash"),
         ("change_part", "tenant, revision, part, content"),
+        ("stage", "tenant, beat"),
+        ("stage_part", "tenant, part, content"),
         ("request", "tenant, request_id, revision, changed"),
         ("rev_shard WHERE counter > 0", "shard, counter, nonce"),
         ("concern", "shard, counter, tenant, kind, num"),
