@@ -14,7 +14,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use lineguard_core::change::apply::{self, ModelSource};
+use lineguard_core::change::apply::{self, ModelSource, Pending};
 use lineguard_core::change::{
     Activation, Applied, Change, IfExists, Import, Imported, NewFax, Part, Warning, title_or_id,
 };
@@ -195,11 +195,11 @@ impl<'i> Stage<'i> {
     async fn fill(&mut self, models: &dyn ModelSource) -> Result<Imported, ApplyError> {
         let applied = Applied { revision: Revision(1), changed: 0, warnings: Vec::new() };
         let mut imported = Imported { applied, registered: 0 };
-        let mut faults = Vec::new();
+        let mut pending = Pending::default();
         let steps = steps(self.import, self.store.staging.step);
         let (count, begun) = (steps.len(), std::time::Instant::now());
         for (done, step) in steps.iter().enumerate() {
-            match self.step(step, models, &mut faults).await {
+            match self.step(step, models, &mut pending).await {
                 Ok((changed, registered, warnings)) => {
                     imported.applied.changed += changed;
                     imported.registered += registered;
@@ -207,10 +207,10 @@ impl<'i> Stage<'i> {
                 }
                 Err(error @ ApplyError::Store(_)) => return Err(error),
                 // May follow from what was passed over.
-                Err(_) if !faults.is_empty() => {}
+                Err(_) if !pending.faults.is_empty() => {}
                 Err(error) => return Err(error),
             }
-            if faults.len() >= MAX_FAULTS {
+            if pending.faults.len() >= MAX_FAULTS {
                 break;
             }
             if done % 50 == 49 {
@@ -218,8 +218,35 @@ impl<'i> Stage<'i> {
                 tracing::info!(tenant = %self.import.tenant, done = done + 1, of = count, seconds, "importing");
             }
         }
-        faults.truncate(MAX_FAULTS);
-        if faults.is_empty() { Ok(imported) } else { Err(ApplyError::Invalid(faults)) }
+        let mut faults = std::mem::take(&mut pending.faults);
+        if !faults.is_empty() {
+            faults.truncate(MAX_FAULTS);
+            return Err(ApplyError::Invalid(faults));
+        }
+        self.look_at(&mut pending, models, &mut imported.applied.warnings).await?;
+        Ok(imported)
+    }
+
+    /// Adds the remarks on what was routed, now that everything is there, in steps too.
+    async fn look_at(
+        &self,
+        pending: &mut Pending,
+        models: &dyn ModelSource,
+        warnings: &mut Vec<Warning>,
+    ) -> Result<(), StoreError> {
+        loop {
+            let settings = pending.to_look_at(self.store.staging.step);
+            if settings.is_empty() {
+                warnings.sort_by(|a, b| (a.change, &a.text).cmp(&(b.change, &b.text)));
+                warnings.dedup();
+                return Ok(());
+            }
+            let turn = self.store.writer.turn().await;
+            let mut session = self.open(&turn).await?;
+            let found = apply::remarks(&mut session, models, self.now, &settings).await;
+            session.tx.rollback().await;
+            warnings.extend(found?);
+        }
     }
 
     /// One step, in a transaction of its own: how many changes had an effect, how many faxes were
@@ -228,28 +255,24 @@ impl<'i> Stage<'i> {
         &mut self,
         step: &Step<'_>,
         models: &dyn ModelSource,
-        faults: &mut Vec<Fault>,
+        pending: &mut Pending,
     ) -> Result<(usize, usize, Vec<Warning>), ApplyError> {
+        pending.at = step.at;
+        let before = pending.clone();
         let mut turn = self.store.writer.turn_of(&self.import.tenant).await;
         loop {
             let mut session = self.open(&turn).await?;
-            let mut found = Vec::new();
-            let tried = self.run(&mut session, step, models, &mut found).await;
-            match tried {
+            match self.run(&mut session, step, models, pending).await {
                 Ok(done) => {
                     self.keep(session).await?;
-                    let moved = |fault: Fault| Fault { change: fault.change + step.at, ..fault };
-                    faults.extend(found.into_iter().map(moved));
                     return Ok(done);
                 }
                 Err(error) => {
                     session.tx.rollback().await;
                     if !turn.again() {
-                        let moved =
-                            |fault: Fault| Fault { change: fault.change + step.at, ..fault };
-                        faults.extend(found.into_iter().map(moved));
                         return Err(error.further_on(step.at));
                     }
+                    pending.clone_from(&before);
                 }
             }
         }
@@ -260,14 +283,14 @@ impl<'i> Stage<'i> {
         session: &mut Session,
         step: &Step<'_>,
         models: &dyn ModelSource,
-        faults: &mut Vec<Fault>,
+        pending: &mut Pending,
     ) -> Result<(usize, usize, Vec<Warning>), ApplyError> {
         let activation = Activation::of(&self.import.actor, self.import.provisions);
         let (mut changed, mut registered, mut warnings) = (0, 0, Vec::new());
         if !step.changes.is_empty() {
             let keep = IfExists::Keep;
             let outcome =
-                apply::run_step(session, models, step.changes, keep, activation, self.now, faults);
+                apply::run_step(session, models, step.changes, keep, activation, self.now, pending);
             let outcome = outcome.await?;
             changed = outcome.changed;
             let moved = |warning: Warning| Warning { change: warning.change + step.at, ..warning };
@@ -280,7 +303,10 @@ impl<'i> Stage<'i> {
             session.state.row.revision = Revision(0);
             match new {
                 Ok(new) => registered = new,
-                Err(ApplyError::Invalid(found)) => faults.extend(found),
+                Err(ApplyError::Invalid(found)) => {
+                    let moved = |fault: Fault| Fault { change: fault.change + step.at, ..fault };
+                    pending.faults.extend(found.into_iter().map(moved));
+                }
                 Err(error) => return Err(error),
             }
         }

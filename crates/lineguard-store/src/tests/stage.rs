@@ -1,6 +1,6 @@
 //! Imports of new tenants in steps: nobody sees anything of them before all of it is there.
 
-use lineguard_core::change::{Import, Imported, Part, UserOrGroup};
+use lineguard_core::change::{Import, Imported, NumberTarget, Part, UserOrGroup};
 use lineguard_core::id::Revision;
 use lineguard_testkit::ids as id;
 use lineguard_testkit::model::PLAIN;
@@ -30,8 +30,23 @@ async fn stepping(on: &Databases) -> SqlStore {
 }
 
 fn small() -> World {
-    let world = world("t").account("root").number("+15550100").faxbox("box").member("ada");
-    world.member("bob").group("team", &["admin"]).join("ada", "box")
+    let world = world("t").account("root").number("+15550100").faxbox("box");
+    // Nobody could open what arrives there, until the end.
+    let to_box = Change::SetNumberTarget {
+        number: id::number("+15550100"),
+        target: NumberTarget::Faxbox(id::faxbox("box")),
+        on: true,
+    };
+    let world = world.change(to_box);
+    let world = world.member("ada").role("admin").member("bob").group("team", &["admin"]);
+    let world = world.join("ada", "box");
+    // And nobody can open what arrives here.
+    let to_other = Change::SetNumberTarget {
+        number: id::number("+15550101"),
+        target: NumberTarget::Faxbox(id::faxbox("other")),
+        on: true,
+    };
+    world.number("+15550101").faxbox("other").change(to_other)
 }
 
 fn import(request: &str) -> Import {
@@ -107,6 +122,8 @@ async fn a_staged_import_is_the_same_as_one_in_one_transaction(on: &Databases) {
     whole.staging.above = usize::MAX;
     let first = staged.import(&import("one"), NOW).await.unwrap();
     assert_eq!(whole.import(&import("one"), NOW).await.unwrap(), first);
+    let told: Vec<_> = first.applied.warnings.iter().map(|warning| warning.change).collect();
+    assert_eq!(told.len(), 1, "{:?}", first.applied.warnings);
     assert_eq!(content(&staged).await, content(&whole).await);
     is_whole(&staged, &first).await;
     is_whole(&whole, &first).await;
@@ -260,7 +277,9 @@ async fn of_two_imports_of_one_tenant_one_is_made(on: &Databases) {
         let pair = ["one", "two"].map(|request| {
             let mut import = import(request);
             for part in &mut import.parts {
-                part.changes.retain(|change| !matches!(change, Change::AddNumber { .. }));
+                part.changes.retain(|change| {
+                    !matches!(change, Change::AddNumber { .. } | Change::SetNumberTarget { .. })
+                });
             }
             import
         });
