@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 use crate::answer::{CacheSize, Caches, ColdReads, Contract, LongReads};
 use crate::app::{App, Parts};
 use crate::away::Away;
-use crate::clock::SystemClock;
+use crate::clock::{Clock as _, SystemClock};
 use crate::compare::Comparer;
 use crate::config::{Config, Database, Limits};
 use crate::metrics::{Metrics, MetricsError};
@@ -250,7 +250,7 @@ fn remove_abandoned(store: &Arc<SqlStore>) {
     let store = Arc::downgrade(store);
     tokio::spawn(async move {
         while let Some(store) = store.upgrade() {
-            if let Err(error) = store.remove_abandoned().await {
+            if let Err(error) = store.remove_abandoned(SystemClock.now()).await {
                 tracing::debug!(%error, "what imports left is removed later");
             }
             drop(store);

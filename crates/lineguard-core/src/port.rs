@@ -430,8 +430,8 @@ pub trait Store: Send + Sync {
         now: Timestamp,
     ) -> Result<Vec<Result<Registered, ApplyError>>, ApplyError>;
 
-    /// Imports a tenant in one transaction: the changes and the faxes of each part in turn, or
-    /// nothing at all. Raises the revision once, and only if something changed.
+    /// Imports a tenant: the changes and the faxes of each part in turn, or nothing at all; nobody sees
+    /// a part of it before the rest. Raises the revision once, and only if something changed.
     async fn import(&self, import: &Import, now: Timestamp) -> Result<Imported, ApplyError>;
 
     /// Memberships of a subject in all tenants, ordered by tenant and account number.

@@ -119,8 +119,8 @@ impl SqlStore {
     }
 
     /// Removes what imports left that did not come to their end.
-    pub async fn remove_abandoned(&self) -> Result<(), StoreError> {
-        stage::sweep(self).await
+    pub async fn remove_abandoned(&self, now: Timestamp) -> Result<(), StoreError> {
+        stage::sweep(self, now).await
     }
 
     /// Makes what a session wrote durable, and returns only when a reader sees it. A commit that

@@ -94,7 +94,7 @@ async fn nobody_sees_anything(store: &SqlStore, when: &str) {
 /// What everybody would see of a stage that was left long ago.
 async fn is_removed(store: &SqlStore) {
     tamper(store, "UPDATE stage SET beat = 0").await;
-    store.remove_abandoned().await.unwrap();
+    store.remove_abandoned(NOW).await.unwrap();
     assert_eq!(rows(store, &TABLES).await, [0; TABLES.len()]);
 }
 
@@ -165,7 +165,7 @@ async fn a_fault_at_any_statement_leaves_nothing_that_anybody_sees(on: &Database
         let answer = store.import(&import("one"), NOW).await;
         disarm(&store);
         if let Ok(imported) = answer {
-            store.remove_abandoned().await.unwrap();
+            store.remove_abandoned(NOW).await.unwrap();
             is_whole(&store, &imported).await;
             break;
         }
@@ -190,7 +190,7 @@ async fn what_a_crash_leaves_is_seen_by_nobody_and_removed_later(on: &Databases)
         disarm(&store);
         if let Ok(imported) = answer {
             // The crash came when all was done but the last tidying.
-            store.remove_abandoned().await.unwrap();
+            store.remove_abandoned(NOW).await.unwrap();
             is_whole(&store, &imported).await;
             break;
         }
@@ -198,7 +198,7 @@ async fn what_a_crash_leaves_is_seen_by_nobody_and_removed_later(on: &Databases)
         left += rows(&store, &["object", "link", "fax"]).await.iter().sum::<i64>();
         // Not yet: whoever it belongs to may go on.
         let before = rows(&store, &TABLES).await;
-        store.remove_abandoned().await.unwrap();
+        store.remove_abandoned(NOW).await.unwrap();
         assert_eq!(rows(&store, &TABLES).await, before);
         is_removed(&store).await;
     }
@@ -221,7 +221,7 @@ async fn an_import_that_nobody_waits_for_leaves_nothing_or_all_of_it(on: &Databa
             store.import(&import, NOW).await.unwrap();
         }
         let again = store.import(&import, NOW).await.unwrap();
-        store.remove_abandoned().await.unwrap();
+        store.remove_abandoned(NOW).await.unwrap();
         is_whole(&store, &again).await;
     }
 }

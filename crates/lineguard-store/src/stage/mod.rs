@@ -12,7 +12,7 @@
 //! by whoever comes next, in steps too. The row of its tenant stays, hidden for ever, so that its
 //! number is never that of another.
 
-use std::time::{Duration, SystemTime};
+mod hold;
 
 use lineguard_core::change::apply::{self, ModelSource, Pending};
 use lineguard_core::change::{
@@ -20,32 +20,22 @@ use lineguard_core::change::{
 };
 use lineguard_core::id::{ModelDigest, Num, Revision, Timestamp};
 use lineguard_core::port::{ApplyError, Fault, StoreError};
+use tokio::time::Instant;
 
 use crate::error::refused;
 use crate::rows::Row;
 use crate::session::Session;
-use crate::sql::{Sql, Tx, seek};
+use crate::sql::{Sql, seek};
 use crate::store::SqlStore;
 use crate::trail::Trail;
 use crate::writer::Turn;
-use crate::{audit, batch_digest, concern, dialect, request};
+use crate::{audit, batch_digest, concern, request};
 
-/// How long a beat may stand still. The clocks of replicas may differ by less.
-const ABANDONED: Duration = Duration::from_secs(15 * 60);
-
-/// Rows that are removed by one transaction.
-const REMOVED: usize = 1_000;
+pub(crate) use hold::sweep;
+use hold::{Time, held, hidden_id, random, remove, tidy};
 
 /// How many faults are looked for.
 const MAX_FAULTS: usize = 1_000;
-
-/// What a stage can have rows in, with the columns of the keys.
-const TABLES: [(&str, &str); 4] = [
-    ("DELETE FROM link", "tenant, kind, a, b"),
-    ("DELETE FROM object", "tenant, num"),
-    ("DELETE FROM fax", "tenant, num"),
-    ("DELETE FROM stage_part", "tenant, part"),
-];
 
 /// When imports are staged, and how.
 #[derive(Debug, Clone, Copy)]
@@ -92,7 +82,7 @@ pub(crate) async fn import(
     if !faults.is_empty() {
         return Err(ApplyError::Invalid(faults));
     }
-    sweep(store).await?;
+    sweep(store, now).await?;
     let mut stage = Stage::begin(store, import, title, *model, now).await?;
     let filled = stage.fill(&models).await;
     let made = match filled {
@@ -102,7 +92,7 @@ pub(crate) async fn import(
     match &made {
         Ok(_) => tidy(store, stage.num).await,
         // Nothing of it can be seen, and it is removed later if not now.
-        Err(_) => remove(store, stage.num, &stage.owner).await,
+        Err(_) => remove(store, stage.num, &stage.owner, stage.time).await,
     }
     .unwrap_or_else(|error| tracing::warn!(%error, "what an import left is removed later"));
     made
@@ -156,6 +146,7 @@ struct Stage<'i> {
     store: &'i SqlStore,
     import: &'i Import,
     now: Timestamp,
+    time: Time,
     num: Num,
     owner: Vec<u8>,
     trail: Trail,
@@ -170,7 +161,7 @@ impl<'i> Stage<'i> {
         model: ModelDigest,
         now: Timestamp,
     ) -> Result<Self, StoreError> {
-        let owner = random()?;
+        let (owner, time) = (random()?, Time::from(now));
         let turn = store.writer.turn().await;
         let tx = store.writer.begin(&turn).await?;
         let hidden = hidden_id(&owner);
@@ -186,9 +177,9 @@ impl<'i> Stage<'i> {
         let row = row.ok_or_else(|| refused("a staged tenant has no row"))?;
         let num = Row::new("tenant", &row, 0).num(0, "num")?;
         let insert = Sql::new("INSERT INTO stage (tenant, owner, beat) VALUES (?, ?, ?)");
-        tx.run(insert.bind(seek(num)).bind(owner.clone()).bind(beat())).await?;
+        tx.run(insert.bind(seek(num)).bind(owner.clone()).bind(time.beat())).await?;
         tx.commit().await?;
-        Ok(Self { store, import, now, num, owner, trail: Trail::staged() })
+        Ok(Self { store, import, now, time, num, owner, trail: Trail::staged() })
     }
 
     /// Applies all parts, step by step, and tells all faults that are found on the way.
@@ -197,7 +188,7 @@ impl<'i> Stage<'i> {
         let mut imported = Imported { applied, registered: 0 };
         let mut pending = Pending::default();
         let steps = steps(self.import, self.store.staging.step);
-        let (count, begun) = (steps.len(), std::time::Instant::now());
+        let (count, begun) = (steps.len(), Instant::now());
         for (done, step) in steps.iter().enumerate() {
             match self.step(step, models, &mut pending).await {
                 Ok((changed, registered, warnings)) => {
@@ -316,7 +307,7 @@ impl<'i> Stage<'i> {
 
     /// A transaction on the stage, as long as it is this process's.
     async fn open(&self, turn: &Turn<'_>) -> Result<Session, StoreError> {
-        let tx = held(self.store, turn, self.num, &self.owner).await?;
+        let tx = held(self.store, turn, self.num, &self.owner, self.time).await?;
         Session::open_staged(tx, self.num, &self.import.tenant, self.trail.clone()).await
     }
 
@@ -372,114 +363,4 @@ impl<'i> Stage<'i> {
         session.tx.run(done).await?;
         Ok(())
     }
-}
-
-/// A transaction on a stage, as long as it is this owner's.
-async fn held(store: &SqlStore, turn: &Turn<'_>, num: Num, owner: &[u8]) -> Result<Tx, StoreError> {
-    let tx = store.writer.begin(turn).await?;
-    let update = Sql::new("UPDATE stage SET beat = ? WHERE tenant = ? AND owner = ?");
-    let update = update.bind(beat()).bind(seek(num)).bind(owner.to_vec());
-    if tx.run(update).await? == 1 {
-        return Ok(tx);
-    }
-    tx.rollback().await;
-    Err(refused("a stage is not held any more"))
-}
-
-/// Removes all that stands on a stage, and lets it go.
-async fn remove(store: &SqlStore, num: Num, owner: &[u8]) -> Result<(), StoreError> {
-    let backend = store.readers.get_database_backend();
-    for (delete, keys) in TABLES {
-        let some = dialect::delete_some(backend, delete, keys, REMOVED);
-        loop {
-            let turn = store.writer.turn().await;
-            // Whoever does not hold it any more removes nothing: it may be a tenant by now.
-            let tx = held(store, &turn, num, owner).await?;
-            let removed = tx.run(Sql::new(some.clone()).bind(seek(num))).await?;
-            tx.commit().await?;
-            if removed == 0 {
-                break;
-            }
-        }
-    }
-    let turn = store.writer.turn().await;
-    let tx = held(store, &turn, num, owner).await?;
-    tx.run(Sql::new("DELETE FROM stage WHERE tenant = ?").bind(seek(num))).await?;
-    tx.commit().await
-}
-
-/// Removes the parts that a tenant has taken over.
-async fn tidy(store: &SqlStore, num: Num) -> Result<(), StoreError> {
-    let backend = store.readers.get_database_backend();
-    let delete = dialect::delete_some(backend, "DELETE FROM stage_part", "tenant, part", REMOVED);
-    loop {
-        let turn = store.writer.turn().await;
-        let tx = store.writer.begin(&turn).await?;
-        let removed = tx.run(Sql::new(delete.clone()).bind(seek(num))).await?;
-        tx.commit().await?;
-        if removed == 0 {
-            return Ok(());
-        }
-    }
-}
-
-/// Removes stages that were left, and parts that were taken over.
-pub(crate) async fn sweep(store: &SqlStore) -> Result<(), StoreError> {
-    let left = beat().saturating_sub(i64::try_from(ABANDONED.as_millis()).unwrap_or(i64::MAX));
-    let query = Sql::new("SELECT tenant, beat, owner FROM stage WHERE beat < ?").bind(left);
-    for row in &query.all(&store.feed).await? {
-        let row = Row::new("stage", row, 0);
-        let (num, owner) = (row.num(0, "tenant")?, row.bytes(2, "owner")?);
-        if let Some(owner) = take_over(store, num, row.int(1, "beat")?, owner).await? {
-            remove(store, num, &owner).await?;
-        }
-    }
-    let done = "SELECT DISTINCT tenant FROM stage_part \
-                WHERE tenant NOT IN (SELECT tenant FROM stage)";
-    for row in &Sql::new(done).all(&store.feed).await? {
-        tidy(store, Row::new("stage_part", row, 0).num(0, "tenant")?).await?;
-    }
-    Ok(())
-}
-
-/// Makes a stage that was left this process's; none if somebody else was faster, or it goes on.
-async fn take_over(
-    store: &SqlStore,
-    num: Num,
-    beat_before: i64,
-    before: Vec<u8>,
-) -> Result<Option<Vec<u8>>, StoreError> {
-    let owner = random()?;
-    let turn = store.writer.turn().await;
-    let tx = store.writer.begin(&turn).await?;
-    let update = Sql::new(
-        "UPDATE stage SET owner = ?, beat = ? WHERE tenant = ? AND owner = ? AND beat = ?",
-    );
-    let update = update.bind(owner.clone()).bind(beat()).bind(seek(num)).bind(before);
-    let taken = tx.run(update.bind(beat_before)).await? == 1;
-    tx.commit().await?;
-    Ok(taken.then_some(owner))
-}
-
-fn random() -> Result<Vec<u8>, StoreError> {
-    let mut bytes = vec![0; 16];
-    getrandom::fill(&mut bytes)
-        .map_err(|_| refused("the system gave no randomness for a stage"))?;
-    Ok(bytes)
-}
-
-/// An id that is no [`lineguard_core::id::TenantId`], and that no other stage has.
-fn hidden_id(owner: &[u8]) -> Vec<u8> {
-    let mut id = vec![1];
-    id.extend_from_slice(b"stage ");
-    for byte in owner {
-        id.extend_from_slice(format!("{byte:02x}").as_bytes());
-    }
-    id
-}
-
-/// Now, in milliseconds.
-fn beat() -> i64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
