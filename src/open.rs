@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use lineguard_cache::{BadUrl, L2, Redis, RedisBus, Seal, l2};
 use lineguard_core::feed::Feed;
@@ -15,7 +16,7 @@ use sha2::{Digest, Sha256};
 use crate::answer::{CacheSize, Caches, ColdReads, Contract, LongReads};
 use crate::app::{App, Parts};
 use crate::away::Away;
-use crate::clock::SystemClock;
+use crate::clock::{Clock as _, SystemClock};
 use crate::compare::Comparer;
 use crate::config::{Config, Database, Limits};
 use crate::metrics::{Metrics, MetricsError};
@@ -24,6 +25,9 @@ use crate::removing::Removing;
 use crate::telemetry::collector::{self, CollectorError};
 use crate::telemetry::statements::Statements;
 use crate::token::{self, KEY_BYTES, Tokens};
+
+/// How often what imports left is looked for.
+const SWEEP: Duration = Duration::from_secs(300);
 
 /// Why the service cannot start on its store.
 #[derive(Debug)]
@@ -217,6 +221,7 @@ async fn open_prepared(prepared: &Prepared, config: &Config) -> Result<App, Open
             (Some(Arc::new(bus) as Arc<dyn Bus>), shared)
         }
     };
+    remove_abandoned(&store);
     let feed = Arc::clone(&store) as Arc<dyn Feed>;
     let clock = Arc::new(lineguard_lease::SystemClock);
     let freshness = Freshness::start(
@@ -243,6 +248,20 @@ async fn open_prepared(prepared: &Prepared, config: &Config) -> Result<App, Open
     let removing = Some(Arc::new(Removing::start(removals, clock, closing, token::chance)));
     let app = App { folder: folder.clone().into(), removing, ..app };
     Ok(observed(app, config, snapshots))
+}
+
+/// Removes what imports left, now and every so often, for as long as the store is used.
+fn remove_abandoned(store: &Arc<SqlStore>) {
+    let store = Arc::downgrade(store);
+    tokio::spawn(async move {
+        while let Some(store) = store.upgrade() {
+            if let Err(error) = store.remove_abandoned(SystemClock.now()).await {
+                tracing::debug!(%error, "what imports left is removed later");
+            }
+            drop(store);
+            tokio::time::sleep(SWEEP).await;
+        }
+    });
 }
 
 /// Counts where somebody reads or is told.

@@ -8,10 +8,15 @@ GRANT SELECT ON lineguard.schema_begun TO lineguard_serve@'%';
 
 -- Written once: the audit trail, texts of models, results of requests, deleted faxes, keys.
 GRANT SELECT, INSERT ON lineguard.change_log TO lineguard_serve@'%';
+GRANT SELECT, INSERT ON lineguard.change_part TO lineguard_serve@'%';
 GRANT SELECT, INSERT ON lineguard.model_text TO lineguard_serve@'%';
 GRANT SELECT, INSERT ON lineguard.request TO lineguard_serve@'%';
 GRANT SELECT, INSERT ON lineguard.fax_gone TO lineguard_serve@'%';
 GRANT SELECT, INSERT ON lineguard.secret TO lineguard_serve@'%';
+
+-- Imports of new tenants, until they are tenants.
+GRANT SELECT, INSERT, UPDATE, DELETE ON lineguard.stage TO lineguard_serve@'%';
+GRANT SELECT, INSERT, DELETE ON lineguard.stage_part TO lineguard_serve@'%';
 
 GRANT SELECT, INSERT, UPDATE ON lineguard.tenant TO lineguard_serve@'%';
 GRANT SELECT, INSERT, UPDATE, DELETE ON lineguard.object TO lineguard_serve@'%';

@@ -8,7 +8,12 @@ REVOKE ALL ON ALL TABLES IN SCHEMA public FROM lineguard_serve;
 GRANT SELECT ON seaql_migrations TO lineguard_serve;
 
 -- Written once: the audit trail, texts of models, results of requests, deleted faxes, keys.
-GRANT SELECT, INSERT ON change_log, model_text, request, fax_gone, secret TO lineguard_serve;
+GRANT SELECT, INSERT ON change_log, change_part TO lineguard_serve;
+GRANT SELECT, INSERT ON model_text, request, fax_gone, secret TO lineguard_serve;
+
+-- Imports of new tenants, until they are tenants.
+GRANT SELECT, INSERT, UPDATE, DELETE ON stage TO lineguard_serve;
+GRANT SELECT, INSERT, DELETE ON stage_part TO lineguard_serve;
 
 GRANT SELECT, INSERT, UPDATE ON tenant, number_hold TO lineguard_serve;
 GRANT SELECT, INSERT, DELETE ON link, removal TO lineguard_serve;

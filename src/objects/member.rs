@@ -123,7 +123,8 @@ fn list(row: &Row<'_>, code: u8) -> Result<MemberList, StoreError> {
         | LinkKind::NumberFaxbox
         | LinkKind::NumberGroup
         | LinkKind::Delegation
-        | LinkKind::DefaultNumber => return Err(row.corrupt("body")),
+        | LinkKind::DefaultNumber
+        | LinkKind::OverrideNumber => return Err(row.corrupt("body")),
     })
 }
 

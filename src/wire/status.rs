@@ -278,6 +278,19 @@ fn store(error: &StoreError) -> Parts {
                 .with("column", *column)
                 .with("row", row)
         }
+        StoreError::TooLarge { bytes, most } => {
+            tracing::error!(
+                bytes,
+                most,
+                "a write needs a statement that the database would not take"
+            );
+            let problem = "takes no statement that is large enough for this write; write less at \
+                           once, or raise its limit (`max_allowed_packet` of MariaDB)";
+            let violation = Violation { field: "database".into(), problem: problem.to_owned() };
+            write(Code::FailedPrecondition, "STATEMENT_TOO_LARGE", violation)
+                .with("bytes", bytes.to_string())
+                .with("most", most.to_string())
+        }
         StoreError::UnreadableModel { digest, detail } => {
             tracing::error!(%digest, %detail, "a model text cannot be read");
             let message = "this server cannot read the tenant's product model";

@@ -11,7 +11,7 @@ import sys
 STORE = pathlib.Path("crates/lineguard-store/src")
 SQL = pathlib.Path("deploy/sql")
 # Rows that say what happened. Whoever may alter them can hide what they did.
-AUDIT = {"change_log"}
+AUDIT = {"change_log", "change_part"}
 
 
 def tables():

@@ -191,7 +191,8 @@ pub fn of_link(link: &Link) -> Vec<Concerned> {
         | LinkKind::SendFromMessage
         | LinkKind::SendFromCall
         | LinkKind::AttachmentSource
-        | LinkKind::DefaultNumber => vec![Concern::Member(a).into()],
+        | LinkKind::DefaultNumber
+        | LinkKind::OverrideNumber => vec![Concern::Member(a).into()],
     }
 }
 

@@ -31,6 +31,13 @@ pub enum StoreError {
         /// Row, by its key.
         row: String,
     },
+    /// One statement of a write would be larger than the database takes. No retry helps.
+    TooLarge {
+        /// How large, in bytes.
+        bytes: usize,
+        /// The limit.
+        most: usize,
+    },
     /// The tenant's model text is not in the store, or this server cannot read it.
     UnreadableModel {
         /// Its digest.
@@ -47,6 +54,10 @@ impl fmt::Display for StoreError {
             Self::Corrupt { table, column, row } => {
                 write!(f, "table `{table}`, column `{column}`, row {row} does not parse")
             }
+            Self::TooLarge { bytes, most } => write!(
+                f,
+                "a statement of {bytes} bytes is needed, and the database takes no more than {most}"
+            ),
             Self::UnreadableModel { digest, detail } => {
                 write!(f, "model text {digest} cannot be read: {detail}")
             }
@@ -305,6 +316,14 @@ pub trait TenantTx: TenantReader {
     /// Removes a link; whether it was there.
     async fn unlink(&mut self, link: Link) -> Result<bool, StoreError>;
 
+    /// Whether the links of derived kinds ([`LinkKind::is_derived`]) are what bodies say. They are
+    /// not where a program of a version before has written, which does not know them.
+    async fn derived_links_are_kept(&mut self) -> Result<bool, StoreError>;
+
+    /// Removes all links of derived kinds. Those that are written from now on, by this transaction
+    /// and later ones, are kept.
+    async fn derive_links_anew(&mut self) -> Result<(), StoreError>;
+
     /// Sets title and model of the tenant.
     async fn update_tenant(&mut self, title: &str, model: ModelDigest) -> Result<(), StoreError>;
 
@@ -508,8 +527,8 @@ pub trait Store: Send + Sync {
         now: Timestamp,
     ) -> Result<Vec<Result<Registered, ApplyError>>, ApplyError>;
 
-    /// Imports a tenant in one transaction: the changes and the faxes of each part in turn, or
-    /// nothing at all. Raises the revision once, and only if something changed.
+    /// Imports a tenant: the changes and the faxes of each part in turn, or nothing at all; nobody sees
+    /// a part of it before the rest. Raises the revision once, and only if something changed.
     async fn import(&self, import: &Import, now: Timestamp) -> Result<Imported, ApplyError>;
 
     /// Memberships of a subject in all tenants, ordered by tenant and account number.

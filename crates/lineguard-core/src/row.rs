@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{Num, Timestamp};
+use crate::model::ScopeKind;
 use crate::port::{StoreError, TenantReader};
 
 /// What an object is.
@@ -175,10 +176,13 @@ pub enum LinkKind {
     AttachmentSource = 33,
     /// Member `a` has default number `b`.
     DefaultNumber = 34,
+    /// Member `a` has an override that is limited to number `b`. Says in other words what the
+    /// member's body says.
+    OverrideNumber = 35,
 }
 
 impl LinkKind {
-    /// All kinds.
+    /// All kinds but those that only say in other words what bodies say.
     pub const ALL: [Self; 21] = [
         Self::GroupMember,
         Self::GroupOwner,
@@ -202,6 +206,13 @@ impl LinkKind {
         Self::AttachmentSource,
         Self::DefaultNumber,
     ];
+
+    /// Whether it only says in other words what bodies say, for those who look from the other end. It
+    /// is kept by whoever writes the body, and is no part of what a tenant is: it is not exported, not
+    /// recorded, and nothing is decided by it.
+    pub const fn is_derived(self) -> bool {
+        matches!(self, Self::OverrideNumber)
+    }
 
     /// The kind of a stored code.
     pub fn from_code(code: u8) -> Option<Self> {
@@ -269,6 +280,17 @@ pub struct MemberBody {
     /// that is set to "all" is a single link to [`ALL`].
     #[serde(default)]
     pub lists: BTreeSet<u8>,
+}
+
+impl MemberBody {
+    /// The numbers that overrides are limited to ([`LinkKind::OverrideNumber`]).
+    pub fn override_numbers(&self) -> BTreeSet<Num> {
+        let scoped = self.overrides.values().filter_map(|value| match value {
+            OverrideBody::Off | OverrideBody::On => None,
+            OverrideBody::Scoped(scopes) => scopes.get(ScopeKind::Number.as_str()),
+        });
+        scoped.flatten().copied().map(Num).collect()
+    }
 }
 
 /// An override as it is stored.

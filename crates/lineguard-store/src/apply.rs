@@ -3,7 +3,7 @@
 
 use async_trait::async_trait;
 use lineguard_core::change::apply::{ModelSource, Outcome};
-use lineguard_core::change::{Applied, Batch, Change, Imported, title_or_id};
+use lineguard_core::change::{Applied, Batch, Change, Imported, Warning, title_or_id};
 use lineguard_core::id::{ModelDigest, TenantId, Timestamp};
 use lineguard_core::port::{ApplyError, Fault, StoreError, TenantTx};
 
@@ -97,8 +97,8 @@ pub(crate) async fn open(
         return Err(ApplyError::NotFound(Fault { change: 0, field: "tenant", problem }));
     };
     let insert = Sql::new(
-        "INSERT INTO tenant (id, title, revision, model, next_object, next_fax) \
-         VALUES (?, ?, 0, ?, 1, 1)",
+        "INSERT INTO tenant (id, title, revision, model, next_object, next_fax, derived) \
+         VALUES (?, ?, 0, ?, 1, 1, 0)",
     )
     .bind(id.as_str().as_bytes().to_vec())
     .bind(title_or_id(title, id.as_str()))
@@ -106,7 +106,7 @@ pub(crate) async fn open(
     tx.insert_unlocked(insert).await?;
     let mut session = Session::open(tx, id).await?.map_err(|_| no_row())?;
     let after = session.state.row.clone();
-    session.edits.push(Edit::Tenant { before: None, after });
+    session.record(Edit::Tenant { before: None, after }).await?;
     Ok(session)
 }
 
@@ -129,12 +129,13 @@ async fn attempt(
     let model: ModelDigest = session.state.row.model;
     let models = store.models.for_changes(&store.readers, model, &batch.changes).await?;
     let Outcome { changed, warnings } = rules.run(session, &models, batch, now).await?;
-    if changed > 0 || !session.edits.is_empty() {
+    if changed > 0 || !session.trail.is_empty() {
         session.state.row.revision.0 += 1;
         audit::append(session, &batch.actor, &batch.request_id, now).await?;
         removal::keep(session, &batch.actor, &batch.request_id, now).await?;
         session.save_tenant().await?;
     }
+    let warnings = Warning::first(warnings);
     let revision = session.state.row.revision;
     let applied = Applied { revision, changed, warnings, repeated: false };
     let result = Imported { applied, registered: 0 };

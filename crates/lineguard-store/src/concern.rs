@@ -3,28 +3,25 @@
 
 use std::collections::BTreeSet;
 
-use lineguard_core::concern::{Concern, Concerned, of_link, of_object};
+use lineguard_core::concern::{Concern, Concerned};
 use lineguard_core::id::{Num, Timestamp};
 use lineguard_core::port::{StoreError, TenantReader as _};
 use lineguard_core::row::ObjectKind;
 use lineguard_core::stamp::{Shard, Stamp};
 
-use crate::edit::Edit;
 use crate::error::refused;
 use crate::rows::Row;
 use crate::session::Session;
 use crate::sql::{Sql, Tx};
+use crate::trail::Concerns;
 use crate::write::stored;
-
-/// A change that concerns more things than this is said to concern the whole tenant.
-const MAX_CONCERNS: usize = 1_000;
 
 /// Rows inserted by one statement.
 const MAX_ROWS: usize = 100;
 
 /// Publishes what the session changed; nothing if it changed nothing.
 pub(crate) async fn publish(session: &mut Session, now: Timestamp) -> Result<(), StoreError> {
-    if session.edits.is_empty() {
+    if session.trail.is_empty() {
         return Ok(());
     }
     let concerns = concerns(session).await?;
@@ -67,13 +64,7 @@ pub(crate) async fn publish_these(
 /// What the rows that were written concern; never nothing.
 async fn concerns(session: &mut Session) -> Result<Vec<Concern>, StoreError> {
     let whole = vec![Concern::Tenant];
-    let mut concerned = BTreeSet::new();
-    for edit in &session.edits {
-        concerned.extend(of_edit(edit));
-        if concerned.len() > MAX_CONCERNS {
-            return Ok(whole);
-        }
-    }
+    let Concerns::These(concerned) = session.trail.take_concerns() else { return Ok(whole) };
     let mut concerns = BTreeSet::new();
     let mut subjects = Vec::new();
     for one in concerned {
@@ -92,17 +83,6 @@ async fn concerns(session: &mut Session) -> Result<Vec<Concern>, StoreError> {
     }
     let all = concerns.is_empty() || concerns.contains(&Concern::Tenant);
     Ok(if all { whole } else { Vec::from_iter(concerns) })
-}
-
-fn of_edit(edit: &Edit) -> Vec<Concerned> {
-    match edit {
-        Edit::Tenant { .. } => vec![Concern::Tenant.into()],
-        Edit::Object { before, after } => of_object(before.as_ref(), after.as_ref()),
-        Edit::Link { link, on: _ } => of_link(link),
-        Edit::Fax { before, after: _ } => vec![Concern::Fax(before.num).into()],
-        // All that is hidden by it, which nobody has counted.
-        Edit::Removal { .. } => vec![Concern::Tenant.into()],
-    }
 }
 
 /// Raises the counter; holds the shard until the commit.

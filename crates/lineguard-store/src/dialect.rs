@@ -64,6 +64,18 @@ pub(crate) fn hold_number(backend: DbBackend) -> &'static str {
     }
 }
 
+/// Deletes some rows of a tenant, which is bound: `delete` names the table, `keys` are the columns of
+/// its key.
+pub(crate) fn delete_some(backend: DbBackend, delete: &str, keys: &str, some: usize) -> String {
+    let table = delete.rsplit(' ').next().unwrap_or_default();
+    match backend {
+        DbBackend::MySql => format!("{delete} WHERE tenant = ? LIMIT {some}"),
+        _ => format!(
+            "{delete} WHERE ({keys}) IN (SELECT {keys} FROM {table} WHERE tenant = ? LIMIT {some})"
+        ),
+    }
+}
+
 /// An inner join in the order that is written.
 pub(crate) fn join_in_order(backend: DbBackend) -> &'static str {
     if backend == DbBackend::MySql { "STRAIGHT_JOIN" } else { "CROSS JOIN" }

@@ -22,7 +22,7 @@ const SHARED: &str = "SELECT id FROM object WHERE kind = ? AND id > ? \
 /// What the tenants have for some of them.
 const HELD: &str = "SELECT t.num, t.id, o.num, o.kind, o.scope, o.id, o.account, o.body \
      FROM object o JOIN tenant t ON t.num = o.tenant \
-     WHERE o.kind = ? AND o.id IN ";
+     WHERE t.staged IS NULL AND o.kind = ? AND o.id IN ";
 
 /// The first of them, in order.
 pub(crate) async fn read(

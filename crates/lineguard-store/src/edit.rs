@@ -52,6 +52,11 @@ pub(crate) enum Edit {
 }
 
 impl Edit {
+    /// The edit as the audit trail keeps it.
+    pub(crate) fn to_text(&self) -> String {
+        self.json().to_string()
+    }
+
     fn json(&self) -> Value {
         match self {
             Self::Tenant { before, after } => json!({
@@ -88,11 +93,6 @@ impl Edit {
             }),
         }
     }
-}
-
-/// All edits of a revision, as the audit trail keeps them.
-pub(crate) fn to_text(edits: &[Edit]) -> String {
-    Value::Array(edits.iter().map(Edit::json).collect()).to_string()
 }
 
 fn tenant(tenant: &TenantRow) -> Value {

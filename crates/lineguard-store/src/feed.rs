@@ -126,8 +126,9 @@ impl Feed for SqlStore {
         name: &str,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let insert =
-            Sql::new("INSERT INTO replica (incarnation, state, name, since) VALUES (?, ?, ?, ?)");
+        let insert = Sql::new(
+            "INSERT INTO replica (incarnation, state, name, since, stages) VALUES (?, ?, ?, ?, 1)",
+        );
         let insert = insert.bind(incarnation.0.to_vec()).bind(LIVE).bind(name).bind(now.0);
         self.write(vec![insert]).await
     }

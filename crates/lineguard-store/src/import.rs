@@ -13,7 +13,7 @@ use crate::register::{Repeats, insert_new};
 use crate::session::Session;
 use crate::store::SqlStore;
 use crate::writer::Turn;
-use crate::{audit, batch_digest, concern, removal, request};
+use crate::{audit, batch_digest, concern, removal, request, stage};
 
 /// Imports a tenant.
 pub(crate) async fn import(
@@ -21,6 +21,9 @@ pub(crate) async fn import(
     import: &Import,
     now: Timestamp,
 ) -> Result<Imported, ApplyError> {
+    if stage::is_for(store, import).await? {
+        return stage::import(store, import, now).await;
+    }
     let mut turn = store.writer.turn_of(&import.tenant).await;
     loop {
         let answer = import_once(store, &turn, import, now).await;
@@ -68,15 +71,16 @@ async fn attempt(
     let models = store.models.for_changes(&store.readers, own, changes).await?;
     let before = session.state.row.revision;
     let mut imported = run_parts(session, &models, import, now).await?;
-    if !session.edits.is_empty() {
+    if !session.trail.is_empty() {
         session.state.row.revision.0 = before.0 + 1;
         audit::append(session, &import.actor, &import.request_id, now).await?;
         removal::keep(session, &import.actor, &import.request_id, now).await?;
     }
-    if !session.edits.is_empty() || imported.registered > 0 {
+    if !session.trail.is_empty() || imported.registered > 0 {
         session.save_tenant().await?;
     }
     imported.applied.revision = session.state.row.revision;
+    imported.applied.warnings = Warning::first(imported.applied.warnings);
     request::keep(session, &import.request_id, digest, &imported).await?;
     concern::publish(session, now).await?;
     Ok(imported)
@@ -105,7 +109,7 @@ async fn run_parts(
             imported.applied.warnings.extend(outcome.warnings.into_iter().map(moved));
         }
         at += changes.len();
-        if !session.edits.is_empty() {
+        if !session.trail.is_empty() {
             // Faxes carry the revision that their set-up is of.
             session.state.row.revision.0 = before.0 + 1;
         }
@@ -121,7 +125,7 @@ async fn run_parts(
 }
 
 /// Registers the faxes of a part; how many were new. The faults of all of them are told at once.
-async fn register(
+pub(crate) async fn register(
     session: &mut Session,
     models: &dyn ModelSource,
     faxes: &[NewFax],

@@ -7,15 +7,16 @@
 //! | --- | --- |
 //! | `connect` | opening: connections, lock, settings, schema |
 //! | `writer` | turns to write, and what is tried again |
-//! | `dialect`, `sql` | what differs between databases; a statement with its values |
+//! | `dialect`, `sql`, `limits` | what differs between databases; a statement with its values; how large it may be |
 //! | `rows` | rows to domain values; a row that does not parse is named |
 //! | `session` | one transaction of one tenant: reads, and writes with their record |
 //! | `member` | the one statement behind an authority |
 //! | `lists` | the fax index: newest first, by seeks |
 //! | `apply`, `register`, `import` | batches of changes; faxes; both at once |
 //! | `removal`, `hidden` | what is removed in steps; which rows no read shows meanwhile |
+//! | `stage` | imports of new tenants, in steps that nobody sees |
 //! | `request` | first results, for repeats |
-//! | `audit` | the audit trail and its hash chain |
+//! | `trail`, `audit` | what a transaction writes, taken down; the audit trail and its hash chain |
 //! | `concern`, `feed` | what changes concern; what replicas are told of it |
 //! | `models` | model texts, parsed once |
 //! | `watch` | telling of statements, for telemetry |
@@ -32,6 +33,7 @@ mod error;
 mod feed;
 mod hidden;
 mod import;
+mod limits;
 mod lists;
 mod member;
 mod migration;
@@ -42,7 +44,9 @@ mod request;
 mod rows;
 mod session;
 mod sql;
+mod stage;
 mod store;
+mod trail;
 mod watch;
 mod write;
 mod writer;

@@ -104,6 +104,7 @@ async fn register_once(
             return Err(ApplyError::NotFound(Fault { change: 0, field: "tenant", problem }));
         }
     };
+    session.trail.keep_nothing();
     match attempt(store, &mut session, faxes, now, rules).await {
         Ok(answers) => {
             store.acknowledge(session).await?;
@@ -129,7 +130,7 @@ async fn attempt(
     let new = Registering::new(now);
     let answers = insert_new(session, &models, faxes, rules, new, Repeats::OfTheFirst).await?;
     let any_new = answers.iter().flatten().any(|answer| answer.created);
-    if any_new || !session.edits.is_empty() {
+    if any_new || !session.trail.is_empty() {
         session.save_tenant().await?;
     }
     Ok(answers)

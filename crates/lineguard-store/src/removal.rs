@@ -118,7 +118,7 @@ pub(crate) async fn begin(
         return Ok(false);
     }
     session.begun.push((num, whole));
-    session.edits.push(Edit::Removal { num, whole, on: true });
+    session.record(Edit::Removal { num, whole, on: true }).await?;
     Ok(true)
 }
 
@@ -204,9 +204,9 @@ async fn sweep_faxes(
         }
     }
     let count = faxes.len();
-    session.edits.extend(
-        faxes.into_iter().map(|before| Edit::Fax { after: without(whole, &before), before }),
-    );
+    for before in faxes {
+        session.record(Edit::Fax { after: without(whole, &before), before }).await?;
+    }
     Ok(count)
 }
 
@@ -270,10 +270,10 @@ async fn sweep_links(
         session.tx.run(delete).await?;
     }
     let count = ends.len();
-    session.edits.extend(ends.into_iter().map(|end| {
+    for end in ends {
         let (a, b) = if own == "a" { (num, end) } else { (end, num) };
-        Edit::Link { link: Link { kind, a, b }, on: false }
-    }));
+        session.record(Edit::Link { link: Link { kind, a, b }, on: false }).await?;
+    }
     Ok(count)
 }
 
@@ -286,7 +286,7 @@ impl Removals for SqlStore {
     async fn pending(&self, count: usize) -> Result<Vec<PendingRemoval>, StoreError> {
         let query = Sql::new(
             "SELECT r.num, t.id, r.what, r.at FROM removal r JOIN tenant t ON t.num = r.tenant \
-             ORDER BY r.at, r.tenant, r.num LIMIT ?",
+             WHERE t.staged IS NULL ORDER BY r.at, r.tenant, r.num LIMIT ?",
         );
         let rows = query.bind(limit(count)).all_watched(&self.readers, self.watcher()).await?;
         let one = |row| {
@@ -367,7 +367,7 @@ async fn attempt(
         session.state.hidden.forget(num);
         let delete = Sql::new("DELETE FROM removal WHERE tenant = ? AND num = ?");
         session.tx.run(delete.bind(session.tenant_num()).bind(stored(num)?)).await?;
-        session.edits.push(Edit::Removal { num, whole, on: false });
+        session.record(Edit::Removal { num, whole, on: false }).await?;
     }
     session.state.row.revision.0 += 1;
     audit::append(session, &actor, &request_id, now).await?;

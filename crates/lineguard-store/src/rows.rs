@@ -175,10 +175,15 @@ pub(crate) struct TenantState {
 /// A tenant.
 pub(crate) fn tenant(row: &QueryResult, first: usize) -> Result<TenantState, StoreError> {
     let row = Row::new("tenant", row, first);
+    let id = TenantId::parse(&row.id(1, "id")?).map_err(|_| row.corrupt("id"))?;
+    tenant_as(&row, id)
+}
+
+fn tenant_as(row: &Row<'_>, id: TenantId) -> Result<TenantState, StoreError> {
     Ok(TenantState {
         row: TenantRow {
             num: row.num(0, "num")?,
-            id: TenantId::parse(&row.id(1, "id")?).map_err(|_| row.corrupt("id"))?,
+            id,
             title: row.text(2, "title")?,
             revision: Revision(row.count(3, "revision")?),
             model: ModelDigest(row.hash(4, "model")?),
@@ -188,6 +193,15 @@ pub(crate) fn tenant(row: &QueryResult, first: usize) -> Result<TenantState, Sto
         hidden: Hidden::parse(row.maybe_text(7, "removals")?.as_deref())
             .ok_or_else(|| row.corrupt("removals"))?,
     })
+}
+
+/// A tenant that is staged, under the id that it will have.
+pub(crate) fn staged(
+    row: &QueryResult,
+    first: usize,
+    id: &TenantId,
+) -> Result<TenantState, StoreError> {
+    tenant_as(&Row::new("tenant", row, first), id.clone())
 }
 
 /// The code of a direction.

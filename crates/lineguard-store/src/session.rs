@@ -11,10 +11,11 @@ use lineguard_core::row::{Link, LinkKind, Object, ObjectKind};
 use lineguard_core::stamp::{Shard, Stamp};
 use sea_orm::QueryResult;
 
-use crate::edit::Edit;
+use crate::error::refused;
 use crate::removal::Share;
 use crate::rows::{self, FAX, OBJECT, Row, TENANT, TENANT_COLUMNS, TenantState};
 use crate::sql::{MAX_IN, Sql, Tx, limit, seek};
+use crate::trail::Trail;
 use crate::{concern, dialect, lists, member};
 
 /// A transaction with its tenant.
@@ -22,11 +23,11 @@ pub(crate) struct Session {
     pub(crate) tx: Tx,
     pub(crate) state: TenantState,
     stamp: Option<Stamp>,
-    pub(crate) edits: Vec<Edit>,
     /// How many rows of removals this transaction may still take away itself.
     pub(crate) share: Share,
     /// Removals that this transaction began and did not end.
     pub(crate) begun: Vec<(Num, Whole)>,
+    pub(crate) trail: Trail,
     remembered: Option<Remembered>,
 }
 
@@ -54,7 +55,23 @@ impl Session {
             return Ok(Err(tx));
         };
         let state = rows::tenant(&row, 0)?;
-        Ok(Ok(Self::new(tx, state, None)))
+        let trail = Trail::new(state.row.revision);
+        Ok(Ok(Self::new(tx, state, None, trail)))
+    }
+
+    /// The session of a tenant that is staged, under the id that it will have.
+    pub(crate) async fn open_staged(
+        tx: Tx,
+        num: Num,
+        id: &TenantId,
+        trail: Trail,
+    ) -> Result<Self, StoreError> {
+        let lock = dialect::for_update(tx.backend());
+        let query = Sql::new(format!("SELECT {TENANT} FROM tenant WHERE num = ?{lock}"));
+        let row = tx.one(query.bind(seek(num))).await?;
+        let row = row.ok_or_else(|| refused("a staged tenant has no row"))?;
+        let state = rows::staged(&row, 0, id)?;
+        Ok(Self::new(tx, state, None, trail))
     }
 
     /// The session of a tenant that only reads: with the stamp of its shard, by one statement. That
@@ -68,12 +85,13 @@ impl Session {
         let Some(row) = tx.one(query).await? else { return Ok(None) };
         let state = rows::tenant(&row, 0)?;
         let stamp = concern::stamp(&Row::new("rev_shard", &row, 0), TENANT_COLUMNS)?;
-        Ok(Some(Self::new(tx, state, Some(stamp))))
+        let trail = Trail::new(state.row.revision);
+        Ok(Some(Self::new(tx, state, Some(stamp), trail)))
     }
 
-    fn new(tx: Tx, state: TenantState, stamp: Option<Stamp>) -> Self {
-        let (edits, begun) = (Vec::new(), Vec::new());
-        Self { tx, state, stamp, edits, share: Share::default(), begun, remembered: None }
+    fn new(tx: Tx, state: TenantState, stamp: Option<Stamp>, trail: Trail) -> Self {
+        let (share, begun) = (Share::default(), Vec::new());
+        Self { tx, state, stamp, share, begun, trail, remembered: None }
     }
 
     /// From now on, does not read the same object or links twice.

@@ -10,6 +10,7 @@ use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, QueryResul
 use crate::audit::{self, Chain};
 use crate::dialect;
 use crate::error::{is_conflict, is_repeated_key, unavailable};
+use crate::limits::Limits;
 use crate::watch::{Statement, Watcher, watched};
 
 /// Most values of one `IN` list.
@@ -59,6 +60,16 @@ impl Sql {
         }
         self.text.push(')');
         self
+    }
+
+    /// The bytes of the text and the values, and how many values there are.
+    pub(crate) fn size(&self) -> (usize, usize) {
+        let bytes = self.values.iter().map(|value| match value {
+            Value::String(Some(text)) => text.len(),
+            Value::Bytes(Some(bytes)) => bytes.len(),
+            _ => 0,
+        });
+        (self.text.len() + bytes.sum::<usize>(), self.values.len())
     }
 
     /// The same statement, to be explained instead of run.
@@ -125,12 +136,13 @@ pub(crate) fn limit(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
-/// A transaction. Every statement of a write passes here, so that a test can make any one of them
-/// fail.
+/// A transaction. Every statement of a write passes here, so that none is sent that is too large,
+/// and a test can make any one of them fail.
 pub(crate) struct Tx {
     inner: DatabaseTransaction,
     /// Raised when a statement fails for the sake of another transaction.
     lost: Option<Arc<AtomicBool>>,
+    limits: Limits,
     watcher: Watcher,
     #[cfg(test)]
     pub(crate) fuse: Option<Arc<Fuse>>,
@@ -138,10 +150,11 @@ pub(crate) struct Tx {
 
 impl Tx {
     /// Around a transaction that has begun.
-    pub(crate) fn new(inner: DatabaseTransaction, watcher: &Watcher) -> Self {
+    pub(crate) fn new(inner: DatabaseTransaction, limits: Limits, watcher: &Watcher) -> Self {
         Self {
             inner,
             lost: None,
+            limits,
             watcher: watcher.clone(),
             #[cfg(test)]
             fuse: None,
@@ -161,6 +174,7 @@ impl Tx {
     /// All rows.
     pub(crate) async fn all(&self, sql: Sql) -> Result<Vec<QueryResult>, StoreError> {
         self.step()?;
+        self.limits.check(&sql)?;
         let told = sql.statement(self.backend(), &self.watcher);
         self.told(told, sql.try_all(&self.inner)).await.map_err(|error| self.failed(error))
     }
@@ -168,6 +182,7 @@ impl Tx {
     /// The only row, if there is one.
     pub(crate) async fn one(&self, sql: Sql) -> Result<Option<QueryResult>, StoreError> {
         self.step()?;
+        self.limits.check(&sql)?;
         let told = sql.statement(self.backend(), &self.watcher);
         self.told(told, sql.try_one(&self.inner)).await.map_err(|error| self.failed(error))
     }
@@ -175,6 +190,7 @@ impl Tx {
     /// Runs it; the number of rows it concerned.
     pub(crate) async fn run(&self, sql: Sql) -> Result<u64, StoreError> {
         self.step()?;
+        self.limits.check(&sql)?;
         let told = sql.statement(self.backend(), &self.watcher);
         self.told(told, sql.try_run(&self.inner)).await.map_err(|error| self.failed(error))
     }
@@ -183,6 +199,7 @@ impl Tx {
     /// same time. Then the whole transaction is to be tried again.
     pub(crate) async fn insert_unlocked(&self, row: Sql) -> Result<(), StoreError> {
         self.step()?;
+        self.limits.check(&row)?;
         let told = row.statement(self.backend(), &self.watcher);
         match self.told(told, row.try_run(&self.inner)).await {
             Ok(_) => Ok(()),
@@ -199,6 +216,7 @@ impl Tx {
     /// `INSERT INTO`.
     pub(crate) async fn insert_new(&self, mut row: Sql) -> Result<bool, StoreError> {
         self.step()?;
+        self.limits.check(&row)?;
         row.text.insert_str(0, "INSERT INTO ");
         // What ignores the key would ignore every other mistake there, too.
         let fails = self.backend() == DbBackend::MySql;
@@ -209,6 +227,19 @@ impl Tx {
         match self.told(told, row.try_run(&self.inner)).await {
             Ok(rows) => Ok(rows > 0),
             Err(error) if fails && is_repeated_key(&error) => Ok(false),
+            Err(error) => Err(self.failed(error)),
+        }
+    }
+
+    /// Runs it; none if it would make a key that is there already. Then the transaction is to be
+    /// rolled back.
+    pub(crate) async fn run_unless_taken(&self, sql: Sql) -> Result<Option<u64>, StoreError> {
+        self.step()?;
+        self.limits.check(&sql)?;
+        let told = sql.statement(self.backend(), &self.watcher);
+        match self.told(told, sql.try_run(&self.inner)).await {
+            Ok(rows) => Ok(Some(rows)),
+            Err(error) if is_repeated_key(&error) => Ok(None),
             Err(error) => Err(self.failed(error)),
         }
     }
@@ -277,13 +308,15 @@ impl Tx {
 pub(crate) struct Fuse {
     /// Statements until the failure; never if negative.
     pub(crate) left: std::sync::atomic::AtomicI64,
+    /// Whether everything fails from then on, as after a crash.
+    pub(crate) for_good: AtomicBool,
 }
 
 #[cfg(test)]
 impl Fuse {
     fn step(&self) -> Result<(), StoreError> {
         let left = self.left.fetch_sub(1, Ordering::SeqCst);
-        if left == 0 {
+        if left == 0 || (left < 0 && self.for_good.load(Ordering::SeqCst)) {
             return Err(StoreError::Unavailable { detail: "fuse".to_owned() });
         }
         Ok(())

@@ -22,6 +22,7 @@ use crate::removal::Removing;
 use crate::rows::{self, OBJECT_COLUMNS, Row, TENANT, TENANT_COLUMNS};
 use crate::session::Session;
 use crate::sql::{Sql, Tx, limit, seek};
+use crate::stage::{self, Staging};
 use crate::watch::{Statement, Watch, Watcher, watched};
 use crate::write::stored;
 use crate::writer::{Turn, Writer};
@@ -33,6 +34,7 @@ pub struct SqlStore {
     pub(crate) feed: DatabaseConnection,
     pub(crate) writer: Writer,
     pub(crate) models: Models,
+    pub(crate) staging: Staging,
     watcher: Watcher,
     pub(crate) removing: Removing,
     held: Held,
@@ -72,8 +74,9 @@ impl SqlStore {
             readers: opened.readers,
             snapshots: opened.snapshots,
             feed: opened.feed,
-            writer: Writer::new(opened.writer, opened.writers),
+            writer: Writer::new(opened.writer, opened.limits, opened.writers),
             models: Models::new(),
+            staging: Staging::default(),
             watcher: None,
             removing: Removing::default(),
             held: opened.held,
@@ -129,6 +132,11 @@ impl SqlStore {
         session.tx.verify_chain(row.num, row.revision).await.map(Some)
     }
 
+    /// Removes what imports left that did not come to their end.
+    pub async fn remove_abandoned(&self, now: Timestamp) -> Result<(), StoreError> {
+        stage::sweep(self, now).await
+    }
+
     /// Makes what a session wrote durable, and returns only when a reader sees it. A commit that
     /// said nothing of a failure and left nothing behind is a failure: whoever asks next would be
     /// answered by the state before.
@@ -155,7 +163,7 @@ impl SqlStore {
     async fn session(&self, tenant: &TenantId) -> Result<Option<Session>, StoreError> {
         let begin = Statement::about(self.readers.get_database_backend(), "BEGIN");
         let begun = watched(&self.watcher, begin, self.readers.begin()).await;
-        let tx = Tx::new(begun.map_err(unavailable)?, &self.watcher);
+        let tx = Tx::new(begun.map_err(unavailable)?, self.writer.limits(), &self.watcher);
         Session::open_to_read(tx, tenant).await
     }
 
@@ -239,7 +247,9 @@ impl Store for SqlStore {
     }
 
     async fn tenants(&self, after: Num, count: usize) -> Result<Vec<TenantRow>, StoreError> {
-        let text = format!("SELECT {TENANT} FROM tenant WHERE num > ? ORDER BY num LIMIT ?");
+        let text = format!(
+            "SELECT {TENANT} FROM tenant WHERE num > ? AND staged IS NULL ORDER BY num LIMIT ?"
+        );
         let query =
             Sql::new(text).bind(i64::try_from(after.0).unwrap_or(i64::MAX)).bind(limit(count));
         let rows = query.all_watched(&self.readers, &self.watcher).await?;
@@ -290,5 +300,5 @@ const ACCOUNTS_OF: &str = "SELECT \
      FROM object m \
      JOIN tenant t ON t.num = m.tenant \
      JOIN object a ON a.tenant = m.tenant AND a.num = m.account \
-     WHERE m.kind = ? AND m.id = ? AND (m.tenant > ? OR (m.tenant = ? AND m.account > ?)) \
+     WHERE m.kind = ? AND m.id = ? AND t.staged IS NULL AND (m.tenant > ? OR (m.tenant = ? AND m.account > ?)) \
      ORDER BY m.tenant, m.account LIMIT ?";

@@ -47,8 +47,9 @@ pub(crate) async fn watched<T, E>(
 
 const OPERATIONS: [&str; 4] = ["SELECT", "INSERT", "UPDATE", "DELETE"];
 
-const TABLES: [&str; 14] = [
+const TABLES: [&str; 17] = [
     "change_log",
+    "change_part",
     "concern",
     "confirmation",
     "fax",
@@ -61,6 +62,8 @@ const TABLES: [&str; 14] = [
     "request",
     "rev_shard",
     "secret",
+    "stage",
+    "stage_part",
     "tenant",
 ];
 

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use lineguard_core::id::{ModelDigest, Num, PhoneNumber};
 use lineguard_core::port::{FaxColumn, FaxRow, StoreError, TenantTx, Whole};
-use lineguard_core::row::{Link, Object, ObjectKind};
+use lineguard_core::row::{Link, LinkKind, Object, ObjectKind};
 use sea_orm::Value;
 
 use crate::edit::Edit;
@@ -48,9 +48,12 @@ impl Session {
     pub(crate) async fn save_tenant(&self) -> Result<(), StoreError> {
         let row = &self.state.row;
         let update = Sql::new(
-            "UPDATE tenant SET title = ?, model = ?, revision = ?, next_object = ?, next_fax = ?, \
-             removals = ? WHERE num = ?",
+            "UPDATE tenant SET derived = CASE WHEN derived = revision THEN ? ELSE derived END, \
+              title = ?, model = ?, revision = ?, next_object = ?, next_fax = ?, removals = ? \
+              WHERE num = ?",
         )
+        // First: on MariaDB a column that was assigned already reads as its new value.
+        .bind(stored(Num(row.revision.0))?)
         .bind(row.title.as_str())
         .bind(row.model.0.to_vec())
         .bind(stored(Num(row.revision.0))?)
@@ -87,7 +90,7 @@ impl TenantTx for Session {
         .bind(object.body.as_str());
         self.tx.run(insert).await?;
         self.note_inserted(&object);
-        self.edits.push(Edit::Object { before: None, after: Some(object) });
+        self.record(Edit::Object { before: None, after: Some(object) }).await?;
         Ok(num)
     }
 
@@ -107,7 +110,7 @@ impl TenantTx for Session {
                 .bind(stored(num)?);
         one_row(self.tx.run(update).await?, "object")?;
         let after = Object { account, body, ..before.clone() };
-        self.edits.push(Edit::Object { before: Some(before), after: Some(after) });
+        self.record(Edit::Object { before: Some(before), after: Some(after) }).await?;
         Ok(())
     }
 
@@ -118,7 +121,7 @@ impl TenantTx for Session {
             .bind(self.tenant_num())
             .bind(stored(num)?);
         one_row(self.tx.run(delete).await?, "object")?;
-        self.edits.push(Edit::Object { before: Some(before), after: None });
+        self.record(Edit::Object { before: Some(before), after: None }).await?;
         Ok(())
     }
 
@@ -148,8 +151,8 @@ impl TenantTx for Session {
             .bind(stored(link.a)?)
             .bind(stored(link.b)?);
         let new = self.tx.insert_new(insert).await?;
-        if new {
-            self.edits.push(Edit::Link { link, on: true });
+        if new && !link.kind.is_derived() {
+            self.record(Edit::Link { link, on: true }).await?;
         }
         Ok(new)
     }
@@ -162,10 +165,25 @@ impl TenantTx for Session {
             .bind(seek(link.a))
             .bind(seek(link.b));
         let was = self.tx.run(delete).await? > 0;
-        if was {
-            self.edits.push(Edit::Link { link, on: false });
+        if was && !link.kind.is_derived() {
+            self.record(Edit::Link { link, on: false }).await?;
         }
         Ok(was)
+    }
+
+    async fn derived_links_are_kept(&mut self) -> Result<bool, StoreError> {
+        let query = Sql::new("SELECT 1 FROM tenant WHERE num = ? AND derived = revision");
+        Ok(self.tx.one(query.bind(self.tenant_num())).await?.is_some())
+    }
+
+    async fn derive_links_anew(&mut self) -> Result<(), StoreError> {
+        self.forget();
+        let delete = Sql::new("DELETE FROM link WHERE tenant = ? AND kind = ?")
+            .bind(self.tenant_num())
+            .bind(i64::from(LinkKind::OverrideNumber as u8));
+        self.tx.run(delete).await?;
+        let update = Sql::new("UPDATE tenant SET derived = revision WHERE num = ?");
+        one_row(self.tx.run(update.bind(self.tenant_num())).await?, "tenant")
     }
 
     async fn update_tenant(&mut self, title: &str, model: ModelDigest) -> Result<(), StoreError> {
@@ -174,7 +192,7 @@ impl TenantTx for Session {
         self.state.row.model = model;
         self.save_tenant().await?;
         let after = self.state.row.clone();
-        self.edits.push(Edit::Tenant { before: Some(before), after });
+        self.record(Edit::Tenant { before: Some(before), after }).await?;
         Ok(())
     }
 
@@ -200,7 +218,7 @@ impl TenantTx for Session {
             attachment_sources: fax.attachment_sources,
             ..before.clone()
         };
-        self.edits.push(Edit::Fax { before, after: Some(after) });
+        self.record(Edit::Fax { before, after: Some(after) }).await?;
         Ok(())
     }
 
@@ -213,7 +231,7 @@ impl TenantTx for Session {
         one_row(self.tx.run(keep.bind(self.tenant_num()).bind(stored(num)?)).await?, "fax_gone")?;
         let delete = Sql::new("DELETE FROM fax WHERE tenant = ? AND num = ?");
         one_row(self.tx.run(delete.bind(self.tenant_num()).bind(stored(num)?)).await?, "fax")?;
-        self.edits.push(Edit::Fax { before, after: None });
+        self.record(Edit::Fax { before, after: None }).await?;
         Ok(())
     }
 

@@ -11,6 +11,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard, Semaphore, SemaphorePermit};
 
 use crate::dialect;
 use crate::error::unavailable;
+use crate::limits::Limits;
 use crate::sql::Tx;
 use crate::watch::{Statement, Watch, Watcher, watched};
 
@@ -21,6 +22,7 @@ const TRIES: u32 = 8;
 /// time limit of the pool's.
 pub(crate) struct Writer {
     connection: DatabaseConnection,
+    limits: Limits,
     turns: Semaphore,
     tenants: Tenants,
     watcher: Watcher,
@@ -65,14 +67,15 @@ impl Turn<'_> {
 
 impl Writer {
     /// Over connections of which so many may write at the same time.
-    pub(crate) fn new(connection: DatabaseConnection, writers: usize) -> Self {
+    pub(crate) fn new(connection: DatabaseConnection, limits: Limits, writers: usize) -> Self {
         Self {
             connection,
+            limits,
             turns: Semaphore::new(writers),
             tenants: Tenants::default(),
             watcher: None,
             #[cfg(test)]
-            fuse: Arc::new(crate::sql::Fuse { left: (-1).into() }),
+            fuse: Arc::new(crate::sql::Fuse { left: (-1).into(), for_good: false.into() }),
         }
     }
 
@@ -101,12 +104,23 @@ impl Writer {
         let begun = watched(&self.watcher, begin, self.connection.begin_with_options(options));
         let inner = begun.await.map_err(unavailable)?;
         #[cfg_attr(not(test), expect(unused_mut, reason = "tests put a fuse in"))]
-        let mut tx = Tx::new(inner, &self.watcher).with_flag(&turn.lost);
+        let mut tx = Tx::new(inner, self.limits, &self.watcher).with_flag(&turn.lost);
         #[cfg(test)]
         {
             tx.fuse = Some(Arc::clone(&self.fuse));
         }
         Ok(tx)
+    }
+
+    /// How large statements may be.
+    pub(crate) fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// The same with less room for a statement.
+    #[cfg(test)]
+    pub(crate) fn take_no_more_than(&mut self, bytes: usize) {
+        self.limits.bytes = bytes;
     }
 
     /// The connections, past all turns.

@@ -188,7 +188,9 @@ impl Tenant {
     fn add_member_links(&self, path: &[Num], qualified: &str, wanted: &mut Wanted) {
         for account in path {
             if let Some(member) = self.object(ObjectKind::Member, *account, qualified) {
-                let of_member = |link: &&Link| link.a == member.num && link.kind as u8 >= 20;
+                let of_member = |link: &&Link| {
+                    link.a == member.num && link.kind as u8 >= 20 && !link.kind.is_derived()
+                };
                 wanted.links.extend(self.links.iter().filter(of_member));
             }
         }
@@ -356,7 +358,8 @@ impl<T: Deref<Target = Tenant> + Send> TenantReader for View<T> {
 
     async fn links_of(&mut self, nums: &[Num]) -> Result<Vec<Link>, StoreError> {
         let nums = BTreeSet::from_iter(nums);
-        Ok(self.0.links.iter().filter(|link| nums.contains(&link.a)).copied().collect())
+        let own = |link: &&Link| nums.contains(&link.a) && !link.kind.is_derived();
+        Ok(self.0.links.iter().filter(own).copied().collect())
     }
 
     async fn faxes(&mut self, after: Num, limit: usize) -> Result<Vec<FaxRow>, StoreError> {
@@ -465,14 +468,23 @@ impl TenantTx for View<Box<Tenant>> {
 
     async fn link(&mut self, link: Link) -> Result<bool, StoreError> {
         let new = self.0.links.insert(link);
-        self.0.touched |= new;
+        self.0.touched |= new && !link.kind.is_derived();
         Ok(new)
     }
 
     async fn unlink(&mut self, link: Link) -> Result<bool, StoreError> {
         let was = self.0.links.remove(&link);
-        self.0.touched |= was;
+        self.0.touched |= was && !link.kind.is_derived();
         Ok(was)
+    }
+
+    async fn derived_links_are_kept(&mut self) -> Result<bool, StoreError> {
+        Ok(true)
+    }
+
+    async fn derive_links_anew(&mut self) -> Result<(), StoreError> {
+        self.0.links.retain(|link| !link.kind.is_derived());
+        Ok(())
     }
 
     async fn update_tenant(&mut self, title: &str, model: ModelDigest) -> Result<(), StoreError> {
@@ -619,6 +631,7 @@ impl MemoryStore {
             let after = &mut tx.0;
             after.row.revision.0 += u64::from(after.touched);
             imported.applied.revision = after.row.revision;
+            imported.applied.warnings = Warning::first(imported.applied.warnings);
             after.requests.insert(request.clone(), (asked.clone(), imported.clone()));
             if self.commit(before.as_ref(), tx) {
                 return Ok(imported);

@@ -38,6 +38,10 @@ fn all() -> Vec<(Failure, Code)> {
             }),
             Code::Unavailable,
         ),
+        (
+            Failure::Store(StoreError::TooLarge { bytes: 17 << 20, most: 16 << 20 }),
+            Code::FailedPrecondition,
+        ),
         (Failure::WriteNotFound(violation()), Code::NotFound),
         (Failure::AlreadyExists(violation()), Code::AlreadyExists),
         (Failure::Refused(violation()), Code::FailedPrecondition),

@@ -24,15 +24,17 @@ mod routing;
 mod tenant;
 mod warn;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Activation, Batch, Change, IfExists, Warning};
 use crate::id::{ModelDigest, Timestamp};
 use crate::model::Model;
-use crate::port::{ApplyError, StoreError, TenantTx};
+use crate::port::{ApplyError, Fault, StoreError, TenantTx};
 pub use administrators::Administrators;
 pub(super) use door::plain;
 use door::{Done, Door};
+use warn::Routed;
 
 /// Where parsed models come from. A store parses each text once and keeps it by digest.
 pub trait ModelSource: Sync {
@@ -82,6 +84,77 @@ pub async fn run_changes(
     activation: Activation,
     now: Timestamp,
 ) -> Result<Outcome, ApplyError> {
+    let mut pending = Pending::default();
+    let outcome = run_step(tx, models, changes, if_exists, activation, now, &mut pending).await?;
+    if !pending.faults.is_empty() {
+        return Err(ApplyError::Invalid(pending.faults));
+    }
+    let later = remarks(tx, models, now, &pending.to_look_at(usize::MAX)).await?;
+    let mut warnings = outcome.warnings;
+    warnings.extend(later);
+    warnings.sort_by(|a, b| (a.change, &a.text).cmp(&(b.change, &b.text)));
+    warnings.dedup();
+    Ok(Outcome { warnings, ..outcome })
+}
+
+/// What the steps of an import leave to its end.
+#[derive(Debug, Clone, Default)]
+pub struct Pending {
+    /// How many changes and faxes come before the step.
+    pub at: usize,
+    /// What does not fit, in any step so far.
+    pub faults: Vec<Fault>,
+    /// Settings to look at when everything has been applied, each with the last change about it.
+    routed: BTreeMap<Routed, usize>,
+}
+
+/// A setting to look at in the end.
+#[derive(Debug, Clone, Copy)]
+pub struct ToLookAt(Routed, usize);
+
+impl Pending {
+    /// Some of the settings to look at; none are left when it is empty.
+    pub fn to_look_at(&mut self, most: usize) -> Vec<ToLookAt> {
+        let mut taken = Vec::new();
+        while taken.len() < most {
+            let Some((routed, position)) = self.routed.pop_first() else { break };
+            taken.push(ToLookAt(routed, position));
+        }
+        taken
+    }
+}
+
+/// The remarks on settings that changes were about. They change nothing.
+pub async fn remarks(
+    tx: &mut dyn TenantTx,
+    models: &dyn ModelSource,
+    now: Timestamp,
+    settings: &[ToLookAt],
+) -> Result<Vec<Warning>, StoreError> {
+    if settings.is_empty() {
+        return Ok(Vec::new());
+    }
+    let tenant = tx.tenant().await?;
+    let Some(model) = models.model(&tenant.model) else {
+        let detail = "not in the store, or not readable by this server".to_owned();
+        return Err(StoreError::UnreadableModel { digest: tenant.model, detail });
+    };
+    let settings: Vec<_> = settings.iter().map(|ToLookAt(routed, at)| (*routed, *at)).collect();
+    Door::new(tx, models, now, tenant.num, model).remarks_on(&settings).await
+}
+
+/// As [`run_changes`], for one step of an import that is refused as a whole where there are faults:
+/// they are added to those of the steps before, and whatever fits is applied, so that later steps can
+/// be looked at. What is routed is looked at by [`remarks`], after the last step.
+pub async fn run_step(
+    tx: &mut dyn TenantTx,
+    models: &dyn ModelSource,
+    changes: &[Change],
+    if_exists: IfExists,
+    activation: Activation,
+    now: Timestamp,
+    pending: &mut Pending,
+) -> Result<Outcome, ApplyError> {
     let tenant = tx.tenant().await?;
     let model = models.model(&tenant.model);
     let is_new = |change: &Change| matches!(change, Change::CreateTenant { model, .. } if *model == tenant.model);
@@ -90,19 +163,37 @@ pub async fn run_changes(
         let detail = "not in the store, or not readable by this server".to_owned();
         return Err(StoreError::UnreadableModel { digest: tenant.model, detail }.into());
     }
-    let faults = check::all(changes, model.clone(), models);
+    let found = check::all(changes, model.clone(), models);
     // A new tenant whose model is unknown has been reported by the check.
-    let Some(model) = model.filter(|_| faults.is_empty()) else {
-        return Err(ApplyError::Invalid(faults));
+    let Some(model) = model.filter(|_| found.is_empty()) else {
+        let at = pending.at;
+        let moved = |fault: Fault| Fault { change: fault.change + at, ..fault };
+        pending.faults.extend(found.into_iter().map(moved));
+        return Ok(Outcome::default());
     };
     let mut door = Door::new(tx, models, now, tenant.num, model);
     (door.if_exists, door.activation) = (if_exists, activation);
-    door.apply_all(changes).await
+    door.apply_all(changes, pending).await
+}
+
+/// The faults that each change has by itself, whatever the tenant holds; `model` is the tenant's.
+pub fn check(
+    changes: &[Change],
+    model: Option<Arc<Model>>,
+    models: &dyn ModelSource,
+) -> Vec<Fault> {
+    check::all(changes, model, models)
 }
 
 impl Door<'_> {
-    async fn apply_all(mut self, changes: &[Change]) -> Result<Outcome, ApplyError> {
-        let mut faults = Vec::new();
+    async fn apply_all(
+        mut self,
+        changes: &[Change],
+        pending: &mut Pending,
+    ) -> Result<Outcome, ApplyError> {
+        let at = pending.at;
+        let faults = &mut pending.faults;
+        let moved = |fault: Fault| Fault { change: fault.change + at, ..fault };
         let mut changed = 0;
         for (position, change) in changes.iter().enumerate() {
             self.position = position;
@@ -110,18 +201,23 @@ impl Door<'_> {
             match self.apply_one(change).await {
                 Ok(effect) => changed += usize::from(effect),
                 Err(ApplyError::NotFound(_)) if self.passed_over => {}
-                Err(ApplyError::Invalid(found)) => faults.extend(found),
+                Err(ApplyError::Invalid(found)) => faults.extend(found.into_iter().map(moved)),
                 Err(error @ ApplyError::Store(_)) => return Err(error),
                 // May follow from a change that was passed over.
                 Err(_) if !faults.is_empty() => {}
                 Err(error) => return Err(error),
             }
         }
-        faults.extend(self.faults_of_invitations().await?);
+        let of_invitations = self.faults_of_invitations().await?;
+        faults.extend(of_invitations.into_iter().map(moved));
         faults.sort_by_key(|fault| fault.change);
         faults.dedup();
+        // Nobody is warned of what is refused.
         if !faults.is_empty() {
-            return Err(ApplyError::Invalid(faults));
+            return Ok(Outcome { changed, warnings: Vec::new() });
+        }
+        for (position, routed) in std::mem::take(&mut self.routed) {
+            pending.routed.insert(routed, position + at);
         }
         Ok(Outcome { changed, warnings: self.warnings().await? })
     }

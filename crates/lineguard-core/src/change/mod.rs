@@ -134,6 +134,24 @@ pub struct Warning {
     pub text: String,
 }
 
+/// Most warnings that are told, and kept for repeats, of one batch or import. A long import may have
+/// one for each of its changes; nobody reads them, and no answer would hold them.
+pub const MAX_WARNINGS: usize = 1_000;
+
+impl Warning {
+    /// The first of them, and one more that counts the others.
+    pub fn first(mut warnings: Vec<Self>) -> Vec<Self> {
+        let others = warnings.len().saturating_sub(MAX_WARNINGS);
+        if let Some(next) = warnings.get(MAX_WARNINGS) {
+            let text = format!("and {others} more warnings, which are not told");
+            let rest = Self { change: next.change, text };
+            warnings.truncate(MAX_WARNINGS);
+            warnings.push(rest);
+        }
+        warnings
+    }
+}
+
 /// Shared or personal (rulings R3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum AccountKind {

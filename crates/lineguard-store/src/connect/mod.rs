@@ -15,6 +15,7 @@ use lineguard_core::port::StoreError;
 use sea_orm::DatabaseConnection;
 
 use crate::error::unavailable;
+use crate::limits::Limits;
 use crate::migration::{self, Schema};
 use crate::sql::Sql;
 
@@ -211,6 +212,7 @@ pub(crate) struct Opened {
     pub(crate) snapshots: usize,
     /// For the feed of changes, which must not wait behind questions.
     pub(crate) feed: DatabaseConnection,
+    pub(crate) limits: Limits,
     /// How many transactions may write at the same time.
     pub(crate) writers: usize,
     pub(crate) held: Held,

@@ -17,6 +17,7 @@ use super::{
     check_settings,
 };
 use crate::error::unavailable;
+use crate::limits::{LEAST_PACKET, Limits};
 use crate::migration::{self, Schema};
 use crate::sql::Sql;
 
@@ -219,6 +220,7 @@ pub(super) async fn open(
         OpenMode::Existing => check_schema(&migrator, mode).await?,
         OpenMode::Migrate => migrate(&migrator).await?,
     }
+    let limits = Limits::read(&migrator).await?;
     migrator.close().await.map_err(unavailable)?;
     let writers = (options.max_connections / 4).max(1);
     let readers = options.max_connections.saturating_sub(writers).max(1);
@@ -227,6 +229,7 @@ pub(super) async fn open(
         readers: address.connect(Role::Reads, readers, patience).await?,
         feed: address.connect(Role::Reads, FEED, patience).await?,
         writer: address.connect(Role::Writes, writers, patience).await?,
+        limits,
         writers: usize::try_from(writers).unwrap_or(1),
         held: Held::default(),
     })
@@ -304,7 +307,7 @@ const POSTGRES: [Setting; 5] = [
     },
 ];
 
-const MARIADB: [Setting; 4] = [
+const MARIADB: [Setting; 5] = [
     Setting {
         name: "innodb_flush_log_at_trx_commit",
         query: "SELECT CAST(@@innodb_flush_log_at_trx_commit AS CHAR)",
@@ -328,6 +331,12 @@ const MARIADB: [Setting; 4] = [
         query: "SELECT CAST(@@read_only AS CHAR)",
         safe: |found| matches!(found, "0" | "OFF"),
         expected: "OFF",
+    },
+    Setting {
+        name: "max_allowed_packet",
+        query: "SELECT CAST(@@max_allowed_packet AS CHAR)",
+        safe: |found| found.parse::<u64>().is_ok_and(|bytes| bytes >= LEAST_PACKET),
+        expected: "1048576 or more",
     },
 ];
 
@@ -359,9 +368,9 @@ mod tests {
             );
         }
         assert_eq!(refused(&POSTGRES, &["off", "off", "off", "true", "on"]).len(), 5);
-        assert_eq!(refused(&MARIADB, &["1", "without a log", "1", "0"]), none);
-        assert_eq!(refused(&MARIADB, &["1", "1", "ON", "OFF"]), none);
-        assert_eq!(refused(&MARIADB, &["2", "0", "0", "1"]).len(), 4);
-        assert_eq!(refused(&MARIADB, &["0", "1000", "OFF", "ON"]).len(), 4);
+        assert_eq!(refused(&MARIADB, &["1", "without a log", "1", "0", "1048576"]), none);
+        assert_eq!(refused(&MARIADB, &["1", "1", "ON", "OFF", "16777216"]), none);
+        assert_eq!(refused(&MARIADB, &["2", "0", "0", "1", "1048575"]).len(), 5);
+        assert_eq!(refused(&MARIADB, &["0", "1000", "OFF", "ON", ""]).len(), 5);
     }
 }

@@ -13,6 +13,7 @@ use sea_orm::{
 use super::guard::{END, guarded};
 use super::{OpenError, OpenMode, Opened, Setting, bad_address, check_schema, check_settings};
 use crate::error::unavailable;
+use crate::limits::Limits;
 
 /// Snapshots that can be read at the same time.
 const READERS: u32 = 8;
@@ -73,10 +74,13 @@ async fn open_file(
         let delete = format!("DELETE FROM {table}");
         writer.execute_unprepared(&delete).await.map_err(unavailable)?;
     }
+    // And nobody goes on with what they staged.
+    writer.execute_unprepared("UPDATE stage SET beat = 0").await.map_err(unavailable)?;
     let readers = connect(&path, durability, false).await?;
     check_settings(&readers, &settings(durability)).await?;
     let feed = connect(&path, durability, false).await?;
-    Ok(Opened { writer, readers, snapshots: READERS as usize, feed, writers: 1, held })
+    let limits = Limits::read(&writer).await?;
+    Ok(Opened { writer, readers, snapshots: READERS as usize, feed, limits, writers: 1, held })
 }
 
 /// The one name of a file, so that two names do not give two locks.

@@ -12,6 +12,9 @@ mod m0004_freshness;
 mod m0005_numbers_expand;
 mod m0006_fax_sources_expand;
 mod m0007_removals;
+mod m0008_change_parts_expand;
+mod m0009_derived_links_expand;
+mod m0010_stages_expand;
 
 use lineguard_core::port::StoreError;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr};
@@ -37,6 +40,9 @@ impl MigratorTrait for Migrator {
             Box::new(m0005_numbers_expand::Migration),
             Box::new(m0006_fax_sources_expand::Migration),
             Box::new(m0007_removals::Migration),
+            Box::new(m0008_change_parts_expand::Migration),
+            Box::new(m0009_derived_links_expand::Migration),
+            Box::new(m0010_stages_expand::Migration),
         ]
     }
 }

@@ -260,7 +260,17 @@ async fn every_table_is_known_to_influence_answers_or_not_to(databases: &Databas
     // Never changed once written.
     known.extend(["model_text", "secret"]);
     // No answer is made of these.
-    known.extend(["change_log", "request", "rev_shard", "concern", "replica", "confirmation"]);
+    known.extend([
+        "change_log",
+        "change_part",
+        "request",
+        "rev_shard",
+        "concern",
+        "replica",
+        "confirmation",
+    ]);
+    // What is staged is a tenant of nobody until one transaction makes one of it.
+    known.extend(["stage", "stage_part"]);
     known.push("number_hold");
     // Who goes on with what the tenant's row hides.
     known.push("removal");

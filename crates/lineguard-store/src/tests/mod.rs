@@ -1,9 +1,11 @@
 //! Behaviour below the rules: what each write leaves, whatever the rules ask for.
 
 mod audit;
+mod derived;
 mod faults;
 mod feed;
 mod identity;
+mod limits;
 mod lists;
 mod looks;
 mod lost;
@@ -16,6 +18,7 @@ mod removal;
 mod removal_size;
 mod requests;
 mod servers;
+mod stage;
 
 use std::sync::atomic::Ordering;
 
@@ -266,7 +269,14 @@ fn arm(store: &SqlStore, position: i64) {
     store.writer.fuse.left.store(position, Ordering::SeqCst);
 }
 
+/// Lets it fail, and all that come after it.
+fn arm_for_good(store: &SqlStore, position: i64) {
+    arm(store, position);
+    store.writer.fuse.for_good.store(true, Ordering::SeqCst);
+}
+
 fn disarm(store: &SqlStore) {
+    store.writer.fuse.for_good.store(false, Ordering::SeqCst);
     arm(store, -1);
 }
 
@@ -280,7 +290,10 @@ async fn dump(store: &SqlStore) -> String {
         ("link", "tenant, kind, a, b"),
         ("fax", "tenant, num, id, state, labels, at"),
         ("fax_gone", "tenant, id"),
-        ("change_log", "tenant, revision, edits, hash"),
+        ("change_log", "tenant, revision, edits, parts, hash"),
+        ("change_part", "tenant, revision, part, content"),
+        ("stage", "tenant, beat"),
+        ("stage_part", "tenant, part, content"),
         ("request", "tenant, request_id, revision, changed"),
         ("rev_shard WHERE counter > 0", "shard, counter, nonce"),
         ("concern", "shard, counter, tenant, kind, num"),

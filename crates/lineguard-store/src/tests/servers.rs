@@ -143,8 +143,11 @@ async fn a_lost_connection_is_replaced(on: &Databases) {
 async fn readers_cannot_write(on: &Databases) {
     let store = fresh(on).await;
     let write = Sql::new("DELETE FROM tenant");
-    let tx =
-        crate::sql::Tx::new(sea_orm::TransactionTrait::begin(&store.readers).await.unwrap(), &None);
+    let tx = crate::sql::Tx::new(
+        sea_orm::TransactionTrait::begin(&store.readers).await.unwrap(),
+        store.writer.limits(),
+        &None,
+    );
     let error = tx.run(write).await.unwrap_err().to_string().to_lowercase();
     assert!(error.contains("read-only") || error.contains("read only"), "{error}");
 }

@@ -1,6 +1,8 @@
 //! Imports: changes and faxes of one tenant in one transaction.
 
-use lineguard_core::change::{Applied, Change, Import, Imported, NewFax, Part, UserOrGroup};
+use lineguard_core::change::{
+    Applied, Change, Import, Imported, MAX_WARNINGS, NewFax, Part, UserOrGroup, Warning,
+};
 use lineguard_core::facts::MemberStatus;
 use lineguard_core::id::{Num, Revision};
 use lineguard_core::model::reach::FaxState;
@@ -19,6 +21,7 @@ behaviours! {
     an_import_takes_the_title_of_what_exists_and_nothing_else,
     an_import_brings_nobody_back_without_a_word,
     a_repeat_of_an_import_returns_the_first_result,
+    of_very_many_warnings_the_first_are_told,
     parts_are_applied_in_their_order,
     a_fax_may_say_what_was_said_first_or_what_is_so_now,
     an_import_restores_an_assignee_who_has_left,
@@ -184,6 +187,22 @@ async fn a_repeat_of_an_import_returns_the_first_result(store: &dyn Store) -> Sh
     let more = import("one", vec![part(changes(root()), vec![in_root("a"), in_root("b")])]);
     same(store.import(&more, NOW).await, Err(ApplyError::RequestIdReused))?;
     same(fax(store, "b").await?, None)
+}
+
+/// An import by a person warns of each number that it wants active.
+async fn of_very_many_warnings_the_first_are_told(store: &dyn Store) -> Shown {
+    put_plain(store).await?;
+    let many = MAX_WARNINGS + 7;
+    let numbers = (0..many).fold(root(), |world, at| world.number(&format!("+1555{at:0>7}")));
+    let all = Import { provisions: false, ..import("one", vec![part(changes(numbers), vec![])]) };
+    let all = Import { actor: id::user("ada"), ..all };
+    let first = store.import(&all, NOW).await?;
+    same(first.applied.changed, many + 1)?;
+    same(first.applied.warnings.len(), MAX_WARNINGS + 1)?;
+    let last = first.applied.warnings.last();
+    let expected = "and 7 more warnings, which are not told".to_owned();
+    same(last, Some(&Warning { change: 1 + MAX_WARNINGS, text: expected }))?;
+    same(store.import(&all, NOW).await?, first)
 }
 
 async fn parts_are_applied_in_their_order(store: &dyn Store) -> Shown {

@@ -306,8 +306,12 @@ impl Door<'_> {
     ) -> Result<Num, ApplyError> {
         self.check_looks(kind, id, account)?;
         let body = row::write_body(body)?;
+        let named = self.named_by(kind, &body)?;
         let num = self.tx.insert_object(kind, scope, id, account, body).await?;
         self.adds(kind, num, id, account);
+        for number in named {
+            self.tx.link(Link { kind: LinkKind::OverrideNumber, a: num, b: number }).await?;
+        }
         Ok(num)
     }
 
@@ -322,8 +326,45 @@ impl Door<'_> {
         if body == object.body && account == object.account {
             return Ok(false);
         }
+        let before = self.named_by(object.kind, &object.body)?;
+        let after = self.named_by(object.kind, &body)?;
         self.tx.update_object(object.num, account, body).await?;
+        for number in before.symmetric_difference(&after) {
+            let on = after.contains(number);
+            self.set_link(LinkKind::OverrideNumber, object.num, *number, on).await?;
+        }
         Ok(true)
+    }
+
+    /// The numbers that a body names, if it is one of a member.
+    fn named_by(&self, kind: ObjectKind, body: &str) -> Result<BTreeSet<Num>, StoreError> {
+        if kind != ObjectKind::Member {
+            return Ok(BTreeSet::new());
+        }
+        let body: MemberBody = serde_json::from_str(body)
+            .map_err(|_| row::corrupt(self.tenant, "body", Num::UNKNOWN))?;
+        Ok(body.override_numbers())
+    }
+
+    /// Makes sure that the links of derived kinds are what bodies say: once for a tenant that a
+    /// version before has written to.
+    pub async fn derive_links(&mut self) -> Result<(), StoreError> {
+        if self.tx.derived_links_are_kept().await? {
+            return Ok(());
+        }
+        self.tx.derive_links_anew().await?;
+        let mut after = Num(0);
+        loop {
+            let page = self.tx.list(ObjectKind::Member, None, after, PAGE).await?;
+            let Some(last) = page.last() else { return Ok(()) };
+            after = last.num;
+            for member in &page {
+                for number in self.body::<MemberBody>(member)?.override_numbers() {
+                    let kind = LinkKind::OverrideNumber;
+                    self.tx.link(Link { kind, a: member.num, b: number }).await?;
+                }
+            }
+        }
     }
 
     pub async fn save<T: Serialize>(&mut self, object: &Object, body: &T) -> Done {

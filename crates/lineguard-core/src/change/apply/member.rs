@@ -12,7 +12,7 @@ use crate::port::{ApplyError, StoreError};
 use crate::row::{AccountBody, LinkKind, MemberBody, Object, ObjectKind, OverrideBody};
 
 /// The links that lead away from a member.
-pub(super) const OF_MEMBER: [LinkKind; 13] = [
+pub(super) const OF_MEMBER: [LinkKind; 14] = [
     LinkKind::Delegation,
     LinkKind::AccessNumber,
     LinkKind::AutoAssignNumber,
@@ -26,6 +26,7 @@ pub(super) const OF_MEMBER: [LinkKind; 13] = [
     LinkKind::SendFromCall,
     LinkKind::AttachmentSource,
     LinkKind::DefaultNumber,
+    LinkKind::OverrideNumber,
 ];
 
 /// The remark on the suspension of the last owner who was active.

@@ -6,12 +6,11 @@ use super::door::{Done, Door, IN_TENANT};
 use crate::change::Activation;
 use crate::facts::Capabilities;
 use crate::id::{AccountId, Num, PhoneNumber};
-use crate::model::ScopeKind;
 use crate::port::{ApplyError, StoreError};
-use crate::row::{self, LinkKind, MemberBody, NumberBody, Object, ObjectKind, OverrideBody};
+use crate::row::{self, LinkKind, NumberBody, Object, ObjectKind};
 
 /// Links from a member to a number.
-const TO_NUMBER: [LinkKind; 7] = [
+const TO_NUMBER: [LinkKind; 8] = [
     LinkKind::AccessNumber,
     LinkKind::AutoAssignNumber,
     LinkKind::GrantedNumber,
@@ -19,6 +18,7 @@ const TO_NUMBER: [LinkKind; 7] = [
     LinkKind::SendFromMessage,
     LinkKind::SendFromCall,
     LinkKind::DefaultNumber,
+    LinkKind::OverrideNumber,
 ];
 
 /// Links from a number to what receives its faxes.
@@ -231,23 +231,11 @@ impl Door<'_> {
 
     /// Members whose lists, default or overrides name a number.
     async fn naming_members(&mut self, number: &Object) -> Result<Vec<Object>, StoreError> {
+        self.derive_links().await?;
         let mut members = Vec::new();
         for kind in TO_NUMBER {
             let ends = self.tx.links_to(kind, number.num).await?;
             members.extend(self.get_all(&ends).await?);
-        }
-        let account = self.account_of(number)?;
-        let accounts = if self.model.tree.numbers_flow_down {
-            self.subtree(account).await?
-        } else {
-            vec![account]
-        };
-        for account in accounts {
-            for member in self.every(ObjectKind::Member, Some(account)).await? {
-                if names_in_override(&self.body(&member)?, number.num) {
-                    members.push(member);
-                }
-            }
         }
         Ok(members)
     }
@@ -258,13 +246,4 @@ impl Door<'_> {
 fn unreadable() -> StoreError {
     let row = "the number in another tenant".to_owned();
     StoreError::Corrupt { table: "object", column: "body", row }
-}
-
-fn names_in_override(body: &MemberBody, number: Num) -> bool {
-    body.overrides.values().any(|value| match value {
-        OverrideBody::Off | OverrideBody::On => false,
-        OverrideBody::Scoped(scopes) => {
-            scopes.get(ScopeKind::Number.as_str()).is_some_and(|nums| nums.contains(&number.0))
-        }
-    })
 }

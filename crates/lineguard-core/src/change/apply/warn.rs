@@ -38,11 +38,8 @@ impl Door<'_> {
         self.routed.push((self.position, routed));
     }
 
-    /// The remarks of the batch, by the last change that concerned each member or number.
+    /// The remarks of the batch that need no look at what is routed.
     pub(super) async fn warnings(&mut self) -> Result<Vec<Warning>, StoreError> {
-        let last: BTreeMap<Routed, usize> =
-            self.routed.iter().map(|(position, routed)| (*routed, *position)).collect();
-        let mut resolved = BTreeMap::new();
         let noted = self.noted.iter().map(|(position, text)| (*position, (*text).to_owned()));
         let mut warnings: BTreeSet<_> = noted.collect();
         let left = std::mem::take(&mut self.left_out);
@@ -57,9 +54,19 @@ impl Door<'_> {
             let position = left.get(&member.num).copied().unwrap_or_default();
             warnings.insert((position, text.to_owned()));
         }
-        for (routed, position) in last {
-            for text in self.remarks(routed, &mut resolved).await? {
-                warnings.insert((position, text));
+        Ok(warnings.into_iter().map(|(change, text)| Warning { change, text }).collect())
+    }
+
+    /// The others, each with the last change that concerned the member or number.
+    pub(super) async fn remarks_on(
+        &mut self,
+        settings: &[(Routed, usize)],
+    ) -> Result<Vec<Warning>, StoreError> {
+        let mut resolved = BTreeMap::new();
+        let mut warnings = BTreeSet::new();
+        for (routed, position) in settings {
+            for text in self.remarks(*routed, &mut resolved).await? {
+                warnings.insert((*position, text));
             }
         }
         warnings.extend(self.remarks_on_losses().await?);
