@@ -50,7 +50,8 @@ impl Session {
     /// Locks the tenant before anything else is read, so that all that is read stays true.
     pub(crate) async fn open(tx: Tx, id: &TenantId) -> Result<Result<Self, Tx>, StoreError> {
         let lock = dialect::for_update(tx.backend());
-        let query = Sql::new(format!("SELECT {TENANT} FROM tenant WHERE id = ?{lock}"));
+        let query =
+            Sql::new(format!("SELECT {TENANT} FROM tenant WHERE id = ? AND staged IS NULL{lock}"));
         let Some(row) = tx.one(query.bind(id.as_str().as_bytes().to_vec())).await? else {
             return Ok(Err(tx));
         };
@@ -78,7 +79,8 @@ impl Session {
     /// statement is the first, so both are of the snapshot that everything else is read from.
     pub(crate) async fn open_to_read(tx: Tx, id: &TenantId) -> Result<Option<Self>, StoreError> {
         let text = format!(
-            "SELECT {TENANT}, counter, nonce FROM tenant, rev_shard WHERE id = ? AND shard = ?"
+            "SELECT {TENANT}, counter, nonce FROM tenant, rev_shard \
+             WHERE id = ? AND staged IS NULL AND shard = ?"
         );
         let query =
             Sql::new(text).bind(id.as_str().as_bytes().to_vec()).bind(i64::from(Shard::of(id).0));

@@ -70,6 +70,11 @@ pub(super) async fn remove(
     let turn = store.writer.turn().await;
     let tx = held(store, &turn, num, owner, time).await?;
     tx.run(Sql::new("DELETE FROM stage WHERE tenant = ?").bind(seek(num))).await?;
+    // What is left is a name that a program of the version before can read, too.
+    let name = format!("removed-import-{}", hex(owner));
+    let empty =
+        Sql::new("UPDATE tenant SET id = ?, title = ? WHERE num = ? AND staged IS NOT NULL");
+    tx.run(empty.bind(name.clone().into_bytes()).bind(name).bind(seek(num))).await?;
     tx.commit().await
 }
 
@@ -140,10 +145,12 @@ pub(super) fn random() -> Result<Vec<u8>, StoreError> {
 pub(super) fn hidden_id(owner: &[u8]) -> Vec<u8> {
     let mut id = vec![1];
     id.extend_from_slice(b"stage ");
-    for byte in owner {
-        id.extend_from_slice(format!("{byte:02x}").as_bytes());
-    }
+    id.extend_from_slice(hex(owner).as_bytes());
     id
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The time of a caller, which goes on.

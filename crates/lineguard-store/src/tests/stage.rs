@@ -96,6 +96,14 @@ async fn is_removed(store: &SqlStore) {
     tamper(store, "UPDATE stage SET beat = 0").await;
     store.remove_abandoned(NOW).await.unwrap();
     assert_eq!(rows(store, &TABLES).await, [0; TABLES.len()]);
+    // Names that everybody can read are left, and nobody can ask for them.
+    for row in Sql::new("SELECT id FROM tenant WHERE staged = 1").all(&store.readers).await.unwrap()
+    {
+        let id = String::from_utf8(row.try_get_by_index(0).unwrap()).unwrap();
+        assert!(store.snapshot(&tenant_id(&id)).await.unwrap().is_none(), "{id}");
+        let written = store.register(&tenant_id(&id), &[fax("f", 1)], NOW).await;
+        assert!(matches!(written, Err(ApplyError::NotFound(_))), "{written:?}");
+    }
 }
 
 /// Objects, links and faxes, without the number of the tenant.
