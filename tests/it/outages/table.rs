@@ -1,6 +1,6 @@
 //! What callers meet during each outage, how soon it has healed, and how much the log says: a table.
 //!
-//! `cargo test --test it -- --ignored --nocapture a_table_of_outages` prints it, with the servers of
+//! `cargo test --test it -- --ignored --nocapture a_table_of` prints it, with the servers of
 //! `tests/servers`; the database is away for `LINEGUARD_AWAY` seconds of it, ten minutes if that is
 //! not set.
 
@@ -292,7 +292,7 @@ async fn disk_is_full() -> Outage {
 async fn keys_are_away() -> Outage {
     let folder = tempfile::tempdir().unwrap();
     let callers = "format = 1\n[[caller]]\nname = \"all\"\nspiffe = [\"spiffe://t.test/all\"]\n\
-                   methods = [\"*\"]\ntenants = [\"*\"]\non_behalf_of_others = true\n\
+                   methods = [\"*\"]\ntenants = [\"*\"]\nproducts = [\"*\"]\non_behalf_of_others = true\n\
                    provisions = true\n";
     std::fs::write(folder.path().join("callers.toml"), callers).unwrap();
     let (ca, address) = (Ca::new(), free());
@@ -342,15 +342,19 @@ async fn keys_are_away() -> Outage {
     }
 }
 
+fn heading() {
+    println!(
+        "| outage | lasted | asked | slowest | written | emergency calls allowed | health | \
+         healed after | log lines |\n|---|---|---|---|---|---|---|---|---|"
+    );
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "takes a quarter of an hour"]
 async fn a_table_of_outages() {
     let seconds = std::env::var("LINEGUARD_AWAY").ok().and_then(|text| text.parse().ok());
     let away = Duration::from_secs(seconds.unwrap_or(600));
-    println!(
-        "| outage | lasted | asked | slowest | written | emergency calls allowed | health | \
-         healed after | log lines |\n|---|---|---|---|---|---|---|---|---|"
-    );
+    heading();
     let laid = Laid::start().await;
     laid.before_the_database().await.print();
     let mut caller = Caller::new(&laid.server).await;
@@ -360,5 +364,11 @@ async fn a_table_of_outages() {
     laid.server.stop().await;
     laid.own.drop().await;
     disk_is_full().await.print();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes a minute"]
+async fn a_table_of_keys_that_are_away() {
+    heading();
     keys_are_away().await.print();
 }
