@@ -1,0 +1,89 @@
+//! Where a statement is: telling of it before it is sent and after it has ended.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use lineguard_store::{Ending, Statement, Watch};
+
+/// Which side of a statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Side {
+    /// It was not sent yet.
+    Before,
+    /// It has ended, and nothing more was done.
+    After,
+}
+
+type Hook = Box<dyn FnMut() + Send>;
+
+#[derive(Default)]
+struct State {
+    counting: bool,
+    seen: u64,
+    at: Option<(u64, Side)>,
+    hook: Option<Hook>,
+}
+
+/// Counts the statements of a store, and does something at one of them.
+#[derive(Default)]
+pub struct Points(Arc<Mutex<State>>);
+
+impl Points {
+    /// What a store is to be watched by.
+    pub fn watch(&self) -> Arc<dyn Watch> {
+        Arc::new(Watcher(Arc::clone(&self.0)))
+    }
+
+    /// Counts from 0 from now on, and does this at that statement.
+    pub fn start(&self, at: Option<(u64, Side)>, hook: impl FnMut() + Send + 'static) {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *state = State { counting: true, seen: 0, at, hook: Some(Box::new(hook)) };
+    }
+
+    /// Counts no more; how many there were.
+    pub fn stop(&self) -> u64 {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        (state.counting, state.hook) = (false, None);
+        state.seen
+    }
+}
+
+struct Watcher(Arc<Mutex<State>>);
+
+impl Watch for Watcher {
+    fn begun(&self, _: Statement) -> Box<dyn Ending> {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let turn = state.seen;
+        state.seen += u64::from(state.counting);
+        let hook = state.take(turn, Side::Before);
+        drop(state);
+        if let Some(mut hook) = hook {
+            hook();
+        }
+        Box::new(End { state: Arc::clone(&self.0), turn })
+    }
+}
+
+impl State {
+    /// What is to be done here, once.
+    fn take(&mut self, turn: u64, side: Side) -> Option<Hook> {
+        let here = self.counting && self.at == Some((turn, side));
+        self.hook.take_if(|_| here)
+    }
+}
+
+struct End {
+    state: Arc<Mutex<State>>,
+    turn: u64,
+}
+
+impl Ending for End {
+    fn ended(self: Box<Self>, _: bool) {
+        let hook = {
+            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            state.take(self.turn, Side::After)
+        };
+        if let Some(mut hook) = hook {
+            hook();
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! SQLite: every call to the file system may fail, and the file is opened anew after each point.
+
+mod forms;
+mod ground;
+mod play;
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use lineguard_testkit::generate::Rng;
+
+use crate::failure::{Failure, Result};
+use crate::judge::{Expected, judge};
+use crate::tally::Tally;
+use crate::vfs::{self, CALLS};
+use crate::writes::{self, Write};
+use forms::{FORMS, Form, SIZE_STEPS};
+use ground::{File, Start};
+use play::{End, Plan, Until};
+
+/// One point, before the rest is drawn.
+#[derive(Debug, Clone, Copy)]
+struct Point {
+    write: Write,
+    start: Start,
+    form: Form,
+    at: u64,
+}
+
+/// What a run has to do.
+#[derive(Debug, Clone, Copy)]
+pub struct Extent {
+    /// All random choices follow from it.
+    pub seed: u64,
+    /// Points that meet something.
+    pub points: u64,
+    /// Only this one, counted from 0.
+    pub only: Option<u64>,
+}
+
+/// Runs; the figures, and what was wrong in words.
+///
+/// # Errors
+///
+/// If a store without a fault does not do what it should.
+pub async fn run(folder: &Path, extent: Extent, tell: impl Fn(&str)) -> Result<Tally> {
+    vfs::install()?;
+    let mut file = File::prepare(folder).await?;
+    let mut all = every_point(&mut file).await?;
+    let possible = all.len();
+    tell(&format!(
+        "seed {}: {possible} different points of {} writes",
+        extent.seed,
+        writes::ALL.len()
+    ));
+    let mut rng = Rng::new(extent.seed);
+    for at in (1..all.len()).rev() {
+        all.swap(at, rng.below(at + 1));
+    }
+    let mut expected =
+        HashMap::from([(Start::Short, Expected::default()), (Start::Long, Expected::default())]);
+    let mut tally = Tally::default();
+    let mut index = extent.only.unwrap_or(0);
+    while tally.points < extent.points {
+        let place = usize::try_from(index).unwrap_or(0) % possible;
+        let Some(point) = all.get(place).copied() else {
+            return Err(Failure("there are no points".into()));
+        };
+        let mut rng = Rng::new(extent.seed.wrapping_mul(0x9e37_79b9).wrapping_add(index));
+        let plan = draw(point, &mut rng);
+        let (played, met) = play::play(&mut file, plan).await?;
+        if met == 0 {
+            tally.idle += 1;
+        } else if let Some(expected) = expected.get_mut(&point.start) {
+            let (outcome, found) = judge(&played, expected, &mut file).await?;
+            let name = format!("seed {}, point {index}: {plan:?}", extent.seed);
+            if let Some(text) = tally.count(point.form.name(), outcome, name, &found) {
+                let answers: Vec<_> =
+                    played.steps.iter().map(|step| (step.write, &step.answer)).collect();
+                tell(&format!("{text}\n    answers: {answers:?}"));
+            }
+        }
+        index += 1;
+        if extent.only.is_some() {
+            break;
+        }
+        if index.is_multiple_of(1_000) {
+            tell(&format!("{} points, {} violations", tally.points, tally.violations));
+        }
+    }
+    Ok(tally)
+}
+
+/// Every call of every write, with everything that can go wrong there.
+async fn every_point(file: &mut File) -> Result<Vec<Point>> {
+    let mut all = Vec::new();
+    for write in writes::ALL {
+        for start in [Start::Short, Start::Long] {
+            file.start = start;
+            let (calls, statements) = play::count(file, write).await?;
+            for form in FORMS {
+                let many = match form {
+                    Form::Calls(fault) => {
+                        let of = |call| calls.get(call).copied().unwrap_or(0);
+                        CALLS.iter().filter(|call| fault.calls.contains(call)).map(of).sum()
+                    }
+                    Form::Statement(..) => statements,
+                    Form::Size => SIZE_STEPS,
+                };
+                all.extend((0..many).map(|at| Point { write, start, form, at }));
+            }
+        }
+    }
+    Ok(all)
+}
+
+/// The rest of a point: how long it lasts, what comes after, how it ends.
+fn draw(point: Point, rng: &mut Rng) -> Plan {
+    let Point { write, start, form, at } = point;
+    let lasting = [Until::Written, Until::Refused, Until::Next];
+    let until = match form {
+        Form::Calls(_) if rng.chance(50) => Until::Once,
+        _ => rng.pick(&lasting).copied().unwrap_or(Until::Written),
+    };
+    let ends = [End::Closed, End::ClosedInFault, End::Killed, End::PowerCut];
+    let end = rng.pick(&ends).copied().unwrap_or(End::Closed);
+    let refused_first = rng.chance(75);
+    Plan { write, start, form, at, until, end, refused_first }
+}
