@@ -7,6 +7,7 @@ mod dump;
 mod failure;
 mod judge;
 mod points;
+mod servers;
 mod sqlite;
 mod tally;
 mod vfs;
@@ -32,31 +33,53 @@ struct Cli {
 enum Task {
     /// An SQLite file: every call to the file system may fail
     Sqlite(SqliteArgs),
+    /// A server that `tests/servers` made for this alone: at each statement it may be killed, cut
+    /// off, held up or crashed
+    Server(ServerArgs),
 }
 
 #[derive(Debug, Args)]
-struct SqliteArgs {
+struct ServerArgs {
+    /// Which
+    #[arg(value_enum)]
+    kind: servers::private::Kind,
+    /// The folder of `tests/servers start DIR`
+    #[arg(long, value_name = "DIR")]
+    servers: PathBuf,
+    #[command(flatten)]
+    extent: Extent,
+}
+
+#[derive(Debug, Clone, Copy, Args)]
+struct Extent {
     /// All random choices follow from it
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Points whose fault meets something
-    #[arg(long, default_value_t = 10_000)]
+    #[arg(long, default_value_t = 500)]
     points: u64,
     /// Only the point of this number
     #[arg(long)]
     only: Option<u64>,
-    /// Where the files are made
-    #[arg(long, value_name = "DIR")]
-    folder: Option<PathBuf>,
     /// The program is known to be broken: it is an error if nothing is found
     #[arg(long)]
     expect_violations: bool,
+}
+
+#[derive(Debug, Args)]
+struct SqliteArgs {
+    #[command(flatten)]
+    extent: Extent,
+    /// Where the files are made
+    #[arg(long, value_name = "DIR")]
+    folder: Option<PathBuf>,
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let done = match Cli::parse().task {
         Task::Sqlite(args) => on_sqlite(args).await,
+        Task::Server(args) => on_server(args).await,
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,
@@ -70,10 +93,16 @@ async fn main() -> ExitCode {
 
 async fn on_sqlite(args: SqliteArgs) -> Result<bool> {
     let home = folder(args.folder)?;
-    let extent = sqlite::Extent { seed: args.seed, points: args.points, only: args.only };
-    let tally = sqlite::run(home.path(), extent, |text| println!("{text}")).await?;
+    let tally = sqlite::run(home.path(), args.extent, |text| println!("{text}")).await?;
     println!("{tally}");
-    Ok(as_expected(&tally, args.expect_violations))
+    Ok(as_expected(&tally, args.extent.expect_violations))
+}
+
+async fn on_server(args: ServerArgs) -> Result<bool> {
+    let tell = |text: &str| println!("{text}");
+    let tally = servers::run(&args.servers, args.kind, args.extent, tell).await?;
+    println!("{tally}");
+    Ok(as_expected(&tally, args.extent.expect_violations))
 }
 
 fn folder(below: Option<PathBuf>) -> Result<tempfile::TempDir> {

@@ -13,12 +13,13 @@ pub enum Side {
     After,
 }
 
-type Hook = Box<dyn FnMut() + Send>;
+type Hook = Box<dyn FnMut(Statement) + Send>;
 
 #[derive(Default)]
 struct State {
     counting: bool,
-    seen: u64,
+    seen: Vec<Statement>,
+    failed: u64,
     at: Option<(u64, Side)>,
     hook: Option<Hook>,
 }
@@ -34,32 +35,35 @@ impl Points {
     }
 
     /// Counts from 0 from now on, and does this at that statement.
-    pub fn start(&self, at: Option<(u64, Side)>, hook: impl FnMut() + Send + 'static) {
+    pub fn start(&self, at: Option<(u64, Side)>, hook: impl FnMut(Statement) + Send + 'static) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *state = State { counting: true, seen: 0, at, hook: Some(Box::new(hook)) };
+        *state =
+            State { counting: true, seen: Vec::new(), failed: 0, at, hook: Some(Box::new(hook)) };
     }
 
-    /// Counts no more; how many there were.
-    pub fn stop(&self) -> u64 {
+    /// Counts no more; what there were, and how many of them failed.
+    pub fn stop(&self) -> (Vec<Statement>, u64) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         (state.counting, state.hook) = (false, None);
-        state.seen
+        (std::mem::take(&mut state.seen), state.failed)
     }
 }
 
 struct Watcher(Arc<Mutex<State>>);
 
 impl Watch for Watcher {
-    fn begun(&self, _: Statement) -> Box<dyn Ending> {
+    fn begun(&self, statement: Statement) -> Box<dyn Ending> {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let turn = state.seen;
-        state.seen += u64::from(state.counting);
+        let turn = u64::try_from(state.seen.len()).unwrap_or(u64::MAX);
+        if state.counting {
+            state.seen.push(statement);
+        }
         let hook = state.take(turn, Side::Before);
         drop(state);
         if let Some(mut hook) = hook {
-            hook();
+            hook(statement);
         }
-        Box::new(End { state: Arc::clone(&self.0), turn })
+        Box::new(End { state: Arc::clone(&self.0), statement, turn })
     }
 }
 
@@ -73,17 +77,19 @@ impl State {
 
 struct End {
     state: Arc<Mutex<State>>,
+    statement: Statement,
     turn: u64,
 }
 
 impl Ending for End {
-    fn ended(self: Box<Self>, _: bool) {
+    fn ended(self: Box<Self>, well: bool) {
         let hook = {
             let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            state.failed += u64::from(state.counting && !well);
             state.take(self.turn, Side::After)
         };
         if let Some(mut hook) = hook {
-            hook();
+            hook(self.statement);
         }
     }
 }

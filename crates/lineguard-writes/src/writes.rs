@@ -9,7 +9,7 @@ use lineguard_core::id::{ModelDigest, Timestamp};
 use lineguard_core::model::reach::FaxState;
 use lineguard_core::port::{ApplyError, Registered, Store, StoreError};
 use lineguard_core::stamp::{Shard, Stamp};
-use lineguard_store::SqlStore;
+use lineguard_store::{Chain, SqlStore};
 use lineguard_testkit::world::{NOW, World, batch, received, world};
 use lineguard_testkit::{ids, model};
 use tokio::time::timeout;
@@ -90,7 +90,7 @@ pub const ALL: [Write; 18] = [
 ];
 
 /// The tenants there may be.
-pub const TENANTS: [&str; 3] = ["t", "other", "new"];
+const TENANTS: [&str; 3] = ["t", "other", "new"];
 
 /// What a writer was told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -157,6 +157,22 @@ pub async fn join(store: &SqlStore) -> Result<()> {
     store.confirm(LIVE, &[(Shard(7), Stamp { counter: 1, nonce: 5 })]).await.doing("confirming")
 }
 
+/// Tenants whose audit trail is broken or cannot be read.
+pub async fn broken(store: &SqlStore) -> Vec<String> {
+    let mut broken = Vec::new();
+    for tenant in TENANTS {
+        match store.verify_chain(&ids::tenant(tenant)).await {
+            Ok(None | Some(Chain::Intact { .. })) => {}
+            other => broken.push(format!("the audit trail of `{tenant}`: {other:?}")),
+        }
+    }
+    match store.tenants(ids::NONE, 9).await {
+        Ok(_) => {}
+        Err(error) => broken.push(format!("the tenants: {error}")),
+    }
+    broken
+}
+
 fn status(who: &str, status: MemberStatus) -> Change {
     Change::SetMemberStatus { account: ids::account("root"), subject: ids::user(who), status }
 }
@@ -204,6 +220,11 @@ impl Write {
             Self::Register => Self::RegisterAnew,
             other => other,
         }
+    }
+
+    /// Whether it begins with a lock on its tenant.
+    pub fn holds_its_tenant(self) -> bool {
+        self.changes().is_some() || matches!(self, Self::Fax | Self::Faxes | Self::Import)
     }
 
     async fn make(self, store: &SqlStore) -> Answer {

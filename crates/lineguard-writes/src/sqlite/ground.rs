@@ -4,16 +4,14 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use lineguard_core::port::Store as _;
-use lineguard_store::{Chain, OpenMode, SqlStore};
-use lineguard_testkit::ids;
+use lineguard_store::{OpenMode, SqlStore};
 use sea_orm::{ConnectOptions, Database, DatabaseConnection};
 
 use crate::dump::Everything;
 use crate::failure::{Doing, Failure, Result};
 use crate::judge::{Ground, Look, Step};
 use crate::vfs;
-use crate::writes::{self, Answer, TENANTS, Write};
+use crate::writes::{self, Answer, Write};
 
 /// Which first state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -151,7 +149,7 @@ impl File {
             }
         };
         let seen = Ok(self.read(file).await?);
-        let mut broken = broken(&store).await;
+        let mut broken = writes::broken(&store).await;
         let last = Write::Last.run(&store).await;
         let last = Some(Step {
             write: Write::Last,
@@ -182,22 +180,6 @@ impl Ground for File {
         let file = self.home.join(format!("copy-{}", self.copies)).join("db");
         self.read(&file).await
     }
-}
-
-/// Tenants whose audit trail is broken or cannot be read.
-pub async fn broken(store: &SqlStore) -> Vec<String> {
-    let mut broken = Vec::new();
-    for tenant in TENANTS {
-        match store.verify_chain(&ids::tenant(tenant)).await {
-            Ok(None | Some(Chain::Intact { .. })) => {}
-            other => broken.push(format!("the audit trail of `{tenant}`: {other:?}")),
-        }
-    }
-    match store.tenants(ids::NONE, 9).await {
-        Ok(_) => {}
-        Err(error) => broken.push(format!("the tenants: {error}")),
-    }
-    broken
 }
 
 /// Opens the store of a file.

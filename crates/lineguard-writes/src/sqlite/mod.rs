@@ -9,6 +9,7 @@ use std::path::Path;
 
 use lineguard_testkit::generate::Rng;
 
+use crate::Extent;
 use crate::failure::{Failure, Result};
 use crate::judge::{Expected, judge};
 use crate::tally::Tally;
@@ -25,17 +26,6 @@ struct Point {
     start: Start,
     form: Form,
     at: u64,
-}
-
-/// What a run has to do.
-#[derive(Debug, Clone, Copy)]
-pub struct Extent {
-    /// All random choices follow from it.
-    pub seed: u64,
-    /// Points that meet something.
-    pub points: u64,
-    /// Only this one, counted from 0.
-    pub only: Option<u64>,
 }
 
 /// Runs; the figures, and what was wrong in words.

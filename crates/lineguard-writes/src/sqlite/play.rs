@@ -68,14 +68,14 @@ pub async fn count(file: &mut File, write: Write) -> Result<(HashMap<Call, u64>,
     vfs::use_faulty()?;
     let store = open(&file.copy()?, OpenMode::Existing).await?.watched(points.watch());
     writes::join(&store).await?;
-    points.start(None, || {});
+    points.start(None, |_| {});
     vfs::arm(None);
     write.run(&store).await;
     let calls = vfs::counts();
     vfs::lift();
-    let statements = points.stop();
+    let (statements, _) = points.stop();
     store.close().await.doing("closing")?;
-    Ok((calls, statements))
+    Ok((calls, u64::try_from(statements.len()).unwrap_or(0)))
 }
 
 /// Plays a point. How many calls, or limits, the fault met.
@@ -128,15 +128,15 @@ pub async fn play(file: &mut File, plan: Plan) -> Result<(Played, u64)> {
 fn begin(points: &Points, path: &Path, plan: Plan) -> Result<()> {
     match plan.form {
         Form::Calls(calls) => {
-            points.start(None, || {});
+            points.start(None, |_| {});
             vfs::arm(Some(calls.fault(plan.at, plan.until == Until::Once)));
         }
         Form::Statement(side, everything) => {
             vfs::arm(None);
-            points.start(Some((plan.at, side)), move || vfs::fail_from_now(everything.fault()));
+            points.start(Some((plan.at, side)), move |_| vfs::fail_from_now(everything.fault()));
         }
         Form::Size => {
-            points.start(None, || {});
+            points.start(None, |_| {});
             // The log of an empty file is no guide to the file itself, which is longer.
             limit_size(Some(length(&log_of(path)) + plan.at * SIZE_STEP))?;
         }
