@@ -36,7 +36,11 @@ struct Point {
 pub async fn run(folder: &Path, extent: Extent, tell: impl Fn(&str)) -> Result<Tally> {
     vfs::install()?;
     let mut file = File::prepare(folder).await?;
-    let mut all = every_point(&mut file).await?;
+    let limits = survives_a_limit();
+    if !limits {
+        tell("SIGXFSZ is not ignored here: limits of the system are left out");
+    }
+    let mut all = every_point(&mut file, limits).await?;
     let possible = all.len();
     tell(&format!(
         "seed {}: {possible} different points of {} writes",
@@ -81,8 +85,18 @@ pub async fn run(folder: &Path, extent: Extent, tell: impl Fn(&str)) -> Result<T
     Ok(tally)
 }
 
+/// Whether the signal that ends a process which writes beyond a limit is ignored. Who starts this
+/// program has to see to it.
+fn survives_a_limit() -> bool {
+    const SIGXFSZ: u32 = 25;
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    ignored.is_some_and(|mask| mask & (1 << (SIGXFSZ - 1)) != 0)
+}
+
 /// Every call of every write, with everything that can go wrong there.
-async fn every_point(file: &mut File) -> Result<Vec<Point>> {
+async fn every_point(file: &mut File, limits: bool) -> Result<Vec<Point>> {
     let mut all = Vec::new();
     for write in writes::ALL {
         for start in [Start::Short, Start::Long] {
@@ -95,7 +109,7 @@ async fn every_point(file: &mut File) -> Result<Vec<Point>> {
                         CALLS.iter().filter(|call| fault.calls.contains(call)).map(of).sum()
                     }
                     Form::Statement(..) => statements,
-                    Form::Size => SIZE_STEPS,
+                    Form::Size => u64::from(limits) * SIZE_STEPS,
                 };
                 all.extend((0..many).map(|at| Point { write, start, form, at }));
             }
@@ -116,4 +130,20 @@ fn draw(point: Point, rng: &mut Rng) -> Plan {
     let end = rng.pick(&ends).copied().unwrap_or(End::Closed);
     let refused_first = rng.chance(75);
     Plan { write, start, form, at, until, end, refused_first }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The long form is `tests/writes`; this much is there for every run of the tests.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn some_points_of_everything() {
+        let home = tempfile::tempdir().unwrap();
+        let extent = Extent { seed: 7, points: 40, only: None, expect_violations: false };
+        let tally =
+            run(home.path(), extent, |text| assert!(!text.contains("violation at"), "{text}"));
+        let tally = tally.await.unwrap();
+        assert_eq!((tally.points, tally.violations), (40, 0), "{tally}");
+    }
 }

@@ -84,7 +84,9 @@ pub async fn play(file: &mut File, plan: Plan) -> Result<(Played, u64)> {
     let path = file.copy()?;
     let points = Points::default();
     vfs::use_faulty()?;
-    vfs::remember(contents(&path));
+    if plan.end == End::PowerCut {
+        vfs::remember(contents(&path));
+    }
     let store = open(&path, OpenMode::Existing).await?.watched(points.watch());
     writes::join(&store).await?;
     let mut playing = Playing { file: &*file, path: &path, store, played: Played::default() };
