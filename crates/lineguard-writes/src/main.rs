@@ -5,6 +5,7 @@
 
 mod dump;
 mod failure;
+mod first;
 mod judge;
 mod points;
 mod servers;

@@ -1,4 +1,4 @@
-//! Every kind of write that a store takes, and the state that all of them start from.
+//! Every kind of write that a store takes.
 
 use std::time::Duration;
 
@@ -9,12 +9,10 @@ use lineguard_core::id::{ModelDigest, Timestamp};
 use lineguard_core::model::reach::FaxState;
 use lineguard_core::port::{ApplyError, Registered, Store, StoreError};
 use lineguard_core::stamp::{Shard, Stamp};
-use lineguard_store::{Chain, SqlStore};
-use lineguard_testkit::world::{NOW, World, batch, received, world};
+use lineguard_store::SqlStore;
+use lineguard_testkit::world::{NOW, batch, received};
 use lineguard_testkit::{ids, model};
 use tokio::time::timeout;
-
-use crate::failure::{Doing, Failure, Result};
 
 /// A write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -89,9 +87,6 @@ pub const ALL: [Write; 18] = [
     Write::Try,
 ];
 
-/// The tenants there may be.
-const TENANTS: [&str; 3] = ["t", "other", "new"];
-
 /// What a writer was told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
@@ -111,7 +106,8 @@ const PATIENCE: Duration = Duration::from_secs(90);
 /// When everything but the first state happens.
 const LATER: Timestamp = Timestamp(NOW.0 + 60_000);
 
-const LIVE: Incarnation = Incarnation([1; 16]);
+/// The replica that is there.
+pub const LIVE: Incarnation = Incarnation([1; 16]);
 const NEW: Incarnation = Incarnation([2; 16]);
 const ANEW: Incarnation = Incarnation([3; 16]);
 
@@ -120,60 +116,8 @@ fn other_model() -> String {
     model::several_targets()
 }
 
-fn first_world() -> World {
-    let mut world = world("t").account("root").owner("olga").member("anna").role("admin");
-    for number in ["+15550100100", "+15550100101"] {
-        world = world.number(number);
-    }
-    world = world.member("bert").access(&["+15550100100"]).member("carl");
-    world = world.faxbox("box").join("bert", "box").join("carl", "box").group("crew", &["user"]);
-    for minute in 0..12 {
-        let fax = NewFax { faxbox: Some(ids::faxbox("box")), ..received("x", "root", minute) };
-        world = world.fax(NewFax { fax: ids::fax(&format!("fax-{minute}")), ..fax });
-    }
-    world
-}
-
-/// Makes the first state in an empty store.
-///
-/// # Errors
-///
-/// If the store does not take it.
-pub async fn prepare(store: &SqlStore) -> Result<()> {
-    first_world().build(store).await;
-    world("other").account("root").owner("otto").number("+15550100200").build(store).await;
-    let second = batch("t", "second", vec![status("carl", MemberStatus::Suspended)]);
-    let second = store.apply(&second, NOW).await;
-    second.map_err(|error| Failure(format!("the second change: {error:?}"))).map(drop)
-}
-
-/// What follows the opening of a store: a replica, which an SQLite file forgets when it is opened.
-///
-/// # Errors
-///
-/// If the store does not take it.
-pub async fn join(store: &SqlStore) -> Result<()> {
-    Feed::register(store, LIVE, "live", NOW).await.doing("a replica")?;
-    store.confirm(LIVE, &[(Shard(7), Stamp { counter: 1, nonce: 5 })]).await.doing("confirming")
-}
-
-/// Tenants whose audit trail is broken or cannot be read.
-pub async fn broken(store: &SqlStore) -> Vec<String> {
-    let mut broken = Vec::new();
-    for tenant in TENANTS {
-        match store.verify_chain(&ids::tenant(tenant)).await {
-            Ok(None | Some(Chain::Intact { .. })) => {}
-            other => broken.push(format!("the audit trail of `{tenant}`: {other:?}")),
-        }
-    }
-    match store.tenants(ids::NONE, 9).await {
-        Ok(_) => {}
-        Err(error) => broken.push(format!("the tenants: {error}")),
-    }
-    broken
-}
-
-fn status(who: &str, status: MemberStatus) -> Change {
+/// The status of a member.
+pub fn status(who: &str, status: MemberStatus) -> Change {
     Change::SetMemberStatus { account: ids::account("root"), subject: ids::user(who), status }
 }
 

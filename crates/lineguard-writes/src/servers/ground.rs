@@ -11,8 +11,9 @@ use super::link::Link;
 use super::private::{Kind, Private};
 use crate::dump::Everything;
 use crate::failure::{Doing, Failure, Result};
+use crate::first;
 use crate::judge::{Ground, Look, Step};
-use crate::writes::{self, Write};
+use crate::writes::Write;
 
 /// How long a statement may take where that is what goes wrong.
 pub const STATEMENT: Duration = Duration::from_millis(400);
@@ -44,8 +45,15 @@ impl Place {
         let kind = server.kind;
         let admin = connect(&server.url).await?;
         let make: &[&str] = match kind {
-            Kind::Postgres => &["CREATE SCHEMA point", "CREATE SCHEMA first"],
+            Kind::Postgres => &[
+                "DROP SCHEMA IF EXISTS point CASCADE",
+                "DROP SCHEMA IF EXISTS first CASCADE",
+                "CREATE SCHEMA point",
+                "CREATE SCHEMA first",
+            ],
             Kind::MariaDb => &[
+                "DROP DATABASE IF EXISTS point",
+                "DROP DATABASE IF EXISTS first",
                 "CREATE DATABASE point",
                 "CREATE DATABASE first",
                 "CREATE TABLE first.spared (id BIGINT) ENGINE = InnoDB",
@@ -58,7 +66,7 @@ impl Place {
         admin.close().await.doing("closing")?;
         let direct = address(&server.url, kind, None, false)?;
         let store = SqlStore::open(&direct, OpenMode::Migrate).await.doing("the first state")?;
-        writes::prepare(&store).await?;
+        first::prepare(&store).await?;
         store.close().await.doing("closing the first state")?;
         let url = server.url.clone();
         let others = [own(&url, kind).await?, own(&url, kind).await?];
@@ -79,11 +87,11 @@ impl Place {
         self.open_store().await
     }
 
-    /// A store over the link.
-    pub async fn open_store(&self) -> Result<SqlStore> {
+    /// A store over the link. It is waited for as long as a busy machine may need.
+    async fn open_store(&self) -> Result<SqlStore> {
         let port = Some(self.link.address.port());
         let url = address(&self.url, self.kind, port, self.limited)?;
-        let options = OpenOptions { max_connections: 4, acquire_timeout: Duration::from_secs(1) };
+        let options = OpenOptions { max_connections: 4, acquire_timeout: Duration::from_secs(10) };
         SqlStore::open_with(&url, OpenMode::Existing, options).await.doing("opening")
     }
 
@@ -127,7 +135,7 @@ impl Place {
             }
         };
         let seen = Ok(self.read().await?);
-        let broken = writes::broken(&store).await;
+        let broken = first::broken(&store).await;
         let answer = Write::Last.run(&store).await;
         let last = Step { write: Write::Last, answer, seen: self.read().await?, well: true };
         drop(store.close().await);
@@ -138,7 +146,7 @@ impl Place {
 impl Ground for Place {
     async fn open(&mut self) -> Result<SqlStore> {
         let store = self.fresh().await?;
-        writes::join(&store).await?;
+        first::join(&store).await?;
         Ok(store)
     }
 

@@ -11,9 +11,10 @@ use super::ground::{Place, STATEMENT};
 use super::link::Condition;
 use super::private::Kind;
 use crate::failure::{Doing, Result};
+use crate::first;
 use crate::judge::{Played, Step};
 use crate::points::{Points, Side};
-use crate::writes::{self, Answer, Write};
+use crate::writes::{Answer, Write};
 
 /// What goes wrong at a statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,7 +123,7 @@ const TRIES: u32 = 6;
 pub async fn statements(place: &mut Place, write: Write) -> Result<Vec<Statement>> {
     let points = Points::default();
     let store = place.fresh().await?.watched(points.watch());
-    writes::join(&store).await?;
+    first::join(&store).await?;
     points.start(None, |_| {});
     write.run(&store).await;
     let (statements, _) = points.stop();
@@ -135,7 +136,7 @@ pub async fn play(place: &mut Place, plan: Plan) -> Result<(Played, bool)> {
     limit(place, plan.form == Form::Timeout).await?;
     let points = Points::default();
     let store = place.fresh().await?.watched(points.watch());
-    writes::join(&store).await?;
+    first::join(&store).await?;
     let mut played = Played::default();
 
     let answer = under_fault(place, &points, &store, plan).await?;

@@ -9,9 +9,10 @@ use sea_orm::{ConnectOptions, Database, DatabaseConnection};
 
 use crate::dump::Everything;
 use crate::failure::{Doing, Failure, Result};
+use crate::first;
 use crate::judge::{Ground, Look, Step};
 use crate::vfs;
-use crate::writes::{self, Answer, Write};
+use crate::writes::{Answer, Write};
 
 /// Which first state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -48,7 +49,7 @@ impl File {
     pub async fn prepare(home: &Path) -> Result<Self> {
         let (short, long) = (folder(home, "short")?, folder(home, "long")?);
         let store = open(&short.join("db"), OpenMode::Migrate).await?;
-        writes::prepare(&store).await?;
+        first::prepare(&store).await?;
         store.close().await.doing("closing the first state")?;
         fs::copy(short.join("db"), long.join("db")).doing("copying the first state")?;
 
@@ -149,7 +150,7 @@ impl File {
             }
         };
         let seen = Ok(self.read(file).await?);
-        let mut broken = writes::broken(&store).await;
+        let mut broken = first::broken(&store).await;
         let last = Write::Last.run(&store).await;
         let last = Some(Step {
             write: Write::Last,
@@ -168,7 +169,7 @@ impl Ground for File {
     async fn open(&mut self) -> Result<SqlStore> {
         vfs::use_ordinary()?;
         let store = open(&self.copy()?, OpenMode::Existing).await?;
-        writes::join(&store).await?;
+        first::join(&store).await?;
         Ok(store)
     }
 

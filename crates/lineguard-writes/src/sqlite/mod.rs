@@ -140,10 +140,10 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn some_points_of_everything() {
         let home = tempfile::tempdir().unwrap();
-        let extent = Extent { seed: 7, points: 40, only: None, expect_violations: false };
+        let extent = Extent { seed: 7, points: 20, only: None, expect_violations: false };
         let tally =
             run(home.path(), extent, |text| assert!(!text.contains("violation at"), "{text}"));
         let tally = tally.await.unwrap();
-        assert_eq!((tally.points, tally.violations), (40, 0), "{tally}");
+        assert_eq!((tally.points, tally.violations), (20, 0), "{tally}");
     }
 }

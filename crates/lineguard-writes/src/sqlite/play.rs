@@ -9,10 +9,11 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use super::forms::{Everything, Form, SIZE_STEP};
 use super::ground::{File, Start, contents, length, log_of, open};
 use crate::failure::{Doing, Result};
+use crate::first;
 use crate::judge::{Look, Played, Step};
 use crate::points::Points;
 use crate::vfs::{self, Call};
-use crate::writes::{self, Answer, Write};
+use crate::writes::{Answer, Write};
 
 /// How long a fault lasts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,7 +68,7 @@ pub async fn count(file: &mut File, write: Write) -> Result<(HashMap<Call, u64>,
     let points = Points::default();
     vfs::use_faulty()?;
     let store = open(&file.copy()?, OpenMode::Existing).await?.watched(points.watch());
-    writes::join(&store).await?;
+    first::join(&store).await?;
     points.start(None, |_| {});
     vfs::arm(None);
     write.run(&store).await;
@@ -88,7 +89,7 @@ pub async fn play(file: &mut File, plan: Plan) -> Result<(Played, u64)> {
         vfs::remember(contents(&path));
     }
     let store = open(&path, OpenMode::Existing).await?.watched(points.watch());
-    writes::join(&store).await?;
+    first::join(&store).await?;
     let mut playing = Playing { file: &*file, path: &path, store, played: Played::default() };
 
     begin(&points, &path, plan)?;
