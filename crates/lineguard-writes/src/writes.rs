@@ -271,11 +271,11 @@ async fn register(store: &SqlStore, faxes: Vec<NewFax>) -> Answer {
         Ok(answers) => answers,
         Err(error) => return of_change(Err(error)),
     };
-    let all: std::result::Result<Vec<Registered>, ApplyError> = answers.into_iter().collect();
+    let all: Result<Vec<Registered>, ApplyError> = answers.into_iter().collect();
     of_change(all.map(|_| None))
 }
 
-fn of_change(answer: std::result::Result<Option<u64>, ApplyError>) -> Answer {
+fn of_change(answer: Result<Option<u64>, ApplyError>) -> Answer {
     match answer {
         Ok(revision) => Answer::Done(revision),
         Err(ApplyError::Store(error)) => of_store(Err(error)),
@@ -283,7 +283,7 @@ fn of_change(answer: std::result::Result<Option<u64>, ApplyError>) -> Answer {
     }
 }
 
-fn of_store(answer: std::result::Result<(), StoreError>) -> Answer {
+fn of_store(answer: Result<(), StoreError>) -> Answer {
     match answer {
         Ok(()) => Answer::Done(None),
         Err(StoreError::Unavailable { detail }) => Answer::Unknown(detail),

@@ -18,6 +18,12 @@ use crate::writes::Write;
 /// How long a statement may take where that is what goes wrong.
 pub const STATEMENT: Duration = Duration::from_millis(400);
 
+/// How long a store waits for a connection: what is usual.
+const USUAL: Duration = Duration::from_secs(1);
+
+/// The same for whoever opens it last, on a machine that may be busy: that it opens is what matters.
+const PATIENT: Duration = Duration::from_secs(20);
+
 /// The database.
 pub struct Place {
     /// Its kind.
@@ -84,14 +90,14 @@ impl Place {
         for text in &self.reset {
             self.own.execute_unprepared(text).await.doing(text)?;
         }
-        self.open_store().await
+        self.open_store(USUAL).await
     }
 
-    /// A store over the link. It is waited for as long as a busy machine may need.
-    async fn open_store(&self) -> Result<SqlStore> {
+    /// A store over the link, which waits for a connection no longer than this.
+    async fn open_store(&self, patience: Duration) -> Result<SqlStore> {
         let port = Some(self.link.address.port());
         let url = address(&self.url, self.kind, port, self.limited)?;
-        let options = OpenOptions { max_connections: 4, acquire_timeout: Duration::from_secs(10) };
+        let options = OpenOptions { max_connections: 4, acquire_timeout: patience };
         SqlStore::open_with(&url, OpenMode::Existing, options).await.doing("opening")
     }
 
@@ -127,7 +133,7 @@ impl Place {
 
     /// Opens a new store, looks at everything, and writes once more.
     pub async fn look_anew(&self, after: &'static str) -> Result<Look> {
-        let store = match self.open_store().await {
+        let store = match self.open_store(PATIENT).await {
             Ok(store) => store,
             Err(error) => {
                 let seen = Err(error.to_string());
