@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use crate::failure::Failure;
 use crate::judge::Outcome;
 
 /// How often each fault had each outcome.
@@ -15,12 +16,28 @@ pub struct Tally {
     pub idle: u64,
     /// Points at which something was wrong.
     pub violations: u64,
+    /// Points that could not be played and were begun again.
+    pub begun_again: u64,
 }
 
 /// Violations that are printed in full.
 const TOLD: u64 = 10;
 
+/// How often a run takes a point up again that could not be played: a machine that is too busy to
+/// give a connection in time is no finding, and one that never does is no run.
+const AGAIN: u64 = 3;
+
 impl Tally {
+    /// Whether a point that could not be played is begun again. That is told.
+    pub fn again(&mut self, error: &Failure, tell: &impl Fn(&str)) -> bool {
+        self.begun_again += 1;
+        let again = self.begun_again <= AGAIN;
+        if again {
+            tell(&format!("a point could not be played and is begun again: {error}"));
+        }
+        again
+    }
+
     /// Counts a point; the text of what was wrong there, to be printed.
     pub fn count(
         &mut self,
@@ -65,8 +82,8 @@ impl fmt::Display for Tally {
         }
         writeln!(
             f,
-            "{} points, {} violations; {} more at which the fault met nothing",
-            self.points, self.violations, self.idle
+            "{} points, {} violations; {} more at which the fault met nothing, {} begun again",
+            self.points, self.violations, self.idle, self.begun_again
         )
     }
 }

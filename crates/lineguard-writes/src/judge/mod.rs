@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use lineguard_store::SqlStore;
 
 use crate::dump::difference;
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 use crate::writes::{Answer, Write};
 
 /// A write that was made, and everything there was afterwards.
@@ -88,7 +88,11 @@ impl Expected {
         let store = ground.open().await?;
         let mut answer = None;
         for write in writes {
-            answer = Some(write.run(&store).await);
+            let told = write.run(&store).await;
+            if let Answer::Unknown(error) | Answer::Wrong(error) = told {
+                return Err(Failure(format!("{write:?} without a fault: {error}")));
+            }
+            answer = Some(told);
         }
         let left = (answer, ground.look().await?);
         drop(store.close().await);

@@ -1,7 +1,6 @@
 //! A judge that finds nothing is no judge.
 
 use super::*;
-use crate::failure::Failure;
 
 /// Everything that is expected is known already.
 struct Nowhere;

@@ -46,7 +46,11 @@ pub async fn run(home: &Path, kind: Kind, extent: Extent, tell: impl Fn(&str)) -
     let mut index = extent.only.unwrap_or(0);
     while tally.points < extent.points {
         let plan = draw(index, extent.seed, &statements)?;
-        let (played, met) = play::play(&mut place, plan).await?;
+        let (played, met) = match play::play(&mut place, plan).await {
+            Ok(played) => played,
+            Err(error) if tally.again(&error, &tell) => continue,
+            Err(error) => return Err(error),
+        };
         if met {
             let (outcome, found) = judge(&played, &mut expected, &mut place).await?;
             let name = format!("{name}, seed {}, point {index}: {plan:?}", extent.seed);

@@ -133,6 +133,7 @@ pub async fn statements(place: &mut Place, write: Write) -> Result<Vec<Statement
 
 /// Plays a point; whether the fault met anything.
 pub async fn play(place: &mut Place, plan: Plan) -> Result<(Played, bool)> {
+    place.link.set(Condition::Open);
     limit(place, plan.form == Form::Timeout).await?;
     let points = Points::default();
     let store = place.fresh().await?.watched(points.watch());

@@ -62,7 +62,11 @@ pub async fn run(folder: &Path, extent: Extent, tell: impl Fn(&str)) -> Result<T
         };
         let mut rng = Rng::new(extent.seed.wrapping_mul(0x9e37_79b9).wrapping_add(index));
         let plan = draw(point, &mut rng);
-        let (played, met) = play::play(&mut file, plan).await?;
+        let (played, met) = match play::play(&mut file, plan).await {
+            Ok(played) => played,
+            Err(error) if tally.again(&error, &tell) => continue,
+            Err(error) => return Err(error),
+        };
         if met == 0 {
             tally.idle += 1;
         } else if let Some(expected) = expected.get_mut(&point.start) {

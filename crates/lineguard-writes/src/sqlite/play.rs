@@ -81,6 +81,9 @@ pub async fn count(file: &mut File, write: Write) -> Result<(HashMap<Call, u64>,
 
 /// Plays a point. How many calls, or limits, the fault met.
 pub async fn play(file: &mut File, plan: Plan) -> Result<(Played, u64)> {
+    // A point that could not be played may have left them.
+    vfs::lift();
+    limit_size(None)?;
     file.start = plan.start;
     let path = file.copy()?;
     let points = Points::default();
