@@ -177,12 +177,16 @@ async fn ids_that_differ_in_case_or_blanks_are_other_ids() {
     for id in ["F1", "f1 ", " f1"] {
         denied(PLACES[3].1, id, Reason::RequirementNotMet).await;
     }
-    // They are ids like any others.
+    // They are ids like any others; but nothing new has a blank at an end.
     let changes = [
         crate::changes::member("home", "Me", &["user"]),
-        crate::changes::member("home", "me ", &["user"]),
+        crate::changes::member("home", "mé", &["user"]),
     ];
     assert_eq!(harness.apply(changes).await.changed, 2);
+    let blank = crate::changes::member("home", "me ", &["user"]);
+    let fault = harness.finds_invalid(blank).await;
+    assert!(fault.field.ends_with("add_member.subject"), "{fault:?}");
+    assert!(fault.problem.contains("blank"), "{fault:?}");
     denied(PLACES[1].1, "Me", Reason::RequirementNotMet).await;
 }
 

@@ -23,11 +23,14 @@ use tonic::{Code, Status};
 
 use crate::ask::{ask, service, user};
 use crate::harness::text_of;
-use crate::outages::{Running, kept};
+use crate::outages::{Running, figure, kept};
 use crate::process::{check, run};
 
 const FAXES: usize = 1_000_000;
 const MEMBERS: usize = 100_000;
+
+/// Rows that a removal takes away at once.
+const AT_ONCE: usize = 500;
 
 /// How often each of the others asks or writes.
 const PACE: Duration = Duration::from_millis(5);
@@ -315,6 +318,25 @@ async fn fill(channel: &Channel, faxes: usize, digest: &str) {
     }
 }
 
+/// Removes a faxbox with its faxes, and waits until nothing of them is left; how long the answer took.
+async fn remove_faxbox(server: &Running, count: usize) -> Duration {
+    let faxes = pb::FaxesLeft::Delete.into();
+    let remove = pb::RemoveFaxbox { faxbox: "box".into(), faxes };
+    let begun = Instant::now();
+    apply(&server.channel, "faxes", "remove", vec![change(Kind::RemoveFaxbox(remove))])
+        .await
+        .unwrap();
+    let acknowledged = begun.elapsed();
+    // The change itself takes the first rows.
+    let taken = async || figure(server, "lineguard_removals_rows_total").await.parse::<usize>();
+    while taken().await.unwrap() + AT_ONCE < count
+        || figure(server, "lineguard_removals").await != "0"
+    {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    acknowledged
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "takes minutes, and means something in a release build only"]
 async fn figures_of_large_work() {
@@ -357,6 +379,9 @@ async fn figures_of_large_work() {
     println!("of the exports {open} went on and {refused} were refused");
     site.measure("a model of 1,000 roles, 500 members of 50 each", large_model(&channel)).await;
     site.measure(&format!("{faxes} faxes registered"), fill(&channel, faxes, &digest)).await;
+    let name = format!("a faxbox of {faxes} faxes removed, to the last row");
+    let acknowledged = site.measure(&name, remove_faxbox(&site.server, faxes)).await;
+    println!("the removal was acknowledged after {acknowledged:?}");
     site.server.stop().await;
     if let Some(databases) = databases {
         databases.tidy().await;

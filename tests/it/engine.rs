@@ -15,10 +15,11 @@ const NOT_COVERED: [(&str, &str); 1] = [(
 )];
 
 /// Crates that are no part of the program.
-const OTHER_CRATES: [(&str, &str); 3] = [
+const OTHER_CRATES: [(&str, &str); 4] = [
     ("lineguard-histories", "runs servers and checks their answers"),
     ("lineguard-protocol", "searches a model of the freshness protocol"),
     ("lineguard-testkit", "for tests"),
+    ("lineguard-writes", "writes under faults"),
 ];
 
 fn root() -> &'static Path {

@@ -28,12 +28,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Activation, Batch, Change, IfExists, Warning};
-use crate::id::{ModelDigest, Timestamp};
+use crate::id::{ModelDigest, Num, Timestamp};
 use crate::model::Model;
 use crate::port::{ApplyError, Fault, StoreError, TenantTx};
 pub use administrators::Administrators;
+use alike::Added;
 pub(super) use door::plain;
 use door::{Done, Door};
+use lost::Lost;
 use warn::Routed;
 
 /// Where parsed models come from. A store parses each text once and keeps it by digest.
@@ -86,66 +88,123 @@ pub async fn run_changes(
 ) -> Result<Outcome, ApplyError> {
     let mut pending = Pending::default();
     let outcome = run_step(tx, models, changes, if_exists, activation, now, &mut pending).await?;
+    last_faults(tx, models, now, &mut pending, usize::MAX).await?;
     if !pending.faults.is_empty() {
         return Err(ApplyError::Invalid(pending.faults));
     }
-    let later = remarks(tx, models, now, &pending.to_look_at(usize::MAX)).await?;
     let mut warnings = outcome.warnings;
-    warnings.extend(later);
+    while let Some(more) = last_remarks(tx, models, now, &mut pending, usize::MAX).await? {
+        warnings.extend(more);
+    }
     warnings.sort_by(|a, b| (a.change, &a.text).cmp(&(b.change, &b.text)));
     warnings.dedup();
     Ok(Outcome { warnings, ..outcome })
 }
 
-/// What the steps of an import leave to its end.
+/// What the steps of an import leave to its end. Positions count from its first change.
 #[derive(Debug, Clone, Default)]
 pub struct Pending {
     /// How many changes and faxes come before the step.
     pub at: usize,
     /// What does not fit, in any step so far.
     pub faults: Vec<Fault>,
+    /// Invitations, whose roles are asked for where they are open in the end.
+    invited: BTreeMap<Num, usize>,
     /// Settings to look at when everything has been applied, each with the last change about it.
     routed: BTreeMap<Routed, usize>,
+    /// What was taken away, with the last change that did.
+    lost: BTreeMap<Lost, usize>,
+    /// What was added, and may look like something else.
+    added: Vec<(usize, Added)>,
 }
 
-/// A setting to look at in the end.
-#[derive(Debug, Clone, Copy)]
-pub struct ToLookAt(Routed, usize);
-
 impl Pending {
-    /// Some of the settings to look at; none are left when it is empty.
-    pub fn to_look_at(&mut self, most: usize) -> Vec<ToLookAt> {
-        let mut taken = Vec::new();
-        while taken.len() < most {
-            let Some((routed, position)) = self.routed.pop_first() else { break };
-            taken.push(ToLookAt(routed, position));
+    /// Takes over what a step leaves.
+    fn keep(&mut self, door: &mut Door<'_>) {
+        let at = self.at;
+        let of_step = std::mem::take(&mut door.routed).into_iter();
+        self.routed.extend(of_step.map(|(position, routed)| (routed, position + at)));
+        for (position, lost) in std::mem::take(&mut door.lost) {
+            if self.lost.len() < lost::MAX_LOOKS || self.lost.contains_key(&lost) {
+                self.lost.insert(lost, position + at);
+            }
         }
-        taken
+        let room = alike::MAX_ADDED.saturating_sub(self.added.len());
+        let of_step = std::mem::take(&mut door.added).into_iter().take(room);
+        self.added.extend(of_step.map(|(position, added)| (position + at, added)));
     }
 }
 
-/// The remarks on settings that changes were about. They change nothing.
-pub async fn remarks(
+/// Adds the faults that show only in the end, of at most so many things: repeat until none is left,
+/// which it says.
+pub async fn last_faults(
     tx: &mut dyn TenantTx,
     models: &dyn ModelSource,
     now: Timestamp,
-    settings: &[ToLookAt],
-) -> Result<Vec<Warning>, StoreError> {
-    if settings.is_empty() {
-        return Ok(Vec::new());
+    pending: &mut Pending,
+    most: usize,
+) -> Result<bool, StoreError> {
+    let mut some = BTreeMap::new();
+    while some.len() < most {
+        let Some((invitation, position)) = pending.invited.pop_first() else { break };
+        some.insert(invitation, position);
     }
+    if some.is_empty() {
+        return Ok(false);
+    }
+    let mut door = at_the_end(tx, models, now).await?;
+    door.invited = some;
+    pending.faults.extend(door.faults_of_invitations().await?);
+    pending.faults.sort_by_key(|fault| fault.change);
+    pending.faults.dedup();
+    Ok(true)
+}
+
+/// The remarks that are made in the end, on at most so many things; none when nothing is left. They
+/// change nothing.
+pub async fn last_remarks(
+    tx: &mut dyn TenantTx,
+    models: &dyn ModelSource,
+    now: Timestamp,
+    pending: &mut Pending,
+    most: usize,
+) -> Result<Option<Vec<Warning>>, StoreError> {
+    let mut routed = Vec::new();
+    while routed.len() < most {
+        let Some((what, position)) = pending.routed.pop_first() else { break };
+        routed.push((what, position));
+    }
+    let mut lost = Vec::new();
+    while lost.len() < most {
+        let Some((what, position)) = pending.lost.pop_first() else { break };
+        lost.push((position, what));
+    }
+    let rest = pending.added.split_off(most.min(pending.added.len()));
+    let added = std::mem::replace(&mut pending.added, rest);
+    if routed.is_empty() && lost.is_empty() && added.is_empty() {
+        return Ok(None);
+    }
+    let mut door = at_the_end(tx, models, now).await?;
+    (door.lost, door.added) = (lost, added);
+    door.remarks_on(&routed).await.map(Some)
+}
+
+async fn at_the_end<'a>(
+    tx: &'a mut dyn TenantTx,
+    models: &'a dyn ModelSource,
+    now: Timestamp,
+) -> Result<Door<'a>, StoreError> {
     let tenant = tx.tenant().await?;
     let Some(model) = models.model(&tenant.model) else {
         let detail = "not in the store, or not readable by this server".to_owned();
         return Err(StoreError::UnreadableModel { digest: tenant.model, detail });
     };
-    let settings: Vec<_> = settings.iter().map(|ToLookAt(routed, at)| (*routed, *at)).collect();
-    Door::new(tx, models, now, tenant.num, model).remarks_on(&settings).await
+    Ok(Door::new(tx, models, now, tenant.num, model))
 }
 
 /// As [`run_changes`], for one step of an import that is refused as a whole where there are faults:
 /// they are added to those of the steps before, and whatever fits is applied, so that later steps can
-/// be looked at. What is routed is looked at by [`remarks`], after the last step.
+/// be looked at. After the last step come [`last_faults`] and [`last_remarks`].
 pub async fn run_step(
     tx: &mut dyn TenantTx,
     models: &dyn ModelSource,
@@ -208,17 +267,13 @@ impl Door<'_> {
                 Err(error) => return Err(error),
             }
         }
-        let of_invitations = self.faults_of_invitations().await?;
-        faults.extend(of_invitations.into_iter().map(moved));
-        faults.sort_by_key(|fault| fault.change);
-        faults.dedup();
+        let invited = std::mem::take(&mut self.invited).into_iter();
+        pending.invited.extend(invited.map(|(invitation, position)| (invitation, position + at)));
         // Nobody is warned of what is refused.
-        if !faults.is_empty() {
+        if !pending.faults.is_empty() {
             return Ok(Outcome { changed, warnings: Vec::new() });
         }
-        for (position, routed) in std::mem::take(&mut self.routed) {
-            pending.routed.insert(routed, position + at);
-        }
+        pending.keep(&mut self);
         Ok(Outcome { changed, warnings: self.warnings().await? })
     }
 

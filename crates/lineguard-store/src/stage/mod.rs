@@ -210,35 +210,41 @@ impl<'i> Stage<'i> {
                 tracing::info!(tenant = %self.import.tenant, done = done + 1, of = count, seconds, "importing");
             }
         }
+        while self
+            .look(async |session: &mut Session, most| {
+                apply::last_faults(session, models, self.now, &mut pending, most).await
+            })
+            .await?
+        {}
         let mut faults = std::mem::take(&mut pending.faults);
         if !faults.is_empty() {
             faults.truncate(MAX_FAULTS);
             return Err(ApplyError::Invalid(faults));
         }
-        self.look_at(&mut pending, models, &mut imported.applied.warnings).await?;
+        let warnings = &mut imported.applied.warnings;
+        while let Some(more) = self
+            .look(async |session: &mut Session, most| {
+                apply::last_remarks(session, models, self.now, &mut pending, most).await
+            })
+            .await?
+        {
+            warnings.extend(more);
+        }
+        warnings.sort_by(|a, b| (a.change, &a.text).cmp(&(b.change, &b.text)));
+        warnings.dedup();
         Ok(imported)
     }
 
-    /// Adds the remarks on what was routed, now that everything is there, in steps too.
-    async fn look_at(
+    /// Looks at some of what is left to the end, now that everything is there.
+    async fn look<T>(
         &self,
-        pending: &mut Pending,
-        models: &dyn ModelSource,
-        warnings: &mut Vec<Warning>,
-    ) -> Result<(), StoreError> {
-        loop {
-            let settings = pending.to_look_at(self.store.staging.step);
-            if settings.is_empty() {
-                warnings.sort_by(|a, b| (a.change, &a.text).cmp(&(b.change, &b.text)));
-                warnings.dedup();
-                return Ok(());
-            }
-            let turn = self.store.writer.turn().await;
-            let mut session = self.open(&turn).await?;
-            let found = apply::remarks(&mut session, models, self.now, &settings).await;
-            session.tx.rollback().await;
-            warnings.extend(found?);
-        }
+        look: impl AsyncFnOnce(&mut Session, usize) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let turn = self.store.writer.turn().await;
+        let mut session = self.open(&turn).await?;
+        let found = look(&mut session, self.store.staging.step).await;
+        session.tx.rollback().await;
+        found
     }
 
     /// One step, in a transaction of its own: how many changes had an effect, how many faxes were

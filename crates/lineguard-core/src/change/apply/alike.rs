@@ -13,8 +13,8 @@ use crate::row::{MemberBody, ObjectKind};
 /// Most things of one kind and account that new ones are compared with; the first of them.
 const MAX_COMPARED: usize = 1_000;
 
-/// Most new members of one batch that others are looked for of.
-const MAX_MEMBERS: usize = 10_000;
+/// Most new things of one batch or import that others are looked for of.
+pub(super) const MAX_ADDED: usize = 10_000;
 
 /// How many members are looked up by one statement, each in less than ten ways to write them.
 const MEMBERS_AT_ONCE: usize = PAGE / 10;
@@ -87,7 +87,6 @@ impl Door<'_> {
         for ((kind, account), added) in things {
             remarks.extend(self.things_alike(kind, account, added).await?);
         }
-        members.truncate(MAX_MEMBERS);
         for some in members.chunks(MEMBERS_AT_ONCE) {
             remarks.extend(self.members_alike(some).await?);
         }

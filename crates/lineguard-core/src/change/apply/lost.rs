@@ -16,7 +16,7 @@ use crate::port::{FaxColumn, StoreError};
 use crate::row::{ALL, LinkKind, MemberBody, NumberBody, Object, ObjectKind};
 
 /// Most things that the remarks of one batch look at; each costs a read or two.
-const MAX_LOOKS: usize = 1_000;
+pub(super) const MAX_LOOKS: usize = 1_000;
 
 /// Most assigned faxes that are counted.
 const MAX_COUNTED: usize = 1_000;
