@@ -235,15 +235,20 @@ async fn unread_exports(listen: &str, tenant: &str) -> (usize, usize) {
     (streams.len(), refused)
 }
 
-/// A model of a thousand roles, each with as much as the bounds allow.
+/// A model of a thousand roles, each with what the role `member` of the standard model has.
 fn thousand_roles() -> String {
     use std::fmt::Write as _;
-    let mut text = text_of("standard").replacen("name = \"standard\"", "name = \"thousand\"", 1);
+    let standard = text_of("standard");
+    let (_, member) = standard.split_once("key = \"member\"").unwrap();
+    let (_, list) = member.split_once("permissions = [").unwrap();
+    let (list, _) = list.split_once(']').unwrap();
+    let mut text = standard.replacen("name = \"standard\"", "name = \"thousand\"", 1);
     for at in 0..1_000 {
         write!(
             text,
-            "\n[[role]]\nkey = \"r{at}\"\ntitle = \"Role {at}\"\n\
-             permissions = [\"members.view\", \"members.manage\", \"roles.manage\"]\n"
+            "\n[[role]]\nkey = \"r{at}\"\ntitle = \"Role {at}\"\nvisibility = \"given_numbers\"\n\
+             permissions = [{}]\n",
+            list.split_whitespace().collect::<String>(),
         )
         .unwrap();
     }
@@ -254,7 +259,8 @@ async fn large_model(channel: &Channel) {
     let mut admin = AdminServiceClient::new(channel.clone());
     let text = thousand_roles();
     let request = pb::PutModelRequest { text: text.clone(), actor: Some(service("provisioning")) };
-    admin.put_model(request).await.unwrap();
+    let kept = admin.put_model(request).await.unwrap().into_inner().result;
+    assert!(matches!(kept, Some(pb::put_model_response::Result::Model(_))), "{kept:?}");
     let digest = ModelDigest::of(&text).to_string();
     apply(channel, "roles", "new", vec![create(&digest)]).await.unwrap();
     let of_many = |at: usize| {

@@ -311,7 +311,9 @@ async fn keys_are_away() -> Outage {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let mut server = Running::start(folder.path(), &arguments).await;
     let leaf = ca.leaf(&[pki::uri("spiffe://t.test/all")], |_| {});
-    server.channel = pki::endpoint(&server.listen, &ca, Some(&leaf)).connect_lazy();
+    // The name in the certificate.
+    let address = server.listen.replace("127.0.0.1", "localhost");
+    server.channel = pki::endpoint(&address, &ca, Some(&leaf)).connect_lazy();
     let mut caller = Caller::new(&server).await;
     let (before, lasted) = (server.lines(""), Duration::from_secs(60));
     let begun = Instant::now();
