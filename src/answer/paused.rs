@@ -19,8 +19,10 @@ use super::cold::Place;
 use crate::app::App;
 use crate::wire::status::Failure;
 
-/// How long a snapshot is kept for a client that does nothing.
-pub const KEPT: Duration = Duration::from_millis(100);
+/// How long a snapshot is kept for a client that does nothing: longer than a sidecar takes between
+/// two reads of one question, also on a busy machine, because what is read after a pause may be of
+/// another revision and is refused.
+pub const KEPT: Duration = Duration::from_secs(1);
 
 /// A snapshot that can be given back.
 pub struct Paused<'a> {

@@ -324,7 +324,7 @@ async fn keys_are_away() -> Outage {
     assert_eq!(broken.asked.keys().collect::<Vec<_>>(), ["allowed"]);
     files.put(&ca.server(), &[&ca]);
     let healing = Instant::now();
-    while server.lines("read again") == 0 {
+    while server.lines("\"read again\"") == 0 {
         assert!(healing.elapsed() < LONG, "{}", server.logged());
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
