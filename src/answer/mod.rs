@@ -31,7 +31,7 @@ pub use caches::{CacheSize, Caches, Setting};
 pub use cold::{ColdReads, LongReads};
 pub use gathering::Gathering;
 pub use outage::Contract;
-pub use paused::{KEPT, Paused, turn};
+pub use paused::{KEPT, KEPT_FOR_SIDECARS, Paused, turn};
 pub use question::{Answer, Method, Question};
 
 use crate::app::App;

@@ -19,10 +19,13 @@ use super::cold::Place;
 use crate::app::App;
 use crate::wire::status::Failure;
 
-/// How long a snapshot is kept for a client that does nothing: longer than a sidecar takes between
-/// two reads of one question, also on a busy machine, because what is read after a pause may be of
-/// another revision and is refused.
-pub const KEPT: Duration = Duration::from_secs(1);
+/// How long a snapshot is kept for an export whose client takes nothing.
+pub const KEPT: Duration = Duration::from_millis(100);
+
+/// How long it is kept for a sidecar that reads nothing: longer than one takes between two reads of a
+/// question, also on a busy machine, because what is read after a pause may be of another revision
+/// and is refused.
+pub const KEPT_FOR_SIDECARS: Duration = Duration::from_millis(500);
 
 /// A snapshot that can be given back.
 pub struct Paused<'a> {

@@ -18,7 +18,7 @@ use super::admit::{caller_of, not_permitted, permitted};
 use super::models_in_use;
 use super::outbox::{Emptying, Gone, Outbox, outbox};
 use crate::access::{Caller, Touches, caller::Scoped};
-use crate::answer::{KEPT, Paused, turn};
+use crate::answer::{KEPT_FOR_SIDECARS, Paused, turn};
 use crate::app::App;
 use crate::wire::id::{ParseId, subject_at};
 use crate::wire::pb;
@@ -317,7 +317,7 @@ async fn next(
         }
     };
     let mut next = pin!(next);
-    if let Ok(next) = timeout(KEPT, next.as_mut()).await {
+    if let Ok(next) = timeout(KEPT_FOR_SIDECARS, next.as_mut()).await {
         return next;
     }
     reader.pause();
