@@ -195,11 +195,13 @@ async fn at_the_end<'a>(
     now: Timestamp,
 ) -> Result<Door<'a>, StoreError> {
     let tenant = tx.tenant().await?;
-    let Some(model) = models.model(&tenant.model) else {
-        let detail = "not in the store, or not readable by this server".to_owned();
-        return Err(StoreError::UnreadableModel { digest: tenant.model, detail });
-    };
+    let model = models.model(&tenant.model).ok_or_else(|| unreadable(tenant.model))?;
     Ok(Door::new(tx, models, now, tenant.num, model))
+}
+
+fn unreadable(digest: ModelDigest) -> StoreError {
+    let detail = "not in the store, or not readable by this server".to_owned();
+    StoreError::UnreadableModel { digest, detail }
 }
 
 /// As [`run_changes`], for one step of an import that is refused as a whole where there are faults:
@@ -219,8 +221,7 @@ pub async fn run_step(
     let is_new = |change: &Change| matches!(change, Change::CreateTenant { model, .. } if *model == tenant.model);
     // Whoever names the text that cannot be read is told so by the check.
     if model.is_none() && !changes.first().is_some_and(is_new) {
-        let detail = "not in the store, or not readable by this server".to_owned();
-        return Err(StoreError::UnreadableModel { digest: tenant.model, detail }.into());
+        return Err(unreadable(tenant.model).into());
     }
     let found = check::all(changes, model.clone(), models);
     // A new tenant whose model is unknown has been reported by the check.

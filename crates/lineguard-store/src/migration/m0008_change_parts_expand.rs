@@ -1,6 +1,5 @@
 //! Edits of a revision that are longer than a part. A row of `change_log` that has all of its edits
-//! in it, as every row had before, has no parts. A program of the version before goes on writing
-//! such rows, and reads none.
+//! in it, as every row had before, has no parts.
 
 use sea_orm_migration::prelude::*;
 

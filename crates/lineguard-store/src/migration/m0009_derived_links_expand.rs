@@ -1,6 +1,6 @@
-//! The revision up to which the links of derived kinds are kept. A program that knows them raises it
-//! with the tenant's revision; one of the version before leaves it behind, and whoever needs the links
-//! then makes them anew. So there is nothing to fill in, and nothing that could be wrong unseen.
+//! The revision up to which the links of derived kinds are kept; none for a tenant from before. What
+//! writes a tenant raises it with the revision, and whoever needs links that are behind makes them
+//! anew. So there is nothing to fill in, and nothing that could be wrong unseen.
 
 use sea_orm_migration::prelude::*;
 

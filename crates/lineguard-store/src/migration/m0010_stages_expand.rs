@@ -1,6 +1,6 @@
 //! Tenants that are being imported. Their rows stand under a tenant that is hidden: its id is none that
 //! anybody can ask for, and `staged` keeps it out of what is read of all tenants. A program of the
-//! version before does not know `staged`; as long as one runs, nothing is staged (`stages` of `replica`
+//! version before does not know `staged`; as long as one is registered, nothing is staged (`stages` of `replica`
 //! is what those have that know it).
 
 use sea_orm_migration::prelude::*;

@@ -97,13 +97,8 @@ impl Door<'_> {
 impl Door<'_> {
     /// The remarks, each with the last change that took the thing away.
     pub(super) async fn remarks_on_losses(&mut self) -> Result<Vec<(usize, String)>, StoreError> {
-        let lost = std::mem::take(&mut self.lost);
-        let last: BTreeMap<Lost, usize> =
-            lost.into_iter().map(|(position, lost)| (lost, position)).collect();
-        let mut in_order = Vec::from_iter(last);
-        in_order.sort_by_key(|(_, position)| *position);
         let mut missing: BTreeMap<usize, Missing> = BTreeMap::new();
-        for (lost, position) in in_order.into_iter().take(MAX_LOOKS) {
+        for (position, lost) in std::mem::take(&mut self.lost) {
             self.look(lost, missing.entry(position).or_default()).await?;
         }
         let told = |(position, missing): (usize, Missing)| {
