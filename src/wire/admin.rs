@@ -9,7 +9,7 @@ use lineguard_core::row::ObjectKind;
 
 use super::field::Field;
 use super::invalid::{Faults, InvalidRequest, Path};
-use super::page::{self, Page};
+use super::page::{self, Page, Room};
 use super::status::Failure;
 use super::{change, enums, id, pb};
 use crate::objects::Relation;
@@ -125,7 +125,8 @@ pub fn import_response(
 ) -> pb::ImportResponse {
     use pb::import_result::Result as Wire;
 
-    let result = |result| match result {
+    let mut room = Room::WHOLE;
+    let mut result = |result| match result {
         Ok((Imported { applied, registered }, token)) => {
             let pb::ApplyResponse { revision, changed, warnings, revision_token, repeated } =
                 apply_response(applied, token);
@@ -138,7 +139,7 @@ pub fn import_response(
                 repeated,
             })
         }
-        Err(failure) => Wire::Error(Failure::into_item_error(failure)),
+        Err(failure) => Wire::Error(room.error(failure)),
     };
     let results = results
         .into_iter()

@@ -4,6 +4,7 @@ use lineguard_core::decision::Decision;
 use lineguard_core::id::Revision;
 
 use super::enums::WireEnum;
+use super::page::Room;
 use super::pb;
 use super::status::Failure;
 
@@ -85,9 +86,10 @@ pub fn check_response(decision: pb::Decision) -> pb::CheckResponse {
 pub fn batch_check_response(
     results: impl IntoIterator<Item = Result<pb::Decision, Failure>>,
 ) -> pb::BatchCheckResponse {
-    let result = |result| match result {
+    let mut room = Room::WHOLE;
+    let mut result = |result| match result {
         Ok(decision) => pb::check_result::Result::Decision(decision),
-        Err(failure) => pb::check_result::Result::Error(Failure::into_item_error(failure)),
+        Err(failure) => pb::check_result::Result::Error(room.error(failure)),
     };
     let results =
         results.into_iter().map(|item| pb::CheckResult { result: Some(result(item)) }).collect();

@@ -12,7 +12,7 @@ use super::change::read_fax;
 use super::consistency::{self, Consistency};
 use super::field::Field;
 use super::invalid::{Faults, InvalidRequest, Path};
-use super::page::{self, Page};
+use super::page::{self, Page, Room};
 use super::status::Failure;
 use super::{enums, id, pb};
 
@@ -290,11 +290,13 @@ pub fn batch_register_response(
 ) -> pb::BatchRegisterFaxesResponse {
     use pb::register_fax_result::Result as Wire;
 
-    let result = |result| match result {
+    let mut room = Room::WHOLE;
+    let mut result = |result| match result {
         Ok((fax, created)) => {
-            Wire::Registered(pb::RegisteredFax { fax: Some(fax_to_wire(&fax)), created })
+            let fax = fax_to_wire(&fax);
+            Wire::Registered(pb::RegisteredFax { fax: room.take(&fax).then_some(fax), created })
         }
-        Err(failure) => Wire::Error(Failure::into_item_error(failure)),
+        Err(failure) => Wire::Error(room.error(failure)),
     };
     let results = results
         .into_iter()

@@ -3,6 +3,8 @@
 use prost::Message;
 
 use super::invalid::{Faults, Path};
+use super::pb;
+use super::status::Failure;
 
 /// Size of a page where the request names none.
 pub const DEFAULT_PAGE_SIZE: usize = 50;
@@ -13,6 +15,39 @@ pub const MAX_PAGE_SIZE: usize = 1_000;
 /// About how many bytes a page may have, and an answer that has none: a stock client of gRPC reads no
 /// message above 4 MiB.
 pub const MAX_PAGE_BYTES: usize = 3 << 20;
+
+/// What is left of [`MAX_PAGE_BYTES`] for an answer whose items have to be all there: each is left
+/// shorter than it could be when those before it took the room.
+#[derive(Debug)]
+pub struct Room(usize);
+
+impl Room {
+    /// All of it.
+    pub const WHOLE: Self = Self(MAX_PAGE_BYTES);
+
+    /// Takes room for something of a message; false if there is not so much.
+    pub fn take(&mut self, part: &impl Message) -> bool {
+        let left = self.0.checked_sub(part.encoded_len());
+        self.0 = left.unwrap_or(self.0);
+        left.is_some()
+    }
+
+    /// Why one item failed, with as many of the fields that are wrong as there is room for, and with
+    /// one of them at least.
+    pub fn error(&mut self, failure: Failure) -> pb::ItemError {
+        let mut error = failure.into_item_error();
+        let all = error.field_violations.len();
+        while !self.take(&error) && error.field_violations.len() > 1 {
+            let half = error.field_violations.len() / 2;
+            error.field_violations.truncate(half);
+        }
+        match all - error.field_violations.len() {
+            0 => {}
+            more => error.message.push_str(&format!(" ({more} more fields have no room here)")),
+        }
+        error
+    }
+}
 
 /// Greatest length of a page token that is looked at, in bytes. Ours are far shorter.
 const MAX_TOKEN_BYTES: usize = 4_096;
@@ -88,6 +123,7 @@ pub(super) fn page(
 
 #[cfg(test)]
 mod tests {
+    use super::super::invalid::{InvalidRequest, Violation};
     use super::*;
 
     fn size(page_size: i32) -> Result<usize, String> {
@@ -102,6 +138,24 @@ mod tests {
         assert_eq!(size(7), Ok(7));
         assert_eq!(size(1_001), Ok(1_000));
         assert_eq!(size(-1).unwrap_err(), "`page_size` must not be negative");
+    }
+
+    #[test]
+    fn errors_share_the_room_of_an_answer() {
+        let violation = |at: usize| Violation {
+            field: format!("changes[{at}].labels"),
+            problem: "x".repeat(1_000),
+        };
+        let failure =
+            || Failure::Invalid(InvalidRequest { violations: (0..1_000).map(violation).collect() });
+        let mut room = Room::WHOLE;
+        let errors: Vec<_> = (0..100).map(|_| room.error(failure())).collect();
+        let told: Vec<_> = errors.iter().map(|error| error.field_violations.len()).collect();
+        assert_eq!(told[..4], [1_000, 1_000, 1_000, 31]);
+        assert_eq!(told.last(), Some(&1));
+        assert!(errors[3].message.ends_with("(969 more fields have no room here)"));
+        let bytes: usize = errors.iter().map(Message::encoded_len).sum();
+        assert!(bytes < MAX_PAGE_BYTES + (1 << 20), "{bytes}");
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! the store of `LINEGUARD_TEST_STORE`. `LINEGUARD_FAXES` and `LINEGUARD_MEMBERS` say how much.
 
 use std::future::Future;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -28,6 +29,9 @@ use crate::process::{check, run};
 
 const FAXES: usize = 1_000_000;
 const MEMBERS: usize = 100_000;
+
+/// Members of an import into a tenant that exists: as many as one transaction takes.
+const MORE: usize = 20_000;
 
 /// Rows that a removal takes away at once.
 const AT_ONCE: usize = 500;
@@ -194,20 +198,22 @@ impl Site {
     }
 }
 
-async fn import(channel: &Channel, tenant: &str, members: usize, digest: &str) {
-    let first = vec![create(digest)];
-    let rest = (0..members).collect::<Vec<_>>();
-    let rest = rest.chunks(5_000).map(|chunk| chunk.iter().map(|at| member(*at)).collect());
-    let parts = [first].into_iter().chain(rest);
-    let messages: Vec<_> = parts
-        .map(|changes| pb::ImportRequest {
-            tenant: tenant.into(),
-            actor: Some(service("provisioning")),
-            request_id: "import".into(),
-            changes,
-            ..Default::default()
-        })
-        .collect();
+/// The stream of an import: a new tenant if there is a model for it, and members of its root.
+pub fn parts(tenant: &str, members: Range<usize>, model: Option<&str>) -> Vec<pb::ImportRequest> {
+    let all: Vec<usize> = members.collect();
+    let first = model.map(|model| vec![create(model)]);
+    let rest = all.chunks(5_000).map(|chunk| chunk.iter().map(|at| member(*at)).collect());
+    let message = |changes| pb::ImportRequest {
+        tenant: tenant.into(),
+        actor: Some(service("provisioning")),
+        request_id: format!("import-{}", all.len()),
+        changes,
+        ..Default::default()
+    };
+    first.into_iter().chain(rest).map(message).collect()
+}
+
+async fn import(channel: &Channel, messages: Vec<pb::ImportRequest>) {
     let mut admin = AdminServiceClient::new(channel.clone());
     let answer = admin.import(tokio_stream::iter(messages)).await.unwrap().into_inner();
     assert!(
@@ -345,6 +351,19 @@ async fn remove_faxbox(server: &Running, count: usize) -> Duration {
     acknowledged
 }
 
+/// Makes a role of an account that many members are in, and removes it.
+async fn remove_role(channel: &Channel) {
+    let role = pb::AddRole {
+        account: "home".into(),
+        role: "clerk".into(),
+        title: "Clerk".into(),
+        ..Default::default()
+    };
+    apply(channel, "large", "role", vec![change(Kind::AddRole(role))]).await.unwrap();
+    let remove = pb::RemoveRole { account: "home".into(), role: "clerk".into() };
+    apply(channel, "large", "no-role", vec![change(Kind::RemoveRole(remove))]).await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "takes minutes, and means something in a release build only"]
 async fn figures_of_large_work() {
@@ -371,7 +390,10 @@ async fn figures_of_large_work() {
     let digest = ModelDigest::of(text_of("standard")).to_string();
 
     let name = format!("import of {members} members");
-    site.measure(&name, import(&channel, "large", members, &digest)).await;
+    site.measure(&name, import(&channel, parts("large", 0..members, Some(&digest)))).await;
+    let name = format!("import of {MORE} more, into the same tenant");
+    let more = parts("large", members..members + MORE, None);
+    site.measure(&name, import(&channel, more)).await;
     let number = pb::AddNumber {
         account: "home".into(),
         number: "+15550100001".into(),
@@ -382,6 +404,8 @@ async fn figures_of_large_work() {
     let removed = apply(&channel, "large", "remove", vec![change(Kind::RemoveNumber(remove))]);
     let name = format!("a number removed among {members} members");
     site.measure(&name, removed).await.unwrap();
+    let name = format!("a role removed among {members} members");
+    site.measure(&name, remove_role(&channel)).await;
     let (open, refused) =
         site.measure("100 unread exports", unread_exports(&site.server.listen, "large")).await;
     println!("of the exports {open} went on and {refused} were refused");

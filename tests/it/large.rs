@@ -1,6 +1,7 @@
 //! The largest things that can be set up are read to their end by a client that takes no message
 //! above 4 MiB, which is what stock clients do.
 
+use lineguard::wire::change::new_fax_to_wire;
 use lineguard::wire::pb;
 use lineguard_core::change::{Change, NewFax, OverrideValue};
 use lineguard_core::model::ScopeKind;
@@ -9,9 +10,9 @@ use lineguard_testkit::world::{World, received, world};
 use prost::Message as _;
 use tonic::Code;
 
-use crate::ask::user;
+use crate::ask::{service, user};
 use crate::harness::{Harness, product};
-use crate::writing::{admin, expect};
+use crate::writing::{admin, expect, index};
 
 /// What every page keeps to.
 const MOST: usize = 3 << 20;
@@ -91,6 +92,37 @@ async fn a_page_of_faxes_with_many_labels_ends_before_a_client_refuses_it() {
     }
     assert_eq!(seen, (0..40).rev().map(|at| format!("f{at}")).collect::<Vec<_>>());
     assert_eq!(pages, 2);
+    harness.stop().await;
+}
+
+/// The request is as large as a server takes it, and the answer tells each fax with what it became.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_of_large_faxes_is_answered_for_each() {
+    const FAXES: i64 = 31;
+    let harness = Harness::start().await;
+    let labels: Vec<_> = longest().iter().map(|label| ids::external(label)).collect();
+    let fax = |at| NewFax { labels: labels.clone(), ..received(&format!("f{at}"), "home", at) };
+    harness.build(product("standard").account("home")).await;
+    for created in [true, false] {
+        let request = pb::BatchRegisterFaxesRequest {
+            tenant: "t1".into(),
+            actor: Some(service("store")),
+            request_id: String::new(),
+            faxes: (0..FAXES).map(|at| new_fax_to_wire(&fax(at))).collect(),
+        };
+        let answer = index(&harness).batch_register_faxes(request).await.unwrap().into_inner();
+        assert!(answer.encoded_len() <= MOST + (4 << 10), "{} bytes", answer.encoded_len());
+        let told = answer.results.iter().map(|one| match &one.result {
+            Some(pb::register_fax_result::Result::Registered(registered)) => {
+                assert_eq!(registered.created, created);
+                registered.fax.is_some()
+            }
+            other => panic!("{other:?}"),
+        });
+        let told: Vec<_> = told.collect();
+        assert_eq!(told.len(), FAXES as usize);
+        assert!(told[0] && !told[30], "{told:?}");
+    }
     harness.stop().await;
 }
 

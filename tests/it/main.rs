@@ -26,6 +26,7 @@ mod fax_service;
 mod harness;
 mod held;
 mod import_export;
+mod killed;
 mod large;
 mod left_out;
 mod limits;

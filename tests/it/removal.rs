@@ -88,7 +88,7 @@ async fn nobody_sees_what_is_left_of_a_removal() {
     harness.stop().await;
 }
 
-fn setting(name: &str) -> Option<u64> {
+pub fn setting(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 

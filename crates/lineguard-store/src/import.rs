@@ -6,7 +6,7 @@ use lineguard_core::change::{
     Activation, Applied, IfExists, Import, Imported, NewFax, Part, Warning,
 };
 use lineguard_core::id::Timestamp;
-use lineguard_core::port::{ApplyError, Registered};
+use lineguard_core::port::{ApplyError, Fault, Registered};
 
 use crate::apply::{CoreRules, open};
 use crate::register::{Repeats, insert_new};
@@ -66,6 +66,7 @@ async fn attempt(
     if let Some(first) = request::earlier(session, &import.request_id, digest).await? {
         return Ok(first);
     }
+    bounded(import, store.staging.whole)?;
     let own = session.state.row.model;
     let changes = import.parts.iter().flat_map(|part| &part.changes);
     let models = store.models.for_changes(&store.readers, own, changes).await?;
@@ -84,6 +85,19 @@ async fn attempt(
     request::keep(session, &import.request_id, digest, &imported).await?;
     concern::publish(session, now).await?;
     Ok(imported)
+}
+
+/// Refuses what one transaction should not hold.
+fn bounded(import: &Import, most: usize) -> Result<(), ApplyError> {
+    let items = import.items();
+    if items <= most {
+        return Ok(());
+    }
+    let problem = format!(
+        "an import into a tenant that exists, or beside a replica of an older version, is one \
+         transaction and takes at most {most} changes and faxes, not {items}: import them in several"
+    );
+    Err(ApplyError::Invalid(vec![Fault { change: 0, field: "tenant", problem }]))
 }
 
 async fn run_parts(

@@ -106,6 +106,14 @@ pub struct Import {
     pub parts: Vec<Part>,
 }
 
+impl Import {
+    /// How many changes and faxes it has.
+    #[must_use]
+    pub fn items(&self) -> usize {
+        self.parts.iter().map(|part| part.changes.len() + part.faxes.len()).sum()
+    }
+}
+
 /// Changes, and faxes that are registered after them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Part {

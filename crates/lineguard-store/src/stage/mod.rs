@@ -44,20 +44,23 @@ pub(crate) struct Staging {
     pub(crate) above: usize,
     /// Changes or faxes of one step.
     pub(crate) step: usize,
+    /// Most changes and faxes of one that is one transaction. It keeps other writes to its tenant
+    /// waiting, on SQLite all writes.
+    pub(crate) whole: usize,
 }
 
 impl Default for Staging {
     fn default() -> Self {
-        Self { above: 1_000, step: 200 }
+        Self { above: 1_000, step: 200, whole: 20_000 }
     }
 }
 
 /// Whether an import is to be staged: it is long, it makes a tenant, and every replica knows how to
 /// leave out what is staged.
 pub(crate) async fn is_for(store: &SqlStore, import: &Import) -> Result<bool, StoreError> {
-    let items: usize = import.parts.iter().map(|part| part.changes.len() + part.faxes.len()).sum();
     let first = import.parts.first().and_then(|part| part.changes.first());
-    if items <= store.staging.above || !matches!(first, Some(Change::CreateTenant { .. })) {
+    if import.items() <= store.staging.above || !matches!(first, Some(Change::CreateTenant { .. }))
+    {
         return Ok(false);
     }
     let known = Sql::new("SELECT 1 FROM tenant WHERE id = ?");

@@ -19,12 +19,13 @@ lineguard_testkit::on_every_database![
     of_two_imports_of_one_tenant_one_is_made,
     what_a_crash_leaves_is_seen_by_nobody_and_removed_later,
     nothing_is_staged_beside_a_replica_that_would_show_it,
+    what_one_transaction_should_not_hold_is_refused,
 ];
 
 /// In steps of one change or fax.
 async fn stepping(on: &Databases) -> SqlStore {
     let mut store = fresh(on).await;
-    store.staging = Staging { above: 0, step: 1 };
+    store.staging = Staging { above: 0, step: 1, ..Staging::default() };
     store.put_model(PLAIN).await.unwrap();
     store
 }
@@ -325,12 +326,31 @@ async fn nothing_is_staged_beside_a_replica_that_would_show_it(on: &Databases) {
     is_whole(&store, &done).await;
 }
 
+async fn what_one_transaction_should_not_hold_is_refused(on: &Databases) {
+    let mut store = stepping(on).await;
+    store.staging.whole = import("one").items() - 1;
+    let done = store.import(&import("one"), NOW).await.unwrap();
+    is_whole(&store, &done).await;
+    let before = dump(&store).await;
+    let ApplyError::Invalid(faults) = store.import(&import("two"), NOW).await.unwrap_err() else {
+        panic!("it is told as a mistake of the request");
+    };
+    assert_eq!(faults.len(), 1);
+    assert_eq!((faults[0].change, faults[0].field), (0, "tenant"));
+    assert!(faults[0].problem.contains("import them in several"), "{}", faults[0].problem);
+    assert_eq!(dump(&store).await, before);
+    // Who did not hear how the first ended can still ask.
+    assert!(store.import(&import("one"), NOW).await.unwrap().applied.repeated);
+    store.staging.whole += 1;
+    assert_eq!(store.import(&import("two"), NOW).await.unwrap().applied.changed, 0);
+}
+
 /// All that is asked of every store, of one that imports in steps of a single change.
 #[tokio::test]
 async fn a_store_that_stages_conforms() {
     lineguard_testkit::conformance::run_all(async || {
         let mut store = SqlStore::open("sqlite::memory:", OpenMode::Migrate).await.unwrap();
-        store.staging = Staging { above: 0, step: 1 };
+        store.staging = Staging { above: 0, step: 1, ..Staging::default() };
         Box::new(store) as Box<dyn Store>
     })
     .await;
