@@ -31,7 +31,7 @@ const FAXES: usize = 1_000_000;
 const MEMBERS: usize = 100_000;
 
 /// Members of an import into a tenant that exists: as many as one transaction takes.
-const MORE: usize = 20_000;
+const MORE: usize = 10_000;
 
 /// Rows that a removal takes away at once.
 const AT_ONCE: usize = 500;
@@ -314,6 +314,7 @@ async fn fill(channel: &Channel, faxes: usize, digest: &str) {
             fax: format!("f{at}"),
             account: "home".into(),
             direction: pb::Direction::Inbound.into(),
+            state: pb::FaxState::Active.into(),
             number: Some("+15550100000".into()),
             faxbox: Some("box".into()),
             at: Some(prost_types::Timestamp { seconds: 1_700_000_000 + *at as i64, nanos: 0 }),

@@ -51,7 +51,7 @@ pub(crate) struct Staging {
 
 impl Default for Staging {
     fn default() -> Self {
-        Self { above: 1_000, step: 200, whole: 20_000 }
+        Self { above: 1_000, step: 200, whole: 10_000 }
     }
 }
 
