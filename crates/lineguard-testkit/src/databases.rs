@@ -59,7 +59,7 @@ impl Databases {
     /// Runs a statement on the server, beside all stores.
     pub async fn on_server(&self, text: &str) {
         let mut options = ConnectOptions::new(self.server());
-        options.max_connections(1).sqlx_logging(false);
+        options.max_connections(1).idle_timeout(None).max_lifetime(None).sqlx_logging(false);
         let server = Database::connect(options).await.expect("the test server answers");
         server.execute_unprepared(text).await.expect("the test server does what it is told");
         server.close().await.expect("the connection to the test server ends");

@@ -19,8 +19,13 @@ pub(super) const END: &str = "BEGIN; ROLLBACK";
 /// The same. To begin a transaction would commit the one before.
 pub(super) const END_ON_MARIADB: &str = "ROLLBACK";
 
-/// A pool that gives out no connection that is dead or in a transaction, and keeps none that does
-/// not answer or whose state is not known.
+/// A pool that gives out no connection that is dead, in a transaction or older than its lifetime,
+/// and keeps none that does not answer or whose state is not known.
+///
+/// Ages are looked at here, and the pool is told none: it would look after its connections in a task
+/// of its own, whose loop, in sqlx up to 0.9.0, goes on without end when a connection is taken in the
+/// moment in which it is given back (launchbadge/sqlx#3645). That costs a thread of the runtime, and
+/// no server that has it can be stopped in order.
 ///
 /// Two things leave such a state. The library forgets a transaction whose caller gave up while it
 /// began: whatever was read on that connection from then on, the feed of changes too, would be of
@@ -30,13 +35,18 @@ pub(super) const END_ON_MARIADB: &str = "ROLLBACK";
 pub(super) fn guarded<D>(
     pool: sqlx::pool::PoolOptions<D>,
     end: &'static str,
+    lifetime: Option<Duration>,
 ) -> sqlx::pool::PoolOptions<D>
 where
     D: Kind,
     for<'c> &'c mut D::Connection: sqlx::Executor<'c, Database = D>,
 {
-    pool.before_acquire(|connection, state| {
+    let pool = pool.idle_timeout(None).max_lifetime(None);
+    pool.before_acquire(move |connection, state| {
         Box::pin(async move {
+            if lifetime.is_some_and(|lifetime| state.age > lifetime) {
+                return Ok(false);
+            }
             if state.idle_for <= TRIED_AFTER {
                 return Ok(true);
             }
@@ -69,4 +79,24 @@ where
 /// The error of a database that did not answer.
 pub(super) fn timed_out() -> std::io::Error {
     std::io::Error::new(std::io::ErrorKind::TimedOut, "the database did not answer in time")
+}
+
+#[cfg(test)]
+mod tests {
+    use sea_orm::sqlx::sqlite::SqlitePoolOptions;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_connection_past_its_lifetime_is_not_used_and_no_task_looks_for_it() {
+        let hour = Duration::from_secs(60 * 60);
+        for (lifetime, stays) in [(None, true), (Some(hour), true), (Some(Duration::ZERO), false)] {
+            let pool = guarded(SqlitePoolOptions::new().max_connections(1), END, lifetime);
+            assert_eq!((pool.get_max_lifetime(), pool.get_idle_timeout()), (None, None));
+            let pool = pool.connect("sqlite::memory:").await.unwrap();
+            pool.execute("CREATE TEMP TABLE mark (one)").await.unwrap();
+            let marked = pool.execute("SELECT one FROM mark").await.is_ok();
+            assert_eq!(marked, stays, "{lifetime:?}");
+        }
+    }
 }

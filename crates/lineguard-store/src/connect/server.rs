@@ -153,28 +153,30 @@ impl Address {
             .max_connections(most)
             .min_connections(1)
             .acquire_timeout(patience)
-            .max_lifetime((role != Role::Migrates).then_some(LIFETIME))
             .test_before_acquire(false)
             .sqlx_logging(false)
             .record_stmt_in_spans(false);
+        let lifetime = (role != Role::Migrates).then_some(LIFETIME);
         match self {
             Self::Postgres(own) => {
                 let own = own.clone();
                 options.map_sqlx_postgres_opts(move |_| own.clone());
                 options.map_sqlx_postgres_pool_opts(move |pool| {
-                    guarded(pool, END).after_connect(move |connection: &mut PgConnection, _| {
-                        Box::pin(async move {
-                            connection.execute(role.postgres()).await?;
-                            Ok(())
-                        })
-                    })
+                    guarded(pool, END, lifetime).after_connect(
+                        move |connection: &mut PgConnection, _| {
+                            Box::pin(async move {
+                                connection.execute(role.postgres()).await?;
+                                Ok(())
+                            })
+                        },
+                    )
                 });
             }
             Self::MySql(own) => {
                 let own = own.clone();
                 options.map_sqlx_mysql_opts(move |_| own.clone());
                 options.map_sqlx_mysql_pool_opts(move |pool| {
-                    guarded(pool, END_ON_MARIADB).after_connect(
+                    guarded(pool, END_ON_MARIADB, lifetime).after_connect(
                         move |connection: &mut MySqlConnection, _| {
                             Box::pin(async move {
                                 for text in role.mariadb() {

@@ -120,8 +120,6 @@ async fn connect(
     options
         .max_connections(if writes { 1 } else { READERS })
         .min_connections(1)
-        .idle_timeout(None)
-        .max_lifetime(None)
         .acquire_timeout(Duration::from_secs(5))
         .test_before_acquire(false)
         .sqlx_logging(false)
@@ -130,7 +128,7 @@ async fn connect(
             use sea_orm::sqlx::ConnectOptions as _;
             file_options(&file, durability, writes).disable_statement_logging()
         })
-        .map_sqlx_sqlite_pool_opts(|pool| guarded(pool, END));
+        .map_sqlx_sqlite_pool_opts(|pool| guarded(pool, END, None));
     Database::connect(options).await.map_err(|error| match is_no_database(&error) {
         true => OpenError::File {
             path: path.to_owned(),

@@ -15,6 +15,8 @@ use crate::failure::{Doing, Failure, Result};
 pub async fn connect(url: &str) -> Result<DatabaseConnection> {
     let mut options = ConnectOptions::new(url);
     options.max_connections(1).min_connections(1).sqlx_logging(false);
+    // No connection gets old: the task that would look after that can go on without end.
+    options.idle_timeout(None).max_lifetime(None);
     let mut last = None;
     for _ in 0..100 {
         match Database::connect(options.clone()).await {

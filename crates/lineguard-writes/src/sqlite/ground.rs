@@ -223,7 +223,9 @@ fn folder(home: &Path, name: &str) -> Result<PathBuf> {
 async fn connect(file: &Path) -> Result<DatabaseConnection> {
     let file = file.to_owned();
     let mut options = ConnectOptions::new("sqlite::memory:");
-    options.max_connections(1).sqlx_logging(false).map_sqlx_sqlite_opts(move |_| {
+    // No connection gets old: the task that would look after that can go on without end.
+    options.max_connections(1).idle_timeout(None).max_lifetime(None).sqlx_logging(false);
+    options.map_sqlx_sqlite_opts(move |_| {
         sea_orm::sqlx::sqlite::SqliteConnectOptions::new().filename(&file).vfs(vfs::FAULTY)
     });
     Database::connect(options).await.doing("a new connection")
