@@ -151,6 +151,9 @@ impl Maker<'_> {
         let requires: Vec<_> =
             Requirement::ALL.iter().map(|(one, _)| *one).filter(may_require).collect();
         let scopes: Vec<_> = ScopeKind::ALL.iter().map(|(one, _)| *one).collect();
+        // Nor on what the store may not know, as the sources of what is attached.
+        let views = self.views(&kind);
+        let may_scope = |one: &ScopeKind| *one != ScopeKind::Source || !views;
         let (product, flag) = (self.rng.below(2) as u16, self.rng.below(2) as u16);
         Permission {
             key: key(&format!("permission_{at}")),
@@ -162,7 +165,7 @@ impl Maker<'_> {
             requires: if self.rng.chance(20) { self.rng.some(&requires, 2) } else { Vec::new() },
             inherited: self.rng.chance(70),
             role_only: self.rng.chance(15),
-            scopes: self.rng.some(&scopes, 3),
+            scopes: self.rng.some(&scopes, 3).into_iter().filter(may_scope).collect(),
             confers: self.rng.some(&[Confers::Role, Confers::Permission], 2),
         }
     }
