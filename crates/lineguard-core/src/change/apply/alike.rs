@@ -14,7 +14,7 @@ use crate::row::{MemberBody, ObjectKind};
 const MAX_COMPARED: usize = 1_000;
 
 /// Most new things of one batch or import that others are looked for of.
-pub(super) const MAX_ADDED: usize = 10_000;
+pub(super) const MAX_ADDED: usize = 1_000;
 
 /// How many members are looked up by one statement, each in less than ten ways to write them.
 const MEMBERS_AT_ONCE: usize = PAGE / 10;
