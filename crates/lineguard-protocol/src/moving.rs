@@ -104,10 +104,6 @@ impl Config {
     /// A program that does not know what the store holds.
     pub const FORMATS: Self = Self { formats: true, fences: false, ..Self::LAGGING };
 
-    /// A failover that loses commits, with everything else that concerns members.
-    pub const LARGE: Self =
-        Self { lossy: true, promotions: 1, rolling: true, lag: 2, ..Self::LAGGING };
-
     /// This configuration with one rule left out.
     #[must_use]
     pub const fn without(self, rule: Mutant) -> Self {

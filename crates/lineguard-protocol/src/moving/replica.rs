@@ -112,9 +112,11 @@ fn fly(config: &Config, state: &State, flying: Flying, next: &mut Vec<Next>) {
     let mut to = *state;
     to.replica.flying = None;
     // No later beat has its number, so it is of no use to anybody.
-    if !config.lacks(Mutant::NumberUsedAgain) {
-        to.forget(|event| matches!(event, Event::Beat(Beat { flying: true, .. })));
-        to.each_beat(|beat| beat.flying = false);
+    let hung = to.other.row;
+    to.forget(|event| matches!(event, Event::Beat(Beat { flying: true, .. })));
+    to.each_beat(|beat| beat.flying = false);
+    if config.lacks(Mutant::NumberUsedAgain) && state.role == Role::Deposed {
+        to.other.row = hung;
     }
     next.push((Step::BeatEnds, to));
 }
