@@ -13,12 +13,14 @@
 //! - [`Mutant`]: one rule left out, to show that the model would notice.
 //!
 //! These are the coarse model: leases, membership and acknowledgements, where any change outdates
-//! everything. [`precise`] is a second model, of what a change outdates and what it does not, and
-//! [`sidecar`] a third, of replicas that take their leases from another replica.
+//! everything. [`precise`] is a second model, of what a change outdates and what it does not,
+//! [`sidecar`] a third, of replicas that take their leases from another replica, and [`moving`] a
+//! fourth, of a database whose copies change their roles.
 //!
 //! `docs/protocol.md` says what is modelled, what is not, and what was measured.
 
 pub mod invariant;
+pub mod moving;
 pub mod mutant;
 pub mod precise;
 pub mod search;

@@ -202,6 +202,12 @@ impl Word for u64 {
     }
 }
 
+impl Word for u128 {
+    fn mix(self) -> u64 {
+        ((self as u64).mix().rotate_left(23) ^ (self >> 64) as u64).mix()
+    }
+}
+
 impl Word for [u64; 3] {
     fn mix(self) -> u64 {
         self.into_iter().fold(0, |sum: u64, word| (sum.rotate_left(23) ^ word).mix())
