@@ -241,7 +241,10 @@ async fn unread_exports(listen: &str, tenant: &str) -> (usize, usize) {
     (streams.len(), refused)
 }
 
-/// A model of a thousand roles, each with thirty permissions of the role `member` of the standard
+/// Roles of the largest model.
+const ROLES: usize = 1_000;
+
+/// A model of a thousand roles, most with thirty permissions of the role `member` of the standard
 /// model: about as much as fits into a text.
 fn thousand_roles() -> String {
     use std::fmt::Write as _;
@@ -251,7 +254,7 @@ fn thousand_roles() -> String {
     let (list, _) = list.split_once(']').unwrap();
     let list: Vec<&str> = list.split(',').map(str::trim).take(30).collect();
     let mut text = standard.replacen("name = \"standard\"", "name = \"thousand\"", 1);
-    for at in 0..1_000 {
+    for at in standard.matches("[[role]]").count()..ROLES {
         write!(
             text,
             "\n[[role]]\nkey = \"r{at}\"\ntitle = \"Role {at}\"\nvisibility = \"given_numbers\"\n\
@@ -272,7 +275,8 @@ async fn large_model(channel: &Channel) {
     let digest = ModelDigest::of(&text).to_string();
     apply(channel, "roles", "new", vec![create(&digest)]).await.unwrap();
     let of_many = |at: usize| {
-        let roles = (0..50).map(|role| format!("r{}", (at * 17 + role * 20 + role) % 1_000));
+        // Of the last 900, all of which are its own.
+        let roles = (0..50).map(|role| format!("r{}", ROLES - 1 - (at * 17 + role * 21) % 900));
         change(Kind::AddMember(pb::AddMember {
             account: "home".into(),
             subject: Some(user(&format!("m{at}"))),
